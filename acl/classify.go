@@ -1,0 +1,164 @@
+package acl
+
+import (
+	"path"
+	"strings"
+)
+
+// Request is what [Classify] makes of a method and a path. The zero value is
+// in no section and denied by every policy.
+type Request struct {
+	Method string
+	// Path is the path without its version prefix.
+	Path string
+	// Redirect is not empty when the path is one that the engine would not
+	// route but redirect: the cleaned path. Such a request must never be
+	// forwarded.
+	Redirect string
+	// Section is nil for a path in no section.
+	Section *Section
+	// Operation is nil when the section has no route for method and path: a
+	// newer engine may have one.
+	Operation *Operation
+
+	section, operation int // where their verdicts stand in a Policy, plus one
+}
+
+// Writes reports whether the request needs POST.
+func (r Request) Writes() bool {
+	return r.Method != "GET" && r.Method != "HEAD" || r.Operation != nil && r.Operation.Writes
+}
+
+// Hijacks reports whether the connection may leave HTTP.
+func (r Request) Hijacks() bool { return r.Operation != nil && r.Operation.Hijacks }
+
+// ID is the operation's id, or "" for a path that matches no operation.
+func (r Request) ID() string {
+	if r.Operation == nil {
+		return ""
+	}
+	return r.Operation.ID
+}
+
+// Classify finds the operation that the engine's router would run. decoded is
+// the path as net/http decoded it (URL.Path): once, like the engine does, so
+// that %2e is a dot and %252e is the name "%2e". It does not allocate unless
+// the path is unclean.
+func Classify(method, decoded string) Request {
+	r := Request{Method: method, Path: decoded}
+	if !isClean(decoded) {
+		r.Redirect = clean(decoded)
+		return r
+	}
+	r.Path = stripVersion(decoded)
+	s, ok := router[firstSegment(r.Path)]
+	if !ok {
+		return r
+	}
+	r.Section, r.section = &Sections[s.index], s.index+1
+	for _, route := range s.routes {
+		op := &Operations[route.index]
+		if op.Method == method && route.pattern.match(r.Path) {
+			r.Operation, r.operation = op, route.index+1
+			break
+		}
+	}
+	return r
+}
+
+// isClean reports whether gorilla/mux would route the path rather than answer
+// 301: it starts with a slash and has no empty, "." or ".." segment.
+func isClean(p string) bool {
+	if p == "" || p[0] != '/' {
+		return false
+	}
+	for i := range len(p) {
+		if p[i] != '/' {
+			continue
+		}
+		rest := p[i+1:]
+		if rest == "" {
+			return true
+		}
+		if rest[0] == '/' {
+			return false
+		}
+		if rest[0] == '.' {
+			segment, _, _ := strings.Cut(rest, "/")
+			if segment == "." || segment == ".." {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// clean gives the path that gorilla/mux redirects to: a trailing slash stays.
+func clean(p string) string {
+	if p == "" {
+		return "/"
+	}
+	cleaned := path.Clean("/" + p)
+	if strings.HasSuffix(p, "/") && cleaned != "/" {
+		cleaned += "/"
+	}
+	return cleaned
+}
+
+// stripVersion cuts the prefix that the engine's router accepts before every
+// route, /v[0-9.]+, once: a second one is an unknown path there and here.
+func stripVersion(p string) string {
+	if !strings.HasPrefix(p, "/v") {
+		return p
+	}
+	for i := 2; i < len(p); i++ {
+		switch c := p[i]; {
+		case '0' <= c && c <= '9' || c == '.':
+		case c == '/' && i > 2:
+			return p[i:]
+		default:
+			return p
+		}
+	}
+	return p
+}
+
+// firstSegment returns "/containers" for "/containers/web/json".
+func firstSegment(p string) string {
+	if p == "" {
+		return ""
+	}
+	if i := strings.IndexByte(p[1:], '/'); i >= 0 {
+		return p[:i+1]
+	}
+	return p
+}
+
+// route is an operation with its pattern parsed; index is its place in
+// Operations.
+type route struct {
+	index   int
+	pattern pattern
+}
+
+// sectionRoutes is a section with the routes in it; index is its place in
+// Sections.
+type sectionRoutes struct {
+	index  int
+	routes []route
+}
+
+// router holds the routes by section path. A pattern starts with its section's
+// path, so splitting the table by section keeps the engine's order among all
+// routes that could match one path.
+var router = func() map[string]*sectionRoutes {
+	m := make(map[string]*sectionRoutes, len(Sections))
+	for i, s := range Sections {
+		m[s.Path] = &sectionRoutes{index: i}
+	}
+	for i, op := range Operations {
+		s := m[firstSegment(op.Pattern)]
+		s.routes = append(s.routes, route{i, parsePattern(op.Pattern)})
+	}
+	return m
+}()

@@ -1,0 +1,33 @@
+// Package acl decides which requests may reach the Docker Engine.
+//
+// It is pure: no sockets, no clock, no logger, nothing but the standard
+// library. A request goes through two steps.
+//
+// [Classify] names the operation that the engine's own router would run for a
+// method and a path. It has to agree with that router on every input, because
+// any difference is a way around the policy: the proxy would judge one
+// operation and the engine would run another.
+//
+// [Policy.Decide] looks the operation up in a table of verdicts that
+// [Compile] made from the toggles. Nothing is computed per request.
+//
+// # Order of evaluation
+//
+// The first of these that decides wins:
+//
+//  1. a granular grant (ALLOW_START and its kin) that is on allows;
+//  2. a section that is off denies; so does a second section that the
+//     operation needs (EXEC for ContainerExec);
+//  3. a granular refusal (ALLOW_LOGS and its kin) that is off denies;
+//  4. a method other than GET and HEAD, or an operation that writes although
+//     it is a GET, needs POST.
+//
+// What is left is allowed. A path in no section is denied before any of this.
+//
+// # What a denial guarantees
+//
+// The zero values deny: a nil *Policy, a zero Request, a zero Verdict. A
+// denied request causes no connection to the engine. What an allowed request
+// does in the engine is beyond this package: it judges the operation, neither
+// the query nor the body.
+package acl

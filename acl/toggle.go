@@ -1,0 +1,124 @@
+package acl
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Toggle is an environment variable that is on or off.
+type Toggle struct {
+	Var string
+	// Default is what an unset variable means, in words: "0", "1" or what it
+	// follows.
+	Default string
+	// Opens says what the toggle opens, for README and help.
+	Opens string
+}
+
+// verbs are the toggles that are not sections.
+var verbs = []Toggle{
+	{"POST", "0", "methods other than GET and HEAD, in the sections that are on"},
+	{"ALLOW_START", "0", "`POST /containers/{id}/start`, even with CONTAINERS=0 and POST=0"},
+	{"ALLOW_STOP", "0", "`POST /containers/{id}/stop`, likewise"},
+	{"ALLOW_RESTARTS", "0", "`POST /containers/{id}/stop`, `restart` and `kill`, likewise"},
+	{"ALLOW_PAUSE", "0", "`POST /containers/{id}/pause`, likewise"},
+	{"ALLOW_UNPAUSE", "0", "`POST /containers/{id}/unpause`, likewise"},
+	{"ALLOW_LOGS", "follows CONTAINERS", "0 refuses `GET /containers/{id}/logs` though CONTAINERS=1"},
+	{"ALLOW_TOP", "follows CONTAINERS", "0 refuses `GET /containers/{id}/top` though CONTAINERS=1"},
+	{"ALLOW_CHANGES", "follows CONTAINERS", "0 refuses `GET /containers/{id}/changes` though CONTAINERS=1"},
+	{"ALLOW_ARCHIVE", followsPOST, "files in containers: 0 refuses GET, HEAD and PUT of `/containers/{id}/archive`"},
+	{"ALLOW_EXPORT", followsPOST, "whole file systems: 0 refuses `GET /containers/{id}/export`"},
+}
+
+// followsPOST marks the toggles that read files out of containers: with POST=0
+// a policy is taken for harmless, so reading them takes an explicit 1
+// (Tecnativa/docker-socket-proxy issue 182).
+const followsPOST = "follows CONTAINERS when POST=1, else 0"
+
+// AllToggles lists every toggle: the sections', then the others.
+func AllToggles() []Toggle {
+	all := make([]Toggle, 0, len(Sections)+len(verbs))
+	for _, s := range Sections {
+		all = append(all, Toggle{s.Var, digit(s.Default), "`" + s.Path + "`: " + s.Exposes})
+	}
+	return append(all, verbs...)
+}
+
+// Toggles holds the toggles that were set, by variable. What is not in it has
+// its default; nil is all defaults.
+type Toggles map[string]bool
+
+// ParseToggles picks the toggles out of an environment. It returns an error
+// for every value that is neither on nor off; the others are in Toggles.
+func ParseToggles(environ map[string]string) (Toggles, []error) {
+	toggles := Toggles{}
+	var errs []error
+	for _, t := range AllToggles() {
+		value, set := environ[t.Var]
+		if !set {
+			continue
+		}
+		on, err := ParseBool(value)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("invalid %s=%q: %w", t.Var, value, err))
+			continue
+		}
+		toggles[t.Var] = on
+	}
+	return toggles, errs
+}
+
+// ParseBool reads a toggle's value: 1 true yes on, 0 false no off, in any
+// case. Another integer is on unless it is zero, and an empty string is off,
+// as HAProxy reads them.
+func ParseBool(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "true", "yes", "on":
+		return true, nil
+	case "", "false", "no", "off":
+		return false, nil
+	}
+	digits := s
+	if s[0] == '+' || s[0] == '-' {
+		digits = s[1:]
+	}
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return false, errors.New("want 1, true, yes or on; or 0, false, no or off")
+	}
+	return strings.Trim(digits, "0") != "", nil
+}
+
+// on reports whether a toggle of a section or a verb is on.
+func (t Toggles) on(name string) bool {
+	if value, set := t[name]; set {
+		return value
+	}
+	for i := range Sections {
+		if Sections[i].Var == name {
+			return Sections[i].Default
+		}
+	}
+	return false
+}
+
+// refuses reports whether a granular refusal is in force.
+func (t Toggles) refuses(name string) bool {
+	if value, set := t[name]; set {
+		return !value
+	}
+	for _, v := range verbs {
+		if v.Var == name {
+			return v.Default == followsPOST && !t.on("POST")
+		}
+	}
+	return true
+}
+
+// digit is a toggle's value as people write it.
+func digit(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}
