@@ -1,0 +1,214 @@
+// Package config reads postern's settings out of the environment.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/rs/zerolog"
+
+	"postern/acl"
+	"postern/proxy/listen"
+)
+
+// Config is everything that the environment sets.
+type Config struct {
+	SocketPath    Path             `env:"SOCKET_PATH" envDefault:"/var/run/docker.sock" help:"the engine's socket"`
+	Listen        listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"tcp://[host]:port, unix:///path?mode=0660&uid=0&gid=0; comma-separated"`
+	DisableIPv6   Bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`
+	LogLevel      Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info (all requests), notice, warning (refusals), err, crit, alert, emerg"`
+	LogFormat     Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
+	ShutdownGrace Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
+	TZ            string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
+
+	// Toggles are the section toggles, POST and ALLOW_*.
+	Toggles acl.Toggles `env:"-"`
+	// Warnings say what in the environment looks like a mistake but need not
+	// be one.
+	Warnings []string `env:"-"`
+}
+
+// Parse reads an environment. The errors are all that is wrong with it, one
+// line each; what is not wrong is in Config all the same.
+func Parse(environ map[string]string) (Config, []error) {
+	var c Config
+	toggles, errs := acl.ParseToggles(environ)
+	err := env.ParseWithOptions(&c, env.Options{Environment: environ})
+	errs = append(errs, explain(err, environ)...)
+	c.Toggles = toggles
+	if c.DisableIPv6 {
+		for i := range c.Listen {
+			if c.Listen[i].Network == "tcp" {
+				c.Listen[i].Network = "tcp4"
+			}
+		}
+	}
+	if _, err := time.LoadLocation(strings.TrimPrefix(c.TZ, ":")); err != nil {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("unknown TZ=%q: times are in UTC; want a name such as Europe/Berlin", c.TZ))
+	}
+	c.Warnings = append(c.Warnings, suspects(environ)...)
+	return c, errs
+}
+
+// explain makes one line of each error that env found: the variable, its value
+// and what is accepted.
+func explain(err error, environ map[string]string) []error {
+	var all env.AggregateError
+	if err == nil {
+		return nil
+	}
+	if !errors.As(err, &all) {
+		return []error{err}
+	}
+	var errs []error
+	for _, err := range all.Errors {
+		var parse env.ParseError
+		if errors.As(err, &parse) {
+			field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
+			name := field.Tag.Get("env")
+			err = fmt.Errorf("invalid %s=%q: %w", name, environ[name], parse.Err)
+		}
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// Setting is a variable that is no toggle, as help and README show it.
+type Setting struct{ Var, Default, Help string }
+
+// Settings lists every variable that is no toggle.
+func Settings() []Setting {
+	var all []Setting
+	for field := range reflect.TypeFor[Config]().Fields() {
+		if name := field.Tag.Get("env"); name != "-" {
+			all = append(all, Setting{name, field.Tag.Get("envDefault"), field.Tag.Get("help")})
+		}
+	}
+	return all
+}
+
+// suspects warns of variables that look like misspelt ones of ours. A
+// container's environment is full of names that are nobody's mistake, so a
+// name that is near a toggle's counts only with a toggle's value.
+func suspects(environ map[string]string) []string {
+	var toggles, settings []string
+	for _, t := range acl.AllToggles() {
+		toggles = append(toggles, t.Var)
+	}
+	for _, s := range Settings() {
+		settings = append(settings, s.Var)
+	}
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		if slices.Contains(toggles, name) || slices.Contains(settings, name) {
+			continue
+		}
+		value := environ[name]
+		_, err := acl.ParseBool(value)
+		upper := strings.ToUpper(name)
+		hint := ""
+		switch near := acl.Nearest(upper, toggles); {
+		case err == nil && slices.Contains([]string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}, upper):
+			hint = "POST switches every method but GET and HEAD"
+		case err == nil && near != "":
+			hint = "did you mean " + near + "?"
+		case strings.HasPrefix(upper, "ALLOW_"):
+			hint = "there is no such toggle"
+		case len(name) > 4:
+			if near := acl.Nearest(upper, settings); near != "" {
+				hint = "did you mean " + near + "?"
+			}
+		}
+		if hint != "" {
+			warnings = append(warnings, fmt.Sprintf("%s=%q has no effect: %s", name, value, hint))
+		}
+	}
+	return warnings
+}
+
+// Bool is read like a toggle.
+type Bool bool
+
+func (b *Bool) UnmarshalText(text []byte) error {
+	on, err := acl.ParseBool(string(text))
+	*b = Bool(on)
+	return err
+}
+
+// Path is an absolute path.
+type Path string
+
+func (p *Path) UnmarshalText(text []byte) error {
+	if !filepath.IsAbs(string(text)) {
+		return errors.New("want an absolute path such as /var/run/docker.sock")
+	}
+	*p = Path(text)
+	return nil
+}
+
+// Duration is a time.Duration that is not negative.
+type Duration time.Duration
+
+func (d *Duration) UnmarshalText(text []byte) error {
+	value, err := time.ParseDuration(string(text))
+	if err != nil || value < 0 {
+		return errors.New("want a duration such as 5s or 1m30s")
+	}
+	*d = Duration(value)
+	return nil
+}
+
+// Format is a log format, "json" or "console".
+type Format string
+
+func (f *Format) UnmarshalText(text []byte) error {
+	*f = Format(strings.ToLower(string(text)))
+	if *f != "json" && *f != "console" {
+		return errors.New("want json or console")
+	}
+	return nil
+}
+
+// Level is a log level by HAProxy's (syslog's) name or by zerolog's.
+type Level zerolog.Level
+
+// levels maps the names. zerolog has nothing between info and warn: notice is
+// the latter, because at HAProxy's notice ordinary requests are not logged.
+var levels = []struct {
+	name  string
+	level zerolog.Level
+}{
+	{"debug", zerolog.DebugLevel},
+	{"info", zerolog.InfoLevel},
+	{"notice", zerolog.WarnLevel},
+	{"warning", zerolog.WarnLevel},
+	{"err", zerolog.ErrorLevel},
+	{"crit", zerolog.FatalLevel},
+	{"alert", zerolog.PanicLevel},
+	{"emerg", zerolog.PanicLevel},
+	{"trace", zerolog.TraceLevel},
+	{"warn", zerolog.WarnLevel},
+	{"error", zerolog.ErrorLevel},
+	{"fatal", zerolog.FatalLevel},
+	{"panic", zerolog.PanicLevel},
+	{"disabled", zerolog.Disabled},
+}
+
+func (l *Level) UnmarshalText(text []byte) error {
+	var names []string
+	for _, known := range levels {
+		if strings.EqualFold(known.name, string(text)) {
+			*l = Level(known.level)
+			return nil
+		}
+		names = append(names, known.name)
+	}
+	return fmt.Errorf("want one of %s", strings.Join(names, " "))
+}

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"postern/acl"
+)
+
+// WriteHelp writes the manual: one screen.
+func WriteHelp(w io.Writer) {
+	var on, off []string
+	for _, s := range acl.Sections {
+		if s.Default {
+			on = append(on, s.Var)
+		} else {
+			off = append(off, s.Var)
+		}
+	}
+	fmt.Fprintf(w, `postern guards the Docker Engine's socket: it forwards only what environment
+variables switch on, and answers everything else with 403 and what to set.
+
+  postern [serve]      run the proxy
+  postern healthcheck  exit 0 if the engine answers through the proxy, else 1
+  postern version
+  postern help
+
+Sections of the Docker API, one variable each, 1 or 0:
+  on by default   %s
+  off by default  %s
+
+Toggles:
+`, strings.Join(on, " "), fold(off, 60, "\n                  "))
+	for _, t := range acl.AllToggles()[len(acl.Sections):] {
+		fmt.Fprintf(w, "  %-15s %s\n", t.Var, strings.ReplaceAll(t.Opens, "`", ""))
+	}
+	fmt.Fprint(w, "\nSettings:\n")
+	for _, s := range Settings() {
+		help := s.Help
+		if s.Default != "" {
+			help += " (" + s.Default + ")"
+		}
+		fmt.Fprintf(w, "  %-15s %s\n", s.Var, help)
+	}
+	fmt.Fprint(w, `
+Example:
+  docker run -d --name postern -p 127.0.0.1:2375:2375 -e CONTAINERS=1 \
+    -v /var/run/docker.sock:/var/run/docker.sock postern
+`)
+}
+
+// fold joins words with spaces, in lines of at most width.
+func fold(words []string, width int, newline string) string {
+	var b strings.Builder
+	column := 0
+	for _, word := range words {
+		switch {
+		case column == 0:
+		case column+1+len(word) > width:
+			b.WriteString(newline)
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}

@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	stdlog "log"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"postern/acl"
+)
+
+// exchange watches an answer go by for the log.
+type exchange struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	err    error
+	whole  bool // the handler came to its end
+}
+
+// Unwrap lets http.ResponseController flush and hijack.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+func (x *exchange) WriteHeader(status int) {
+	if status >= 200 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(b []byte) (int, error) {
+	n, err := x.ResponseWriter.Write(b)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// logRequest writes the one event of a request, when it is over. The query is
+// left out: it can carry secrets (build arguments).
+func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, request acl.Request, v *acl.Verdict) {
+	level, message := zerolog.InfoLevel, "allowed"
+	gone := r.Context().Err() != nil
+	switch {
+	case request.Redirect != "":
+		message = "redirected"
+	case !v.Allowed:
+		level, message = zerolog.WarnLevel, "refused"
+	case gone && !x.whole:
+		message = "cut off by the client"
+	case !gone && !x.whole:
+		level, message = zerolog.ErrorLevel, "cut off by the engine"
+	case !gone && x.err != nil:
+		level, message = zerolog.ErrorLevel, "failed"
+	}
+	e := p.log.WithLevel(level)
+	if !e.Enabled() {
+		return
+	}
+	status := x.status
+	if status == 0 && request.Hijacks() {
+		status = http.StatusSwitchingProtocols
+	}
+	e.Str("client", r.RemoteAddr).
+		Str("method", r.Method).
+		Str("path", r.URL.Path).
+		Str("operation", request.ID()).
+		Str("rule", v.Rule).
+		Int("status", status).
+		Int64("bytes", x.bytes).
+		Dur("ms", time.Since(start)).
+		AnErr("error", x.err).
+		Msg(message)
+}
+
+// errorLog is what net/http and ReverseProxy complain to: clients that go away
+// in the middle, mostly.
+func errorLog(log zerolog.Logger) *stdlog.Logger {
+	return stdlog.New(levelWriter{log}, "", 0)
+}
+
+type levelWriter struct{ log zerolog.Logger }
+
+func (w levelWriter) Write(b []byte) (int, error) {
+	w.log.Debug().Msg(string(trimNewline(b)))
+	return len(b), nil
+}
+
+func trimNewline(b []byte) []byte {
+	if n := len(b); n > 0 && b[n-1] == '\n' {
+		return b[:n-1]
+	}
+	return b
+}

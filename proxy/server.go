@@ -1,0 +1,72 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+)
+
+// errStopping is the cause of the contexts that are cancelled when the grace
+// period is over.
+var errStopping = errors.New("the proxy is stopping")
+
+// Serve answers on the listeners until ctx is done, then stops: it accepts
+// nothing new, gives open requests the grace period to end, cuts what is left
+// and returns nil. It closes the listeners. An error is one of a listener.
+func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener, grace time.Duration) error {
+	requests, cut := context.WithCancelCause(context.Background())
+	defer cut(nil)
+	server := &http.Server{
+		Handler:     p,
+		BaseContext: func(net.Listener) context.Context { return requests },
+		ConnContext: withConn,
+		ErrorLog:    errorLog(p.log),
+		// Only the headers and idle connections have a time limit. A limit on
+		// bodies or answers would cut /events, logs, attach, build and load.
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       10 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// OPTIONS * is judged like any other request.
+		DisableGeneralOptionsHandler: true,
+	}
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { failed <- server.Serve(l) }()
+	}
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+
+	deadline, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if server.Shutdown(deadline) != nil || !p.drained(deadline) {
+		cut(errStopping)
+		// Long enough for cut requests to be logged; a client that does not
+		// read its last bytes cannot hold the process.
+		last, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer cancel()
+		p.drained(last)
+		server.Close()
+	}
+	return err
+}
+
+// drained waits until no request is being served. http.Server.Shutdown waits
+// for ordinary requests only: a connection that was taken over is no longer
+// its own.
+func (p *Proxy) drained(ctx context.Context) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for p.open.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Engine is the Docker Engine behind its socket.
+type Engine struct {
+	// SocketPath is the socket's absolute path.
+	SocketPath string
+}
+
+// Check reports what is wrong with the socket before the proxy starts. A
+// socket on which nothing listens yet is not wrong: the engine may come.
+func (e Engine) Check() error {
+	info, err := os.Stat(e.SocketPath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("no socket at SOCKET_PATH=%q: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, e.SocketPath)
+	case err != nil:
+		return fmt.Errorf("cannot use SOCKET_PATH=%q: %w", e.SocketPath, err)
+	case info.IsDir():
+		return fmt.Errorf("SOCKET_PATH=%q is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling", e.SocketPath)
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("SOCKET_PATH=%q is not a socket", e.SocketPath)
+	}
+	conn, err := net.Dial("unix", e.SocketPath)
+	if err == nil {
+		return conn.Close()
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return errors.New(e.explain(err))
+	}
+	return nil
+}
+
+// explain says why the engine could not be reached and what helps.
+func (e Engine) explain(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "the Docker Engine is down: no socket at " + e.SocketPath
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the Docker Engine is down: nothing listens on " + e.SocketPath
+	case errors.Is(err, fs.ErrPermission):
+		return e.explainPermission()
+	}
+	return "the Docker Engine did not answer: " + err.Error()
+}
+
+func (e Engine) explainPermission() string {
+	message := "no permission to connect to " + e.SocketPath
+	info, err := os.Stat(e.SocketPath)
+	if err != nil {
+		return message
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return message
+	}
+	return fmt.Sprintf("%s: it belongs to %d:%d with mode %#o, and postern runs as %d:%d; start it with --user 65532:%d",
+		message, stat.Uid, stat.Gid, info.Mode().Perm(), os.Geteuid(), os.Getegid(), stat.Gid)
+}
+
+// isDown reports whether an error came from connecting to the engine: no byte
+// of the request has been sent.
+func isDown(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// Transport returns what carries requests to the engine. It sets no time limit
+// on an answer: /events, logs and stats last as long as they are read, and
+// /containers/{id}/wait, /build and /images/create may say nothing for hours.
+func (e Engine) Transport() *http.Transport {
+	var dialer net.Dialer
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", e.SocketPath)
+		},
+		// The engine's bytes are passed on as they are: asking for gzip on
+		// the client's behalf would make the proxy decompress.
+		DisableCompression: true,
+		// Clients poll in bursts (a dashboard asks for every container at
+		// once); the engine's side of an idle connection costs it a goroutine.
+		MaxIdleConnsPerHost: 128,
+		IdleConnTimeout:     time.Minute,
+		// The engine answers Expect: 100-continue when it reads the body. Zero
+		// would send the body at once, before the engine could refuse it.
+		ExpectContinueTimeout: time.Minute,
+	}
+}
