@@ -1,0 +1,80 @@
+package acl_test
+
+import (
+	"cmp"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	// The API reference ships inside this module.
+	_ "github.com/moby/moby/api/types/system"
+	"go.yaml.in/yaml/v3"
+
+	"postern/acl"
+)
+
+// formerIDs are ids that older editions of the reference used.
+var formerIDs = map[string]string{
+	"ContainerArchiveHead": "ContainerArchiveInfo",
+	"ContainerGetArchive":  "ContainerArchive",
+	"ContainerPutArchive":  "PutContainerArchive",
+}
+
+// TestReference fails when Docker's API reference lists an operation that the
+// table does not have, in any version since 1.25: this is how the table is
+// kept current when the API grows.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/moby/moby/api").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := strings.TrimSpace(string(dir))
+	files, err := filepath.Glob(filepath.Join(root, "docs", "v1.*.yaml"))
+	if err != nil || len(files) < 30 {
+		t.Fatalf("found %d editions of the API reference in %s (%v), want more than 30", len(files), root, err)
+	}
+	for _, file := range append(files, filepath.Join(root, "swagger.yaml")) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			checkReference(t, file)
+		})
+	}
+}
+
+func checkReference(t *testing.T, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reference struct {
+		BasePath string `yaml:"basePath"`
+		Paths    map[string]map[string]struct {
+			OperationID string `yaml:"operationId"`
+		}
+	}
+	if err := yaml.Unmarshal(text, &reference); err != nil {
+		t.Fatal(err)
+	}
+	parameter := regexp.MustCompile(`\{[^}]*\}`)
+	operations := 0
+	for path, methods := range reference.Paths {
+		for method, operation := range methods {
+			if operation.OperationID == "" {
+				continue // parameters that the methods of a path share
+			}
+			operations++
+			want := cmp.Or(formerIDs[operation.OperationID], operation.OperationID)
+			target := reference.BasePath + parameter.ReplaceAllLiteralString(path, "x")
+			if got := acl.Classify(strings.ToUpper(method), target); got.ID() != want {
+				t.Errorf("%s %s: the reference calls it %s, the table %q", strings.ToUpper(method), target, want, got.ID())
+			}
+		}
+	}
+	if operations < 80 {
+		t.Errorf("the reference lists %d operations, want at least 80: is it read right?", operations)
+	}
+}
