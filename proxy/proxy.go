@@ -48,6 +48,9 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"
 	r.Out.URL.Host = "docker"
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
+	if path, _, _ := strings.Cut(r.In.RequestURI, "?"); strings.HasPrefix(path, "/") {
+		r.Out.URL.Opaque = path // else what net/url would escape goes out escaped
+	}
 }
 
 // ServeHTTP is a request's way: classify, decide, then forward or refuse, and
