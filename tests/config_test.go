@@ -1,0 +1,238 @@
+package tests
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestBadConfiguration asserts that whatever is wrong stops the start, and that
+// one message names all of it.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	dir := socketDir(t)
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { busy.Close() })
+	inUse := "tcp://" + busy.Addr().String()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+
+	const (
+		boolean = "want 1, true, yes or on; or 0, false, no or off"
+		address = "want tcp://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
+		levels  = "want one of debug info notice warning err crit alert emerg"
+	)
+	for _, test := range []struct {
+		settings string
+		want     []string
+	}{
+		{"POST=ture", []string{`invalid POST="ture": ` + boolean}},
+		{"CONTAINERS=1.0", []string{`invalid CONTAINERS="1.0": ` + boolean}},
+		{"ALLOW_START=y", []string{`invalid ALLOW_START="y": ` + boolean}},
+		{"PING=0x1", []string{`invalid PING="0x1": ` + boolean}},
+		{"DISABLE_IPV6=never", []string{`invalid DISABLE_IPV6="never": ` + boolean}},
+		{"LOG_LEVEL=loud", []string{`invalid LOG_LEVEL="loud": ` + levels}},
+		{"LOG_FORMAT=xml", []string{`invalid LOG_FORMAT="xml": want json or console`}},
+		{"SHUTDOWN_GRACE=5", []string{`invalid SHUTDOWN_GRACE="5": want a duration such as 5s or 1m30s`}},
+		{"SHUTDOWN_GRACE=-1s", []string{`invalid SHUTDOWN_GRACE="-1s": want a duration such as 5s or 1m30s`}},
+		{"LISTEN=:2375", []string{`invalid LISTEN=":2375": ` + address}},
+		{"LISTEN=127.0.0.1:2375", []string{`invalid LISTEN="127.0.0.1:2375": ` + address}},
+		{"LISTEN=http://:2375", []string{`invalid LISTEN="http://:2375": ` + address}},
+		{"LISTEN=tcp://localhost", []string{`invalid LISTEN="tcp://localhost": bad port "": ` + address}},
+		{"LISTEN=tcp://:66000", []string{`invalid LISTEN="tcp://:66000": bad port "66000": ` + address}},
+		{"LISTEN=unix://relative", []string{`invalid LISTEN="unix://relative": ` + address}},
+		{"LISTEN=unix:///x?mode=0999", []string{`invalid LISTEN="unix:///x?mode=0999": bad mode "0999": ` + address}},
+		{"LISTEN=tcp://127.0.0.1:0,,", []string{`invalid LISTEN="tcp://127.0.0.1:0,,": ` + address}},
+		{"LISTEN=" + inUse, []string{`cannot listen on ` + inUse + `: the port is in use by another process`}},
+		{"LISTEN=unix://" + file, []string{`cannot listen on unix://` + file + `: the path exists and is not a socket`}},
+		{"LISTEN=unix://" + socket, []string{`cannot listen on unix://` + socket + `: another process answers on it`}},
+		{"LISTEN=unix://" + dir + "/none/x", []string{`cannot listen on unix://` + dir + `/none/x: `}},
+		{"SOCKET_PATH=docker.sock", []string{`invalid SOCKET_PATH="docker.sock": want an absolute path such as /var/run/docker.sock`}},
+		{"SOCKET_PATH=/none/x.sock", []string{`no socket at SOCKET_PATH="/none/x.sock": mount the engine's with -v /var/run/docker.sock:/none/x.sock`}},
+		{"SOCKET_PATH=" + dir, []string{`SOCKET_PATH="` + dir + `" is a directory: Docker makes one where the source of a bind mount does not exist`}},
+		{"SOCKET_PATH=" + file, []string{`SOCKET_PATH="` + file + `" is not a socket`}},
+		{"POST=maybe EXEC=perhaps LOG_LEVEL=loud LOG_FORMAT=xml SHUTDOWN_GRACE=soon SOCKET_PATH=/none/x.sock LISTEN=" + inUse + ",unix://" + file, []string{
+			`invalid EXEC="perhaps": `, `invalid POST="maybe": `, `invalid LOG_LEVEL="loud": `, `invalid LOG_FORMAT="xml": `,
+			`invalid SHUTDOWN_GRACE="soon": `, `no socket at SOCKET_PATH="/none/x.sock": `,
+			`cannot listen on ` + inUse + `: `, `cannot listen on unix://` + file + `: `,
+		}},
+	} {
+		variable, _, _ := strings.Cut(test.settings, "=")
+		t.Run(variable, func(t *testing.T) {
+			t.Parallel()
+			environ := map[string]string{"SOCKET_PATH": socket, "LISTEN": "tcp://127.0.0.1:0"}
+			for setting := range strings.FieldsSeq(test.settings) {
+				name, value, _ := strings.Cut(setting, "=")
+				environ[name] = value
+			}
+			r := run(t, environ)
+			if r.status != 2 || r.stdout != "" {
+				t.Errorf("%s: status %d, stdout %q, want 2 and nothing", test.settings, r.status, r.stdout)
+			}
+			lines := strings.Split(strings.TrimSuffix(r.stderr, "\n"), "\n")
+			if lines[0] != "postern: cannot start:" || len(lines) != 1+len(test.want) {
+				t.Errorf("%s: stderr is\n%swant a heading and %d lines", test.settings, r.stderr, len(test.want))
+			}
+			for _, want := range test.want {
+				if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  "+want) }) {
+					t.Errorf("%s: stderr is\n%swant a line that begins with %q", test.settings, r.stderr, want)
+				}
+			}
+		})
+	}
+}
+
+// TestBadConfigurationLeavesNothing asserts that a start that fails for one
+// reason does not leave the socket of a listener that was fine.
+func TestBadConfigurationLeavesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(socketDir(t), "postern.sock")
+	run(t, map[string]string{"SOCKET_PATH": "/none/x.sock", "LISTEN": "unix://" + path})
+	if _, err := os.Lstat(path); err == nil {
+		t.Errorf("%s is still there", path)
+	}
+}
+
+// TestNoPermission asserts that a socket which postern's user may not use stops
+// the start, with whose it is and the option that helps.
+func TestNoPermission(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	cmd := command(t, t.Context(), map[string]string{"SOCKET_PATH": socket, "LISTEN": "tcp://127.0.0.1:0"})
+	want := fmt.Sprintf("it belongs to %d:%d with mode 0, and postern runs as", os.Getuid(), os.Getgid())
+	mode := os.FileMode(0)
+	if os.Getuid() == 0 { // whom no mode keeps out
+		mode = 0o660
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+		want = "it belongs to 0:4711 with mode 0660, and postern runs as 65532:65532; start it with --user 65532:4711\n"
+		if err := errors.Join(os.Chown(socket, 0, 4711), os.Chmod(filepath.Dir(socket), 0o755), os.Chmod(workDir, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(socket, mode); err != nil {
+		t.Fatal(err)
+	}
+	r := finish(t, cmd)
+	if !strings.Contains(r.stderr, "no permission to connect to "+socket+": "+want) || r.status != 2 {
+		t.Errorf("%v\nwant status 2 and %q", r, want)
+	}
+}
+
+// TestGoodValues asserts what is accepted beside 1 and 0, by what it opens.
+func TestGoodValues(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	for _, test := range []struct {
+		value string
+		want  int
+	}{
+		{"1", 200}, {"true", 200}, {"YES", 200}, {"On", 200}, {"2", 200}, {"-1", 200},
+		{"0", 403}, {"FALSE", 403}, {"no", 403}, {"off", 403}, {"00", 403}, {"", 403},
+	} {
+		t.Run(test.value, func(t *testing.T) {
+			t.Parallel()
+			// One that is off by default and one that is on.
+			p := start(t, map[string]string{"SOCKET_PATH": socket, "CONTAINERS": test.value, "VERSION": test.value})
+			for _, target := range []string{"/containers/json", "/version"} {
+				if got := p.get(target).status; got != test.want {
+					t.Errorf("CONTAINERS=%[1]q VERSION=%[1]q: GET %s: status %d, want %d", test.value, target, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+// TestNearMisses asserts a warning for what looks like a mistake, with the
+// right name, and none for what a container's environment is full of.
+func TestNearMisses(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	want := map[string]string{
+		"CONTAINER=1":         `CONTAINER="1" has no effect: did you mean CONTAINERS?`,
+		"ALLOW_RESTART=1":     `ALLOW_RESTART="1" has no effect: did you mean ALLOW_RESTARTS?`,
+		"containers=true":     `containers="true" has no effect: did you mean CONTAINERS?`,
+		"NETWORK=yes":         `NETWORK="yes" has no effect: did you mean NETWORKS?`,
+		"DELETE=0":            `DELETE="0" has no effect: POST switches every method but GET and HEAD`,
+		"PUT=1":               `PUT="1" has no effect: POST switches every method but GET and HEAD`,
+		"ALLOW_EVERYTHING=1":  `ALLOW_EVERYTHING="1" has no effect: there is no such toggle`,
+		"LOGLEVEL=debug":      `LOGLEVEL="debug" has no effect: did you mean LOG_LEVEL?`,
+		"SOCKETPATH=/x":       `SOCKETPATH="/x" has no effect: did you mean SOCKET_PATH?`,
+		"TZ=Mars/Olympus":     `unknown TZ="Mars/Olympus": times are in UTC; want a name such as Europe/Berlin`,
+		"HOST=1":              "",
+		"PATH=/usr/bin":       "",
+		"HOME=/":              "",
+		"HOSTNAME=4be2b8a6f1": "",
+		"TERM=xterm":          "",
+		"LANG=C":              "",
+		"no_proxy=1":          "",
+		"NODE=worker-1":       "",
+	}
+	environ := map[string]string{"SOCKET_PATH": socket}
+	var warnings []string
+	for setting, warning := range want {
+		name, value, _ := strings.Cut(setting, "=")
+		environ[name] = value
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
+	p := start(t, environ)
+	var got []string
+	p.mu.Lock()
+	for _, e := range p.log {
+		if e["level"] == "warn" {
+			got = append(got, e["message"].(string))
+		}
+	}
+	p.mu.Unlock()
+	slices.Sort(got)
+	slices.Sort(warnings)
+	if !slices.Equal(got, warnings) {
+		t.Errorf("warnings are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(warnings, "\n"))
+	}
+	if got := p.get("/containers/json").status; got != 403 {
+		t.Errorf("GET /containers/json: status %d with only misspelt variables, want 403", got)
+	}
+}
+
+// TestCommandLine asserts what postern's commands print, where, and their exit
+// status.
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args           string
+		status         int
+		stdout, stderr string // regular expressions for the whole
+	}{
+		{"version", 0, `postern \S+ \(go1\.\S+ \w+/\w+\)\n`, ""},
+		{"help", 0, `(?s)postern guards .*CONTAINERS.*LISTEN.*`, ""},
+		{"--help", 0, `(?s)postern guards .*`, ""},
+		{"-h", 0, `(?s)postern guards .*`, ""},
+		{"start", 2, "", `postern: unknown command "start": want serve, healthcheck, version or help\n`},
+		{"--verbose", 2, "", `postern: unknown command "--verbose": want .*\n`},
+		{"serve now", 2, "", `postern: unexpected argument "now": postern help shows the commands\n`},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			// Nothing of the environment matters to them.
+			r := run(t, map[string]string{"POST": "ture"}, strings.Fields(test.args)...)
+			whole := func(pattern, s string) bool { return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(s) }
+			if r.status != test.status || !whole(test.stdout, r.stdout) || !whole(test.stderr, r.stderr) {
+				t.Errorf("postern %s: %v\nwant status %d, stdout %q, stderr %q", test.args, r, test.status, test.stdout, test.stderr)
+			}
+		})
+	}
+}

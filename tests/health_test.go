@@ -1,0 +1,95 @@
+package tests
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestHealthcheck asserts that the check goes through the listener to the
+// engine, whatever the policy, and says what is wrong.
+func TestHealthcheck(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, listen string }{
+		{"tcp", "tcp://127.0.0.1:0"},
+		{"every address", "tcp://:0"},
+		{"IPv6", "tcp://[::1]:0"},
+		{"unix", "unix://{dir}/postern.sock"},
+	} {
+		if test.name == "IPv6" && !hasIPv6() {
+			continue
+		}
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			e, socket := standIn(t)
+			listen := strings.ReplaceAll(test.listen, "{dir}", filepath.Dir(socket))
+			environ := map[string]string{"SOCKET_PATH": socket, "LISTEN": listen, "PING": "0", "VERSION": "0", "EVENTS": "0"}
+			p := start(t, environ)
+			environ["LISTEN"] = p.started["listen"].([]any)[0].(string)
+
+			if r := run(t, environ, "healthcheck"); r != (result{}) {
+				t.Errorf("with the engine up: %v\nwant status 0 and no output", r)
+			}
+			requests := e.Requests()
+			if len(requests) != 1 || requests[0].Method != "GET" || requests[0].Target != "/_ping" {
+				t.Errorf("the engine received %v, want one GET /_ping", requests)
+			}
+			e.Close()
+			want := "postern: unhealthy: 503 Service Unavailable on " + environ["LISTEN"] + `: {"message":"postern: the Docker Engine is down: no socket at ` + socket + "\"}\n"
+			if r := run(t, environ, "healthcheck"); r != (result{"", want, 1}) {
+				t.Errorf("with the engine down: %v\nwant status 1, stderr %q", r, want)
+			}
+			p.terminate()
+			want = "postern: unhealthy: no answer on " + environ["LISTEN"] + ": "
+			if r := run(t, environ, "healthcheck"); r.status != 1 || !strings.HasPrefix(r.stderr, want) {
+				t.Errorf("with postern down: %v\nwant status 1, stderr that begins with %q", r, want)
+			}
+		})
+	}
+}
+
+// TestHealthcheckOpensNothing asserts that the check's request gets the check's
+// one operation, and every other request what it got before.
+func TestHealthcheckOpensNothing(t *testing.T) {
+	t.Parallel()
+	e, socket := standIn(t)
+	unix := filepath.Join(filepath.Dir(socket), "postern.sock")
+	p := start(t, with(everything(), map[string]string{
+		"SOCKET_PATH": socket,
+		"LISTEN":      "tcp://127.0.0.1:0,unix://" + unix,
+		"PING":        "0",
+	}))
+	const agent = "User-Agent: postern-healthcheck"
+	for _, test := range []struct {
+		request string
+		status  int
+	}{
+		{head("GET", "/_ping"), 403},
+		{head("HEAD", "/_ping"), 403},
+		{head("GET", "/_ping", "User-Agent: curl/8.0"), 403},
+		{head("GET", "/_ping", "User-Agent: postern-healthcheck/1"), 403},
+		{head("GET", "/_ping", "X-User-Agent: postern-healthcheck"), 403},
+		{head("GET", "/v1.41/_ping"), 403},
+		{head("GET", "/_ping", agent), 200},
+		{head("GET", "/_ping/", agent), 403},
+		{head("POST", "/_ping", agent), 403},
+		{head("GET", "/containers/json", agent), 403},
+		{head("GET", "/version", agent), 403},
+		{head("GET", "/events", agent), 403},
+		{head("GET", "/_ping/../info", agent), 301},
+		{head("POST", "/containers/web/restart", agent), 403},
+		{head("POST", "/containers/web/attach", agent, "Connection: Upgrade", "Upgrade: tcp"), 403},
+		{head("GET", "/containers/json"), 200},
+	} {
+		for network, addr := range map[string]string{"tcp": p.addr, "unix": unix} {
+			e.Reset()
+			got := send(t, dial(t, network, addr), test.request)
+			if got.status != test.status {
+				t.Errorf("%q over %s: status %d, want %d", test.request, network, got.status, test.status)
+			}
+			if reached := len(e.Requests()) > 0; reached != (test.status == 200) {
+				t.Errorf("%q over %s: reached the engine is %v with status %d", test.request, network, reached, got.status)
+			}
+		}
+	}
+}
