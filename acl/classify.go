@@ -26,8 +26,14 @@ type Request struct {
 
 // Writes reports whether the request needs POST.
 func (r Request) Writes() bool {
-	return r.Method != "GET" && r.Method != "HEAD" || r.Operation != nil && r.Operation.Writes
+	if r.Operation != nil {
+		return r.Operation.NeedsPOST()
+	}
+	return !isRead(r.Method)
 }
+
+// isRead reports whether a method is open without POST.
+func isRead(method string) bool { return method == "GET" || method == "HEAD" }
 
 // Hijacks reports whether the connection may leave HTTP.
 func (r Request) Hijacks() bool { return r.Operation != nil && r.Operation.Hijacks }
@@ -50,15 +56,16 @@ func Classify(method, decoded string) Request {
 		r.Redirect = clean(decoded)
 		return r
 	}
-	r.Path = stripVersion(decoded)
-	s, ok := router[firstSegment(r.Path)]
+	var version string
+	version, r.Path = cutVersion(decoded)
+	s, ok := router[sectionPath(r.Path)]
 	if !ok {
 		return r
 	}
 	r.Section, r.section = &Sections[s.index], s.index+1
 	for _, route := range s.routes {
 		op := &Operations[route.index]
-		if op.Method == method && route.pattern.match(r.Path) {
+		if op.Method == method && op.versions.hold(version) && route.pattern.match(r.Path) {
 			r.Operation, r.operation = op, route.index+1
 			break
 		}
@@ -105,31 +112,48 @@ func clean(p string) string {
 	return cleaned
 }
 
-// stripVersion cuts the prefix that the engine's router accepts before every
-// route, /v[0-9.]+, once: a second one is an unknown path there and here.
-func stripVersion(p string) string {
+// cutVersion cuts the prefix that the router accepts before a route, once: a
+// second one is an unknown path there and here. Docker's is /v[0-9.]+;
+// Podman's, before /libpod, /v[0-9][0-9A-Za-z.-]*.
+func cutVersion(p string) (version, rest string) {
 	if !strings.HasPrefix(p, "/v") {
-		return p
+		return "", p
 	}
-	for i := 2; i < len(p); i++ {
-		switch c := p[i]; {
-		case '0' <= c && c <= '9' || c == '.':
-		case c == '/' && i > 2:
-			return p[i:]
-		default:
-			return p
+	end := strings.IndexByte(p[1:], '/') + 1
+	if end < 3 {
+		return "", p
+	}
+	version, rest = p[2:end], p[end:]
+	if !strings.HasPrefix(rest, libpodPath+"/") {
+		if strings.Trim(version, "0123456789.") != "" {
+			return "", p
 		}
+		return version, rest
 	}
-	return p
+	if version[0] < '0' || version[0] > '9' || strings.Trim(version, libpodVersion) != "" {
+		return "", p
+	}
+	return version, rest
 }
 
-// firstSegment returns "/containers" for "/containers/web/json".
-func firstSegment(p string) string {
+// libpodVersion holds the characters of Podman's version prefix.
+const libpodVersion = "0123456789.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// libpodPath is where Podman's own API begins.
+const libpodPath = "/libpod"
+
+// sectionPath returns "/containers" for "/containers/web/json", and
+// "/libpod/pods" for "/libpod/pods/json".
+func sectionPath(p string) string {
 	if p == "" {
 		return ""
 	}
-	if i := strings.IndexByte(p[1:], '/'); i >= 0 {
-		return p[:i+1]
+	start := 1
+	if strings.HasPrefix(p, libpodPath+"/") {
+		start = len(libpodPath) + 1
+	}
+	if i := strings.IndexByte(p[start:], '/'); i >= 0 {
+		return p[:start+i]
 	}
 	return p
 }
@@ -157,8 +181,11 @@ var router = func() map[string]*sectionRoutes {
 		m[s.Path] = &sectionRoutes{index: i}
 	}
 	for i, op := range Operations {
-		s := m[firstSegment(op.Pattern)]
+		s := m[sectionPath(op.Pattern)]
 		s.routes = append(s.routes, route{i, parsePattern(op.Pattern)})
 	}
 	return m
 }()
+
+// Section returns the section that the operation is in.
+func (op *Operation) Section() *Section { return &Sections[router[sectionPath(op.Pattern)].index] }

@@ -9,20 +9,25 @@
 // operation and the engine would run another.
 //
 // [Policy.Decide] looks the operation up in a table of verdicts that
-// [Compile] made from the toggles. Nothing is computed per request.
+// [Compile] made from the toggles, ALLOW and DENY. Nothing is computed per request.
 //
 // # Order of evaluation
 //
 // The first of these that decides wins:
 //
-//  1. a granular grant (ALLOW_START and its kin) that is on allows;
-//  2. a section that is off denies; so does a second section that the
+//  1. an operation that DENY names is denied;
+//  2. an operation that ALLOW names is allowed;
+//  3. a granular grant (ALLOW_START and its kin) that is on allows;
+//  4. a section that is off denies; so does a second section that the
 //     operation needs (EXEC for ContainerExec);
-//  3. a granular refusal (ALLOW_LOGS and its kin) that is off denies;
-//  4. a method other than GET and HEAD, or an operation that writes although
+//  5. a granular refusal (ALLOW_LOGS and its kin) that is off denies;
+//  6. a method other than GET and HEAD, or an operation that writes although
 //     it is a GET, needs POST.
 //
 // What is left is allowed. A path in no section is denied before any of this.
+//
+// Docker's router looks at a path as it is decoded, Podman's at the path as it
+// is written. [Policy.Judge] wants both readings allowed where they differ.
 //
 // # What a denial guarantees
 //

@@ -1,5 +1,7 @@
 package acl
 
+import "slices"
+
 // Operation is one thing that the Engine API can do.
 type Operation struct {
 	// ID is the operation's id in Docker's API reference. Routes that the
@@ -28,14 +30,22 @@ type Operation struct {
 	// Hijacks marks an operation whose connection may leave HTTP. Everywhere
 	// else the proxy strips Upgrade: a tunnel is past every later decision.
 	Hijacks bool
+
+	versions versions
 }
 
-// Operations is the engine's routing table (Engine 29, API 1.56) in the order
-// in which the engine registers its routes; the first that matches wins.
+// NeedsPOST reports whether the operation is closed while POST is off.
+func (op *Operation) NeedsPOST() bool { return op.Writes || !isRead(op.Method) }
+
+// Operations lists every operation: Docker's, then those of Podman's own API.
+var Operations = slices.Concat(engineOperations, libpodOperations)
+
+// engineOperations is the engine's routing table (Engine 29, API 1.56) in the
+// order in which the engine registers its routes; the first that matches wins.
 //
 // It leaves out what is in no section and so is never forwarded: /debug, and
 // the route that answers OPTIONS for any path.
-var Operations = []Operation{
+var engineOperations = []Operation{
 	{ID: "CheckpointList", Method: "GET", Pattern: "/containers/{name:.*}/checkpoints"},
 	{ID: "CheckpointCreate", Method: "POST", Pattern: "/containers/{name:.*}/checkpoints"},
 	{ID: "CheckpointDelete", Method: "DELETE", Pattern: "/containers/{name}/checkpoints/{checkpoint}"},

@@ -37,7 +37,7 @@ func parsePattern(s string) pattern {
 		name, after, _ := strings.Cut(rest, "}")
 		_, expression, _ := strings.Cut(name, ":")
 		kind, known := map[string]partKind{"": segment, ".*": any0, ".+": any1}[expression]
-		if !known || kind != segment && strings.Contains(after, "{") {
+		if !known || strings.HasPrefix(after, "{") {
 			panic("acl: unsupported route pattern " + s)
 		}
 		p = append(p, part{kind: kind})
@@ -71,16 +71,31 @@ func (p pattern) match(s string) bool {
 	return s == ""
 }
 
-// matchAny matches a name that may hold slashes: everything up to the literal
-// that ends the pattern. A dot in a regular expression is any rune but a line
-// feed, so a name with %0A in it is no name for the engine.
+// matchAny matches a name that may hold slashes: whatever stands before an
+// occurrence of the literal that follows it in the pattern.
 func matchAny(s string, kind partKind, tail pattern) bool {
-	if len(tail) > 0 {
-		rest, ok := strings.CutSuffix(s, tail[0].literal)
-		if !ok {
+	if len(tail) == 0 {
+		return kind.holds(s)
+	}
+	literal, rest := tail[0].literal, tail[1:]
+	if len(rest) == 0 {
+		name, ok := strings.CutSuffix(s, literal)
+		return ok && kind.holds(name)
+	}
+	for i := 0; ; i++ {
+		j := strings.Index(s[i:], literal)
+		if j < 0 {
 			return false
 		}
-		s = rest
+		i += j
+		if kind.holds(s[:i]) && rest.match(s[i+len(literal):]) {
+			return true
+		}
 	}
-	return (kind == any0 || s != "") && strings.IndexByte(s, '\n') < 0
+}
+
+// holds reports whether a name is one for any0 or any1. A dot in a regular
+// expression is any rune but a line feed, so a name with %0A in it is none.
+func (k partKind) holds(name string) bool {
+	return (k == any0 || name != "") && strings.IndexByte(name, '\n') < 0
 }

@@ -1,21 +1,19 @@
 package acl
 
-import (
-	"maps"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Verdict says what a policy makes of a request. Its zero value denies.
 type Verdict struct {
 	Allowed bool
-	// Rule is the setting that decided, such as "CONTAINERS=1" or "POST=0", or
-	// NoSection.
+	// Rule is the setting that decided, such as "CONTAINERS=1", "POST=0" or
+	// "DENY=*Prune", or NoSection.
 	Rule string
 	// Remedies are the ways to allow what was denied, each a list of settings
-	// that do it together; the narrowest comes first. A path in no section has
-	// none.
+	// that do it together; the last is the narrow one, ALLOW. A path in no
+	// section has none, and neither has one that DENY forbids.
 	Remedies [][]string
+	// Advice puts them into words: "set CONTAINERS=1, or ALLOW=ContainerList".
+	Advice string
 }
 
 // NoSection is the rule that denies a path outside every section.
@@ -36,8 +34,8 @@ func (p *Policy) Decide(r Request) *Verdict {
 	if p == nil || r.Redirect != "" {
 		return denied
 	}
-	if i := r.operation - 1; 0 <= i && i < len(p.operations) {
-		return &p.operations[i]
+	if r.operation > 0 {
+		return p.Operation(r.operation - 1)
 	}
 	if i := r.section - 1; 0 <= i && i < len(p.sections) {
 		if r.Writes() {
@@ -48,27 +46,48 @@ func (p *Policy) Decide(r Request) *Verdict {
 	return denied
 }
 
-// Compile makes the policy that the toggles describe.
-func Compile(toggles Toggles) *Policy {
+// Operation returns the verdict on Operations[i].
+func (p *Policy) Operation(i int) *Verdict {
+	if p == nil || i < 0 || i >= len(p.operations) {
+		return denied
+	}
+	return &p.operations[i]
+}
+
+// Judge classifies a request and decides it. escaped is the path as the client
+// wrote it, decoded as net/http decoded it. Docker's router looks at the
+// decoded path and Podman's at the escaped one, so where the two differ both
+// readings have to be allowed: else POST /libpod/manifests/x%2Fadd would be
+// judged as ManifestAddLibpod and run as ManifestCreateLibpod.
+func (p *Policy) Judge(method, decoded, escaped string) (Request, *Verdict) {
+	request := Classify(method, decoded)
+	verdict := p.Decide(request)
+	if escaped == decoded || !verdict.Allowed {
+		return request, verdict
+	}
+	other := Classify(method, escaped)
+	if v := p.Decide(other); !v.Allowed {
+		return other, v
+	}
+	return request, verdict
+}
+
+// Compile makes the policy that the rules describe.
+func Compile(rules Rules) *Policy {
 	p := &Policy{
 		operations: make([]Verdict, len(Operations)),
 		sections:   make([][2]Verdict, len(Sections)),
 	}
 	for i := range Operations {
-		op := &Operations[i]
-		s := router[firstSegment(op.Pattern)]
-		p.operations[i] = judge(toggles, subject{
-			Operation: *op,
-			section:   Sections[s.index].Var,
-			writes:    Request{Method: op.Method, Operation: op}.Writes(),
-		})
+		p.operations[i] = judge(rules, operationSubject(&Operations[i]))
 	}
 	for i, s := range Sections {
 		p.sections[i] = [2]Verdict{
-			judge(toggles, subject{section: s.Var}),
-			judge(toggles, subject{section: s.Var, writes: true}),
+			judge(rules, subject{section: s.Var}),
+			judge(rules, subject{section: s.Var, writes: true}),
 		}
 	}
+	warnOfWidth(rules, p.operations)
 	return p
 }
 
@@ -80,8 +99,19 @@ type subject struct {
 	writes  bool
 }
 
+func operationSubject(op *Operation) subject {
+	return subject{Operation: *op, section: op.Section().Var, writes: op.NeedsPOST()}
+}
+
 // decide is the order of evaluation; the package comment says it in words.
-func decide(t Toggles, s subject) (allowed bool, rule string) {
+func decide(r Rules, s subject) (allowed bool, rule string) {
+	if pattern, denied := matching(r.Deny, s.ID); denied {
+		return false, "DENY=" + pattern
+	}
+	if pattern, allowed := matching(r.Allow, s.ID); allowed {
+		return true, "ALLOW=" + pattern
+	}
+	t := r.Toggles
 	for _, grant := range s.GrantedBy {
 		if t.on(grant) {
 			return true, grant + "=1"
@@ -100,82 +130,17 @@ func decide(t Toggles, s subject) (allowed bool, rule string) {
 	return true, s.section + "=1"
 }
 
-func judge(t Toggles, s subject) Verdict {
-	allowed, rule := decide(t, s)
+func judge(r Rules, s subject) Verdict {
+	allowed, rule := decide(r, s)
 	v := Verdict{Allowed: allowed, Rule: rule}
-	if !allowed {
-		v.Remedies = remedies(t, s)
+	if allowed {
+		return v
 	}
+	if _, forbidden := matching(r.Deny, s.ID); forbidden {
+		v.Advice = rule + " forbids it"
+		return v
+	}
+	v.Remedies = remedies(r, s)
+	v.Advice = "set " + strings.Join(ways(v.Remedies), ", or ")
 	return v
-}
-
-// remedies tries every combination of the toggles that bear on the subject and
-// keeps the smallest ones that allow it. Asking decide itself means that the
-// advice in a refusal cannot disagree with it.
-func remedies(t Toggles, s subject) [][]string {
-	candidates := slices.Clone(s.GrantedBy)
-	for _, name := range []string{s.section, s.Also} {
-		if name != "" && !t.on(name) {
-			candidates = append(candidates, name)
-		}
-	}
-	// POST=1 would also let files be read that ALLOW_ARCHIVE=1 lets be read,
-	// but nobody should open every write in order to read.
-	if s.writes && !t.on("POST") {
-		candidates = append(candidates, "POST")
-	}
-	if s.RefusedBy != "" && t.refuses(s.RefusedBy) {
-		candidates = append(candidates, s.RefusedBy)
-	}
-	var found [][]string
-	for set := 1; set < 1<<len(candidates); set++ {
-		changed := maps.Clone(t)
-		if changed == nil {
-			changed = Toggles{}
-		}
-		var settings []string
-		for i, name := range candidates {
-			if set&(1<<i) != 0 {
-				changed[name] = true
-				settings = append(settings, name+"=1")
-			}
-		}
-		if allowed, _ := decide(changed, s); allowed {
-			found = append(found, settings)
-		}
-	}
-	slices.SortStableFunc(found, func(a, b []string) int { return len(a) - len(b) })
-	return minimal(found)
-}
-
-// minimal drops every set that contains another; sets come smallest first.
-func minimal(sets [][]string) [][]string {
-	var kept [][]string
-	for _, set := range sets {
-		covers := func(smaller []string) bool {
-			return !slices.ContainsFunc(smaller, func(s string) bool { return !slices.Contains(set, s) })
-		}
-		if !slices.ContainsFunc(kept, covers) {
-			kept = append(kept, set)
-		}
-	}
-	return kept
-}
-
-// Advice puts the remedies into words, "set CONTAINERS=1 and POST=1", or
-// returns "" when there is none.
-func (v *Verdict) Advice() string {
-	if len(v.Remedies) == 0 {
-		return ""
-	}
-	ways := make([]string, len(v.Remedies))
-	for i, settings := range v.Remedies {
-		ways[i] = strings.Join(settings, " and ")
-	}
-	return "set " + strings.Join(ways, ", or ")
-}
-
-// Open lists the sections that are on, in the order of Sections.
-func (t Toggles) Open() []Section {
-	return slices.DeleteFunc(slices.Clone(Sections), func(s Section) bool { return !t.on(s.Var) })
 }

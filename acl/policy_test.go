@@ -1,6 +1,8 @@
 package acl_test
 
 import (
+	"maps"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -15,11 +17,11 @@ func settings(t *testing.T, s string) *acl.Policy {
 		name, value, _ := strings.Cut(setting, "=")
 		environ[name] = value
 	}
-	toggles, errs := acl.ParseToggles(environ)
+	rules, errs := acl.ParseRules(environ)
 	if len(errs) > 0 {
-		t.Fatalf("ParseToggles(%q): %v", s, errs)
+		t.Fatalf("ParseRules(%q): %v", s, errs)
 	}
-	return acl.Compile(toggles)
+	return acl.Compile(rules)
 }
 
 // TestDecide asserts the rule that decided and the advice, not just the
@@ -34,13 +36,13 @@ func TestDecide(t *testing.T) {
 		{"", "GET /_ping", true, "PING=1", ""},
 		{"", "HEAD /v1.41/_ping", true, "PING=1", ""},
 		{"", "GET /events", true, "EVENTS=1", ""},
-		{"PING=0", "GET /_ping", false, "PING=0", "set PING=1"},
+		{"PING=0", "GET /_ping", false, "PING=0", "set PING=1, or ALLOW=SystemPing"},
 		{"", "POST /_ping", false, "POST=0", "set POST=1"},
-		{"", "GET /containers/json", false, "CONTAINERS=0", "set CONTAINERS=1"},
+		{"", "GET /containers/json", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerList"},
 		{"CONTAINERS=1", "GET /containers/json", true, "CONTAINERS=1", ""},
-		{"", "POST /containers/create", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
-		{"CONTAINERS=1", "POST /containers/create", false, "POST=0", "set POST=1"},
-		{"POST=1", "POST /containers/create", false, "CONTAINERS=0", "set CONTAINERS=1"},
+		{"", "POST /containers/create", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1, or ALLOW=ContainerCreate"},
+		{"CONTAINERS=1", "POST /containers/create", false, "POST=0", "set POST=1, or ALLOW=ContainerCreate"},
+		{"POST=1", "POST /containers/create", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerCreate"},
 		{"POST=1 CONTAINERS=1", "DELETE /containers/web", true, "CONTAINERS=1", ""},
 
 		// A section ends at a segment boundary.
@@ -49,7 +51,7 @@ func TestDecide(t *testing.T) {
 		{"EXEC=1", "GET /execfoo", false, acl.NoSection, ""},
 		{"CONTAINERS=1", "GET /debug/pprof/", false, acl.NoSection, ""},
 		{"CONTAINERS=1", "GET /", false, acl.NoSection, ""},
-		{"CONTAINERS=1", "GET /libpod/containers/json", false, acl.NoSection, ""},
+		{"CONTAINERS=1", "GET /v5.0.0/libpod/containers/json", false, "LIBPOD_CONTAINERS=0", "set LIBPOD_CONTAINERS=1, or ALLOW=ContainerListLibpod"},
 
 		// A newer engine's route belongs to its section.
 		{"CONTAINERS=1", "GET /containers/web/novelty", true, "CONTAINERS=1", ""},
@@ -58,52 +60,82 @@ func TestDecide(t *testing.T) {
 
 		// Granular grants need nothing else and match exactly one operation.
 		{"ALLOW_START=1", "POST /v1.41/containers/web/start", true, "ALLOW_START=1", ""},
-		{"ALLOW_START=1", "POST /containers/web/stop", false, "CONTAINERS=0", "set ALLOW_STOP=1, or ALLOW_RESTARTS=1, or CONTAINERS=1 and POST=1"},
-		{"ALLOW_START=1", "POST /containers/web/start/exec", false, "CONTAINERS=0", "set CONTAINERS=1 and EXEC=1 and POST=1"},
+		{"ALLOW_START=1", "POST /containers/web/stop", false, "CONTAINERS=0", "set ALLOW_STOP=1, or ALLOW_RESTARTS=1, or CONTAINERS=1 and POST=1, or ALLOW=ContainerStop"},
+		{"ALLOW_START=1", "POST /containers/web/start/exec", false, "CONTAINERS=0", "set CONTAINERS=1 and EXEC=1 and POST=1, or ALLOW=ContainerExec"},
 		{"ALLOW_START=1", "PUT /containers/web/start", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
-		{"ALLOW_START=1", "DELETE /containers/web/start", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
+		{"ALLOW_START=1", "DELETE /containers/web/start", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1, or ALLOW=ContainerDelete"},
 		{"ALLOW_START=1", "POST /containers/web/starts", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
 		{"ALLOW_RESTARTS=1", "POST /containers/web/kill", true, "ALLOW_RESTARTS=1", ""},
 		{"ALLOW_RESTARTS=1", "POST /containers/web/stop", true, "ALLOW_RESTARTS=1", ""},
 		{"ALLOW_RESTARTS=1", "POST /containers/web/restart", true, "ALLOW_RESTARTS=1", ""},
-		{"ALLOW_RESTARTS=1", "POST /containers/web/start", false, "CONTAINERS=0", "set ALLOW_START=1, or CONTAINERS=1 and POST=1"},
+		{"ALLOW_RESTARTS=1", "POST /containers/web/start", false, "CONTAINERS=0", "set ALLOW_START=1, or CONTAINERS=1 and POST=1, or ALLOW=ContainerStart"},
 		{"ALLOW_PAUSE=1", "POST /containers/web/pause", true, "ALLOW_PAUSE=1", ""},
-		{"ALLOW_PAUSE=1", "POST /containers/web/unpause", false, "CONTAINERS=0", "set ALLOW_UNPAUSE=1, or CONTAINERS=1 and POST=1"},
+		{"ALLOW_PAUSE=1", "POST /containers/web/unpause", false, "CONTAINERS=0", "set ALLOW_UNPAUSE=1, or CONTAINERS=1 and POST=1, or ALLOW=ContainerUnpause"},
 		{"ALLOW_UNPAUSE=1", "POST /containers/web/unpause", true, "ALLOW_UNPAUSE=1", ""},
 		{"ALLOW_STOP=0 CONTAINERS=1 POST=1", "POST /containers/web/stop", true, "CONTAINERS=1", ""},
 
 		// Granular refusals.
 		{"CONTAINERS=1", "GET /containers/web/logs", true, "CONTAINERS=1", ""},
-		{"CONTAINERS=1 ALLOW_LOGS=0", "GET /containers/web/logs", false, "ALLOW_LOGS=0", "set ALLOW_LOGS=1"},
-		{"ALLOW_LOGS=1", "GET /containers/web/logs", false, "CONTAINERS=0", "set CONTAINERS=1"},
-		{"CONTAINERS=1 ALLOW_TOP=", "GET /containers/web/top", false, "ALLOW_TOP=0", "set ALLOW_TOP=1"},
-		{"CONTAINERS=1 ALLOW_CHANGES=0", "GET /containers/web/changes", false, "ALLOW_CHANGES=0", "set ALLOW_CHANGES=1"},
+		{"CONTAINERS=1 ALLOW_LOGS=0", "GET /containers/web/logs", false, "ALLOW_LOGS=0", "set ALLOW_LOGS=1, or ALLOW=ContainerLogs"},
+		{"ALLOW_LOGS=1", "GET /containers/web/logs", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerLogs"},
+		{"CONTAINERS=1 ALLOW_TOP=", "GET /containers/web/top", false, "ALLOW_TOP=0", "set ALLOW_TOP=1, or ALLOW=ContainerTop"},
+		{"CONTAINERS=1 ALLOW_CHANGES=0", "GET /containers/web/changes", false, "ALLOW_CHANGES=0", "set ALLOW_CHANGES=1, or ALLOW=ContainerChanges"},
 		{"SERVICES=1 ALLOW_LOGS=0", "GET /services/web/logs", true, "SERVICES=1", ""},
 
 		// Files in containers.
-		{"CONTAINERS=1", "GET /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1"},
-		{"CONTAINERS=1", "HEAD /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1"},
-		{"CONTAINERS=1", "GET /containers/a/b/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1"},
-		{"CONTAINERS=1", "GET /containers/web/export", false, "ALLOW_EXPORT=0", "set ALLOW_EXPORT=1"},
+		{"CONTAINERS=1", "GET /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1, or ALLOW=ContainerArchive"},
+		{"CONTAINERS=1", "HEAD /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1, or ALLOW=ContainerArchiveInfo"},
+		{"CONTAINERS=1", "GET /containers/a/b/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1, or ALLOW=ContainerArchive"},
+		{"CONTAINERS=1", "GET /containers/web/export", false, "ALLOW_EXPORT=0", "set ALLOW_EXPORT=1, or ALLOW=ContainerExport"},
 		{"CONTAINERS=1 ALLOW_ARCHIVE=1", "GET /containers/web/archive", true, "CONTAINERS=1", ""},
-		{"CONTAINERS=1 ALLOW_ARCHIVE=1", "PUT /containers/web/archive", false, "POST=0", "set POST=1"},
-		{"CONTAINERS=1", "PUT /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set POST=1"},
+		{"CONTAINERS=1 ALLOW_ARCHIVE=1", "PUT /containers/web/archive", false, "POST=0", "set POST=1, or ALLOW=PutContainerArchive"},
+		{"CONTAINERS=1", "PUT /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set POST=1, or ALLOW=PutContainerArchive"},
 		{"CONTAINERS=1 POST=1", "PUT /containers/web/archive", true, "CONTAINERS=1", ""},
 		{"CONTAINERS=1 POST=1", "GET /containers/web/export", true, "CONTAINERS=1", ""},
-		{"CONTAINERS=1 POST=1 ALLOW_ARCHIVE=0", "PUT /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1"},
-		{"CONTAINERS=1 POST=1 ALLOW_ARCHIVE=0", "HEAD /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1"},
-		{"ALLOW_ARCHIVE=1", "GET /containers/web/archive", false, "CONTAINERS=0", "set CONTAINERS=1"},
+		{"CONTAINERS=1 POST=1 ALLOW_ARCHIVE=0", "PUT /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1, or ALLOW=PutContainerArchive"},
+		{"CONTAINERS=1 POST=1 ALLOW_ARCHIVE=0", "HEAD /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1, or ALLOW=ContainerArchiveInfo"},
+		{"ALLOW_ARCHIVE=1", "GET /containers/web/archive", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerArchive"},
 
 		// Reads that write or hand out a key.
-		{"CONTAINERS=1", "GET /containers/web/attach/ws", false, "POST=0", "set POST=1"},
+		{"CONTAINERS=1", "GET /containers/web/attach/ws", false, "POST=0", "set POST=1, or ALLOW=ContainerAttachWebsocket"},
 		{"CONTAINERS=1 POST=1", "GET /containers/web/attach/ws", true, "CONTAINERS=1", ""},
-		{"SWARM=1", "GET /swarm/unlockkey", false, "POST=0", "set POST=1"},
+		{"SWARM=1", "GET /swarm/unlockkey", false, "POST=0", "set POST=1, or ALLOW=SwarmUnlockkey"},
 		{"SWARM=1", "GET /swarm", true, "SWARM=1", ""},
 
 		// Creating an exec needs EXEC too.
-		{"CONTAINERS=1 POST=1", "POST /containers/web/exec", false, "EXEC=0", "set EXEC=1"},
+		{"CONTAINERS=1 POST=1", "POST /containers/web/exec", false, "EXEC=0", "set EXEC=1, or ALLOW=ContainerExec"},
 		{"CONTAINERS=1 POST=1 EXEC=1", "POST /containers/web/exec", true, "CONTAINERS=1", ""},
-		{"POST=1 EXEC=1", "POST /containers/web/exec", false, "CONTAINERS=0", "set CONTAINERS=1"},
+		{"POST=1 EXEC=1", "POST /containers/web/exec", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerExec"},
+
+		// ALLOW and DENY.
+		{"ALLOW=ContainerList", "GET /containers/json", true, "ALLOW=ContainerList", ""},
+		{"ALLOW=ContainerList", "GET /containers/web/json", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerInspect"},
+		{"ALLOW=Container*,ImageList", "DELETE /containers/web", true, "ALLOW=Container*", ""},
+		{"ALLOW=ContainerCreate", "POST /containers/create", true, "ALLOW=ContainerCreate", ""},
+		{"ALLOW=ContainerLogs ALLOW_LOGS=0", "GET /containers/web/logs", true, "ALLOW=ContainerLogs", ""},
+		{"DENY=*Prune,*Delete CONTAINERS=1 POST=1", "DELETE /containers/web", false, "DENY=*Delete", "DENY=*Delete forbids it"},
+		{"DENY=*Prune,*Delete CONTAINERS=1 POST=1", "POST /containers/prune", false, "DENY=*Prune", "DENY=*Prune forbids it"},
+		{"DENY=ContainerStart ALLOW_START=1 ALLOW=*", "POST /containers/web/start", false, "DENY=ContainerStart", "DENY=ContainerStart forbids it"},
+		{"DENY=* CONTAINERS=1", "GET /containers/web/novelty", false, "DENY=*", "DENY=* forbids it"},
+		{"DENY=Container* CONTAINERS=1", "GET /containers/web/novelty", true, "CONTAINERS=1", ""},
+		{"ALLOW=*", "GET /secrets/x/novelty", true, "ALLOW=*", ""},
+		{"ALLOW=*", "GET /debug/pprof/", false, acl.NoSection, ""},
+
+		// Podman.
+		{"", "GET /libpod/_ping", true, "LIBPOD_PING=1", ""},
+		{"", "GET /v5.0.0/libpod/version", true, "LIBPOD_VERSION=1", ""},
+		{"", "GET /v5.0.0-rc1/libpod/version", true, "LIBPOD_VERSION=1", ""},
+		{"", "GET /v5.0.0-rc1/version", false, acl.NoSection, ""},
+		{"ALLOW_START=1", "POST /v5.0.0/libpod/pods/web/start", true, "ALLOW_START=1", ""},
+		{"LIBPOD_ALLOW_POD_START=1", "POST /v5.0.0/libpod/pods/web/start", true, "LIBPOD_ALLOW_POD_START=1", ""},
+		{"LIBPOD_ALLOW_POD_START=1", "POST /v5.0.0/libpod/containers/web/start", false, "LIBPOD_CONTAINERS=0", "set ALLOW_START=1, or LIBPOD_CONTAINERS=1 and POST=1, or ALLOW=ContainerStartLibpod"},
+		{"LIBPOD_ALLOW_START=1", "POST /containers/web/start", false, "CONTAINERS=0", "set ALLOW_START=1, or CONTAINERS=1 and POST=1, or ALLOW=ContainerStart"},
+		{"LIBPOD_CONTAINERS=1", "GET /v5.0.0/libpod/containers/web/export", false, "ALLOW_EXPORT=0", "set ALLOW_EXPORT=1, or ALLOW=ContainerExportLibpod"},
+		{"LIBPOD_CONTAINERS=1 POST=1", "POST /v5.0.0/libpod/containers/web/exec", false, "LIBPOD_EXEC=0", "set LIBPOD_EXEC=1, or ALLOW=ContainerExecLibpod"},
+		{"ALLOW=ManifestAddLibpod", "POST /v3.0.0/libpod/manifests/x/add", true, "ALLOW=ManifestAddLibpod", ""},
+		{"ALLOW=ManifestAddLibpod", "POST /v5.0.0/libpod/manifests/x/add", false, "LIBPOD_MANIFESTS=0", "set LIBPOD_MANIFESTS=1 and POST=1, or ALLOW=ManifestCreateLibpod"},
+		{"LIBPOD_CONTAINERS=1", "GET /v5.0.0/libpod", false, acl.NoSection, ""},
+		{"LIBPOD_CONTAINERS=1", "GET /v5.0.0/libpod/containersx/json", false, acl.NoSection, ""},
 
 		// A path that the engine would redirect is never judged.
 		{"CONTAINERS=1", "GET /containers//json", false, acl.NoSection, ""},
@@ -111,9 +143,11 @@ func TestDecide(t *testing.T) {
 	} {
 		method, path, _ := strings.Cut(test.request, " ")
 		v := settings(t, test.settings).Decide(acl.Classify(method, path))
-		if v.Allowed != test.allowed || v.Rule != test.rule || v.Advice() != test.advice {
+		// What a way opens beside is not the subject here.
+		advice, _, _ := strings.Cut(v.Advice, ";")
+		if v.Allowed != test.allowed || v.Rule != test.rule || advice != test.advice {
 			t.Errorf("%q, %s: got allowed=%v by %q, %q; want %v by %q, %q",
-				test.settings, test.request, v.Allowed, v.Rule, v.Advice(), test.allowed, test.rule, test.advice)
+				test.settings, test.request, v.Allowed, v.Rule, advice, test.allowed, test.rule, test.advice)
 		}
 	}
 }
@@ -127,7 +161,7 @@ func TestZeroValuesDeny(t *testing.T) {
 	if new(acl.Policy).Decide(request).Allowed {
 		t.Error("a zero policy allows")
 	}
-	if acl.Compile(nil).Decide(acl.Request{}).Allowed {
+	if acl.Compile(acl.Rules{}).Decide(acl.Request{}).Allowed {
 		t.Error("a zero request is allowed")
 	}
 	if new(acl.Verdict).Allowed {
@@ -141,17 +175,54 @@ func TestAdviceWorks(t *testing.T) {
 	t.Parallel()
 	for _, start := range []string{"", "POST=1", "CONTAINERS=1", "CONTAINERS=1 POST=1", "ALLOW_ARCHIVE=0 ALLOW_LOGS=0 ALLOW_EXPORT=0", "EVENTS=0 PING=0 VERSION=0"} {
 		policy := settings(t, start)
-		for _, op := range acl.Operations {
-			request := acl.Classify(op.Method, strings.NewReplacer("{name:.*}", "x", "{id:.*}", "x", "{id:.+}", "x", "{id}", "x", "{name}", "x", "{checkpoint}", "x").Replace(op.Pattern))
-			v := policy.Decide(request)
-			if !v.Allowed && len(v.Remedies) == 0 {
+		for i, op := range acl.Operations {
+			v := policy.Operation(i)
+			if !v.Allowed && len(v.Remedies) < 2 {
 				t.Errorf("%q: %s is refused without advice", start, op.ID)
 			}
 			for _, remedy := range v.Remedies {
 				mended := settings(t, start+" "+strings.Join(remedy, " "))
-				if !mended.Decide(request).Allowed {
+				if !mended.Operation(i).Allowed {
 					t.Errorf("%q: %s is still refused after %q", start, op.ID, remedy)
 				}
+			}
+		}
+	}
+}
+
+// TestProperties checks on random settings that DENY beats everything, and that
+// switching a toggle on, or adding to ALLOW, takes nothing away.
+func TestProperties(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	toggles := acl.AllToggles()
+	for range 50 {
+		rules := acl.Rules{Toggles: acl.Toggles{}}
+		for _, toggle := range toggles {
+			if value := random.IntN(3); value < 2 {
+				rules.Toggles[toggle.Var] = value == 1
+			}
+		}
+		before := acl.Compile(rules)
+
+		more := acl.Rules{Toggles: maps.Clone(rules.Toggles)}
+		on := toggles[random.IntN(len(toggles))].Var
+		more.Toggles[on] = true
+		denied := acl.Operations[random.IntN(len(acl.Operations))].ID
+		for name, after := range map[string]*acl.Policy{
+			on + "=1": acl.Compile(more),
+			"ALLOW":   acl.Compile(acl.Rules{Toggles: rules.Toggles, Allow: []string{"*Prune"}}),
+		} {
+			for i, op := range acl.Operations {
+				if before.Operation(i).Allowed && !after.Operation(i).Allowed {
+					t.Errorf("%v: adding %s takes %s away", rules.Toggles, name, op.ID)
+				}
+			}
+		}
+		after := acl.Compile(acl.Rules{Toggles: rules.Toggles, Allow: []string{"*"}, Deny: []string{denied}})
+		for i, op := range acl.Operations {
+			if got := after.Operation(i).Allowed; got != (op.ID != denied) {
+				t.Errorf("%v ALLOW=* DENY=%s: %s allowed is %v", rules.Toggles, denied, op.ID, got)
 			}
 		}
 	}
@@ -190,7 +261,7 @@ func TestNearest(t *testing.T) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	policy := acl.Compile(acl.Toggles{"CONTAINERS": true})
+	policy := acl.Compile(acl.Rules{Toggles: acl.Toggles{"CONTAINERS": true}})
 	for _, target := range []string{"GET /_ping", "GET /v1.41/containers/json", "GET /v1.41/containers/0123456789ab/archive", "DELETE /v1.41/containers/web"} {
 		b.Run(target, func(b *testing.B) {
 			method, path, _ := strings.Cut(target, " ")
@@ -204,12 +275,18 @@ func BenchmarkDecide(b *testing.B) {
 
 // TestDecideDoesNotAllocate keeps the decision off the garbage collector.
 func TestDecideDoesNotAllocate(t *testing.T) {
-	policy := acl.Compile(acl.Toggles{"CONTAINERS": true})
+	policy := acl.Compile(acl.Rules{Toggles: acl.Toggles{"CONTAINERS": true}})
 	n := testing.AllocsPerRun(100, func() {
 		policy.Decide(acl.Classify("GET", "/v1.41/containers/web/json"))
 		policy.Decide(acl.Classify("DELETE", "/v1.41/secrets/x"))
 	})
 	if n != 0 {
 		t.Errorf("a decision allocates %v times, want 0", n)
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	for b.Loop() {
+		acl.Compile(acl.Rules{Toggles: acl.Toggles{"CONTAINERS": true}})
 	}
 }

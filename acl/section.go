@@ -1,5 +1,7 @@
 package acl
 
+import "slices"
+
 // Section is one part of the Docker API: a path, everything below it, and the
 // toggle that switches both.
 type Section struct {
@@ -16,8 +18,11 @@ type Section struct {
 }
 
 // Sections lists every section, in the order in which people are shown them:
-// what is open by default first, then alphabetically.
-var Sections = []Section{
+// Docker's, then Podman's; in each what is open by default first, then
+// alphabetically.
+var Sections = slices.Concat(engineSections, libpodSections)
+
+var engineSections = []Section{
 	{"EVENTS", "/events", true, "the stream of what happens in the engine"},
 	{"PING", "/_ping", true, "whether the engine is up and which API it speaks"},
 	{"VERSION", "/version", true, "the engine's version, kernel and platform"},

@@ -3,6 +3,7 @@ package acl
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ type Toggle struct {
 }
 
 // verbs are the toggles that are not sections.
-var verbs = []Toggle{
+var verbs = slices.Concat([]Toggle{
 	{"POST", "0", "methods other than GET and HEAD, in the sections that are on"},
 	{"ALLOW_START", "0", "`POST /containers/{id}/start`, even with CONTAINERS=0 and POST=0"},
 	{"ALLOW_STOP", "0", "`POST /containers/{id}/stop`, likewise"},
@@ -29,7 +30,7 @@ var verbs = []Toggle{
 	{"ALLOW_CHANGES", "follows CONTAINERS", "0 refuses `GET /containers/{id}/changes` though CONTAINERS=1"},
 	{"ALLOW_ARCHIVE", followsPOST, "files in containers: 0 refuses GET, HEAD and PUT of `/containers/{id}/archive`"},
 	{"ALLOW_EXPORT", followsPOST, "whole file systems: 0 refuses `GET /containers/{id}/export`"},
-}
+}, libpodVerbs)
 
 // followsPOST marks the toggles that read files out of containers: with POST=0
 // a policy is taken for harmless, so reading them takes an explicit 1
@@ -49,9 +50,9 @@ func AllToggles() []Toggle {
 // its default; nil is all defaults.
 type Toggles map[string]bool
 
-// ParseToggles picks the toggles out of an environment. It returns an error
+// parseToggles picks the toggles out of an environment. It returns an error
 // for every value that is neither on nor off; the others are in Toggles.
-func ParseToggles(environ map[string]string) (Toggles, []error) {
+func parseToggles(environ map[string]string) (Toggles, []error) {
 	toggles := Toggles{}
 	var errs []error
 	for _, t := range AllToggles() {
@@ -94,26 +95,38 @@ func (t Toggles) on(name string) bool {
 	if value, set := t[name]; set {
 		return value
 	}
-	for i := range Sections {
-		if Sections[i].Var == name {
-			return Sections[i].Default
+	return onByDefault[name]
+}
+
+// onByDefault holds the toggles whose default is on.
+var onByDefault = func() map[string]bool {
+	m := map[string]bool{}
+	for _, s := range Sections {
+		if s.Default {
+			m[s.Var] = true
 		}
 	}
-	return false
-}
+	return m
+}()
 
 // refuses reports whether a granular refusal is in force.
 func (t Toggles) refuses(name string) bool {
 	if value, set := t[name]; set {
 		return !value
 	}
+	return readsFiles[name] && !t.on("POST")
+}
+
+// readsFiles holds the granular refusals that are in force by default.
+var readsFiles = func() map[string]bool {
+	m := map[string]bool{}
 	for _, v := range verbs {
-		if v.Var == name {
-			return v.Default == followsPOST && !t.on("POST")
+		if v.Default == followsPOST {
+			m[v.Var] = true
 		}
 	}
-	return true
-}
+	return m
+}()
 
 // digit is a toggle's value as people write it.
 func digit(on bool) string {
@@ -121,4 +134,9 @@ func digit(on bool) string {
 		return "1"
 	}
 	return "0"
+}
+
+// Open lists the sections that are on, in the order of Sections.
+func (t Toggles) Open() []Section {
+	return slices.DeleteFunc(slices.Clone(Sections), func(s Section) bool { return !t.on(s.Var) })
 }

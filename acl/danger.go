@@ -1,0 +1,89 @@
+package acl
+
+import "slices"
+
+// Danger is a set of operations that together amount to more than they say.
+type Danger struct {
+	Kind DangerKind
+	// All are the ids that a policy has to allow, every one, for the danger to
+	// be there.
+	All []string
+	// Why says what somebody can do with them.
+	Why string
+}
+
+// DangerKind groups dangers.
+type DangerKind string
+
+// The kinds of danger, worst first.
+const (
+	RootOnHost   DangerKind = "root on the host"
+	LeaksSecrets DangerKind = "leaks secrets"
+	CallsOut     DangerKind = "makes the engine call out"
+)
+
+// dangers lists what people switch on without knowing what it means.
+var dangers = []Danger{
+	{RootOnHost, []string{"ContainerCreate", "ContainerStart"}, "start a container that mounts the host's file system"},
+	{RootOnHost, []string{"ContainerExec", "ExecStart"}, "run commands in containers, privileged ones included"},
+	{RootOnHost, []string{"PutContainerArchive"}, "replace the programs that containers run"},
+	{RootOnHost, []string{"PluginPull", "PluginEnable"}, "install an engine plugin, which runs as root"},
+	{RootOnHost, []string{"PluginCreate", "PluginEnable"}, "install an engine plugin, which runs as root"},
+	{RootOnHost, []string{"ServiceCreate"}, "start a Swarm service that mounts the host's file system"},
+	{RootOnHost, []string{"ServiceUpdate"}, "give a Swarm service the host's file system"},
+	{RootOnHost, []string{"ImageBuild", "Session"}, "build with BuildKit, which can be asked for privileges"},
+	{RootOnHost, []string{"Grpc"}, "command BuildKit, which can be asked for privileges"},
+	{RootOnHost, []string{"ContainerCreateLibpod", "ContainerStartLibpod"}, "start a container that mounts the host's file system"},
+	{RootOnHost, []string{"ContainerExecLibpod", "ExecStartLibpod"}, "run commands in containers, privileged ones included"},
+	{RootOnHost, []string{"PutContainerArchiveLibpod"}, "replace the programs that containers run"},
+	{RootOnHost, []string{"PlayKubeLibpod"}, "start pods that mount the host's file system"},
+	{RootOnHost, []string{"QuadletInstallLibpod"}, "install units that systemd runs"},
+	{RootOnHost, []string{"LocalBuildLibpod"}, "build from any directory of the host"},
+	{LeaksSecrets, []string{"ContainerInspect"}, "read every container's environment"},
+	{LeaksSecrets, []string{"ContainerLogs"}, "read what containers print"},
+	{LeaksSecrets, []string{"ContainerArchive"}, "read every file in containers"},
+	{LeaksSecrets, []string{"ContainerExport"}, "read every file in containers"},
+	{LeaksSecrets, []string{"ServiceInspect"}, "read every Swarm service's environment"},
+	{LeaksSecrets, []string{"ServiceList"}, "read every Swarm service's environment"},
+	{LeaksSecrets, []string{"ServiceLogs"}, "read what Swarm services print"},
+	{LeaksSecrets, []string{"TaskInspect"}, "read every Swarm task's environment"},
+	{LeaksSecrets, []string{"TaskList"}, "read every Swarm task's environment"},
+	{LeaksSecrets, []string{"TaskLogs"}, "read what Swarm tasks print"},
+	{LeaksSecrets, []string{"ConfigInspect"}, "read Swarm configs"},
+	{LeaksSecrets, []string{"ConfigList"}, "read Swarm configs"},
+	{LeaksSecrets, []string{"SwarmInspect"}, "read the Swarm's join tokens, which admit a manager"},
+	{LeaksSecrets, []string{"SwarmUnlockkey"}, "read the key that unlocks the Swarm's managers"},
+	{LeaksSecrets, []string{"ContainerInspectLibpod"}, "read every container's environment"},
+	{LeaksSecrets, []string{"ContainerLogsLibpod"}, "read what containers print"},
+	{LeaksSecrets, []string{"ContainerArchiveLibpod"}, "read every file in containers"},
+	{LeaksSecrets, []string{"ContainerExportLibpod"}, "read every file in containers"},
+	{LeaksSecrets, []string{"SecretInspectLibpod"}, "read secrets, content included"},
+	{LeaksSecrets, []string{"VolumeExportLibpod"}, "read every file in volumes"},
+	{LeaksSecrets, []string{"GenerateKubeLibpod"}, "read every container's environment"},
+	{CallsOut, []string{"DistributionInspect"}, "have the engine ask a registry of the client's choice"},
+	{CallsOut, []string{"ImageSearch"}, "have the engine ask a registry of the client's choice"},
+	{CallsOut, []string{"GetPluginPrivileges"}, "have the engine ask a registry of the client's choice"},
+	{CallsOut, []string{"ImageSearchLibpod"}, "have the engine ask a registry of the client's choice"},
+}
+
+// Dangers lists what a policy opens beyond what its settings say, worst first.
+func (p *Policy) Dangers() []Danger {
+	allowed := map[string]bool{}
+	for i := range Operations {
+		if p.Operation(i).Allowed {
+			allowed[Operations[i].ID] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(dangers), func(d Danger) bool {
+		return slices.ContainsFunc(d.All, func(id string) bool { return !allowed[id] })
+	})
+}
+
+// dangerRank is small for an operation that is in a bad danger.
+func dangerRank(id string) int {
+	i := slices.IndexFunc(dangers, func(d Danger) bool { return slices.Contains(d.All, id) })
+	if i < 0 {
+		return len(dangers)
+	}
+	return i
+}

@@ -1,0 +1,105 @@
+package acl
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Rules is what a policy is compiled from. The zero value is all defaults.
+type Rules struct {
+	Toggles Toggles
+	// Allow and Deny are operation ids in which * stands for any letters, none
+	// included. Deny wins over everything, Allow over everything else.
+	Allow, Deny []string
+}
+
+// Only returns the rules that allow the operations with these ids and nothing
+// else.
+func Only(ids ...string) Rules {
+	off := Toggles{}
+	for _, s := range Sections {
+		off[s.Var] = false
+	}
+	return Rules{Toggles: off, Allow: ids}
+}
+
+// ParseRules picks toggles, ALLOW and DENY out of an environment. It returns an
+// error for every value that means nothing; the others are in Rules.
+func ParseRules(environ map[string]string) (Rules, []error) {
+	toggles, errs := parseToggles(environ)
+	r := Rules{Toggles: toggles}
+	var bad []error
+	r.Allow, bad = parsePatterns("ALLOW", environ)
+	errs = append(errs, bad...)
+	r.Deny, bad = parsePatterns("DENY", environ)
+	return r, append(errs, bad...)
+}
+
+func parsePatterns(name string, environ map[string]string) (patterns []string, errs []error) {
+	for pattern := range strings.SplitSeq(environ[name], ",") {
+		pattern = strings.TrimSpace(pattern)
+		switch {
+		case pattern == "":
+		case slices.ContainsFunc(Operations, func(op Operation) bool { return glob(pattern, op.ID) }):
+			patterns = append(patterns, pattern)
+		default:
+			errs = append(errs, fmt.Errorf("invalid %s=%q: no operation has this id; want one such as %s",
+				name, pattern, strings.Join(nearestIDs(pattern), ", ")))
+		}
+	}
+	return patterns, errs
+}
+
+// matching returns the first pattern that matches an operation's id. A path
+// that is no operation has the id "", which * alone matches.
+func matching(patterns []string, id string) (pattern string, found bool) {
+	i := slices.IndexFunc(patterns, func(p string) bool { return glob(p, id) })
+	if i < 0 {
+		return "", false
+	}
+	return patterns[i], true
+}
+
+// glob reports whether the whole of s matches pattern, in which * stands for
+// any run of characters.
+func glob(pattern, s string) bool {
+	parts := strings.Split(pattern, "*")
+	s, ok := strings.CutPrefix(s, parts[0])
+	if len(parts) == 1 || !ok {
+		return ok && s == ""
+	}
+	last := len(parts) - 1
+	for _, part := range parts[1:last] {
+		_, after, found := strings.Cut(s, part)
+		if !found {
+			return false
+		}
+		s = after
+	}
+	return strings.HasSuffix(s, parts[last])
+}
+
+// nearestIDs returns the three ids that most resemble a pattern.
+func nearestIDs(pattern string) []string {
+	wanted := strings.ToLower(strings.ReplaceAll(pattern, "*", ""))
+	type candidate struct {
+		id       string
+		distance int
+	}
+	var candidates []candidate
+	for _, op := range Operations {
+		candidates = append(candidates, candidate{op.ID, editDistance(wanted, strings.ToLower(op.ID))})
+	}
+	slices.SortStableFunc(candidates, func(a, b candidate) int { return a.distance - b.distance })
+	var ids []string
+	for _, c := range candidates {
+		if !slices.Contains(ids, c.id) {
+			ids = append(ids, c.id)
+		}
+		if len(ids) == 3 {
+			break
+		}
+	}
+	return ids
+}
