@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +21,7 @@ import (
 	"postern/acl"
 	"postern/proxy"
 	"postern/proxy/config"
+	"postern/proxy/explain"
 )
 
 // version is set when the image is built.
@@ -45,6 +47,8 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		command = args[0]
 	}
 	switch {
+	case command == "explain":
+		return explainPolicy(args[1:], environ, stdout, stderr)
 	case len(args) > 1:
 		fmt.Fprintf(stderr, "postern: unexpected argument %q: postern help shows the commands\n", args[1])
 		return exitUsage
@@ -59,7 +63,7 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		config.WriteHelp(stdout)
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "postern: unknown command %q: want serve, healthcheck, version or help\n", command)
+	fmt.Fprintf(stderr, "postern: unknown command %q: want serve, explain, healthcheck, version or help\n", command)
 	return exitUsage
 }
 
@@ -84,8 +88,9 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	}
 
 	log := newLog(c, stdout)
-	announce(log, c, listeners)
-	p := proxy.New(engine, acl.Compile(c.Toggles), log)
+	policy := acl.Compile(c.Rules)
+	announce(log, c, policy, listeners)
+	p := proxy.New(engine, policy, log)
 	if err := p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace)); err != nil {
 		log.Error().Err(err).Msg("stopped: a listener failed")
 		return exitFailed
@@ -104,24 +109,75 @@ func report(stderr io.Writer, problems []error) {
 }
 
 // announce logs what the settings amount to.
-func announce(log zerolog.Logger, c config.Config, listeners []net.Listener) {
+func announce(log zerolog.Logger, c config.Config, policy *acl.Policy, listeners []net.Listener) {
 	for _, w := range c.Warnings {
 		log.Warn().Msg(w)
+	}
+	report := explain.New(policy)
+	for _, w := range report.Warnings {
+		log.Warn().Str("danger", w.Kind).Strs("operations", w.Operations).Msg("clients can " + w.Why)
 	}
 	var addresses []string
 	for _, l := range listeners {
 		addresses = append(addresses, l.Addr().Network()+"://"+l.Addr().String())
 	}
 	open := zerolog.Dict()
-	for _, s := range c.Toggles.Open() {
+	for _, s := range c.Rules.Toggles.Open() {
 		open.Str(s.Var, s.Exposes)
 	}
 	log.Info().Str("version", version).
 		Strs("listen", addresses).
 		Str("engine", string(c.SocketPath)).
-		Bool("POST", c.Toggles["POST"]).
 		Dict("open", open).
+		Bool("POST", c.Rules.Toggles["POST"]).
+		Strs("ALLOW", c.Rules.Allow).
+		Strs("DENY", c.Rules.Deny).
+		Int("operations", report.Summary.Allowed).
+		Strs("reads", report.Summary.Reads).
+		Strs("writes", report.Summary.Writes).
 		Msg("started")
+}
+
+// explainPolicy prints what the settings permit, or judges one request: the
+// exit status is then 0 for allowed and 1 for refused.
+func explainPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	asJSON := flags.Bool("json", false, "")
+	if err := flags.Parse(args); err != nil || flags.NArg() != 0 && flags.NArg() != 2 {
+		fmt.Fprintln(stderr, "postern: usage: postern explain [--json] [METHOD PATH]")
+		return exitUsage
+	}
+	c, problems := config.Parse(environ)
+	if len(problems) > 0 {
+		report(stderr, problems)
+		return exitUsage
+	}
+	policy := acl.Compile(c.Rules)
+	var result interface{ Text(io.Writer) error }
+	status := exitOK
+	if flags.NArg() == 0 {
+		result = explain.New(policy)
+	} else {
+		answer, err := explain.Request(policy, flags.Arg(0), flags.Arg(1))
+		if err != nil {
+			fmt.Fprintf(stderr, "postern: %v\n", err)
+			return exitUsage
+		}
+		if !answer.Allowed {
+			status = exitFailed
+		}
+		result = answer
+	}
+	write := result.Text
+	if *asJSON {
+		write = func(w io.Writer) error { return explain.JSON(w, result) }
+	}
+	if err := write(stdout); err != nil {
+		fmt.Fprintf(stderr, "postern: %v\n", err)
+		return exitFailed
+	}
+	return status
 }
 
 func healthcheck(ctx context.Context, environ map[string]string, stderr io.Writer) int {

@@ -17,7 +17,7 @@ import (
 const healthAgent = "postern-healthcheck"
 
 // healthPolicy is the health check's: the engine's /_ping and nothing else.
-var healthPolicy = acl.Compile(acl.Toggles{"PING": true, "EVENTS": false, "VERSION": false})
+var healthPolicy = acl.Compile(acl.Only("SystemPing"))
 
 // healthTimeout is shorter than the image's HEALTHCHECK --timeout, so that the
 // check can still say what was wrong.

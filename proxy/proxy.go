@@ -59,9 +59,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.open.Add(1)
 	defer p.open.Add(-1)
 
-	request := acl.Classify(r.Method, r.URL.Path)
 	policy, silent := p.policyFor(r)
-	verdict := policy.Decide(request)
+	request, verdict := policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
 
 	x := &exchange{ResponseWriter: w}
 	if !silent {
@@ -98,7 +97,7 @@ func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict) {
 	if id := r.ID(); id != "" {
 		subject += " (" + id + ")"
 	}
-	reason := v.Advice()
+	reason := v.Advice
 	if reason == "" {
 		reason = "this path is in no section of the Docker API"
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -26,10 +27,12 @@ type Config struct {
 	LogLevel      Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info (all requests), notice, warning (refusals), err, crit, alert, emerg"`
 	LogFormat     Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
 	ShutdownGrace Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
+	AllowFile     Path             `env:"ALLOW_FILE" help:"a file with more of ALLOW, one pattern a line, # begins a comment"`
+	DenyFile      Path             `env:"DENY_FILE" help:"the same for DENY"`
 	TZ            string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
 
-	// Toggles are the section toggles, POST and ALLOW_*.
-	Toggles acl.Toggles `env:"-"`
+	// Rules are the toggles, ALLOW and DENY.
+	Rules acl.Rules `env:"-"`
 	// Warnings say what in the environment looks like a mistake but need not
 	// be one.
 	Warnings []string `env:"-"`
@@ -39,10 +42,11 @@ type Config struct {
 // line each; what is not wrong is in Config all the same.
 func Parse(environ map[string]string) (Config, []error) {
 	var c Config
-	toggles, errs := acl.ParseToggles(environ)
 	err := env.ParseWithOptions(&c, env.Options{Environment: environ})
-	errs = append(errs, explain(err, environ)...)
-	c.Toggles = toggles
+	errs := explain(err, environ)
+	rules, wrong := acl.ParseRules(withFiles(environ, &errs))
+	errs = append(errs, wrong...)
+	c.Rules = rules
 	if c.DisableIPv6 {
 		for i := range c.Listen {
 			if c.Listen[i].Network == "tcp" {
@@ -55,6 +59,28 @@ func Parse(environ map[string]string) (Config, []error) {
 	}
 	c.Warnings = append(c.Warnings, suspects(environ)...)
 	return c, errs
+}
+
+// withFiles returns the environment with the patterns of ALLOW_FILE and
+// DENY_FILE added to ALLOW and DENY.
+func withFiles(environ map[string]string, errs *[]error) map[string]string {
+	whole := maps.Clone(environ)
+	for _, name := range []string{"ALLOW", "DENY"} {
+		file := environ[name+"_FILE"]
+		if !filepath.IsAbs(file) {
+			continue // unset, or reported already
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			*errs = append(*errs, fmt.Errorf("cannot read %s_FILE=%q: %w", name, file, errors.Unwrap(err)))
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			pattern, _, _ := strings.Cut(line, "#")
+			whole[name] += "," + strings.TrimSpace(pattern)
+		}
+	}
+	return whole
 }
 
 // explain makes one line of each error that env found: the variable, its value
@@ -105,6 +131,7 @@ func suspects(environ map[string]string) []string {
 	for _, s := range Settings() {
 		settings = append(settings, s.Var)
 	}
+	settings = append(settings, "ALLOW", "DENY")
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
 		if slices.Contains(toggles, name) || slices.Contains(settings, name) {

@@ -11,8 +11,11 @@ import (
 // WriteHelp writes the manual: one screen.
 func WriteHelp(w io.Writer) {
 	var on, off []string
+	var podman []string
 	for _, s := range acl.Sections {
-		if s.Default {
+		if name, ok := strings.CutPrefix(s.Var, "LIBPOD_"); ok {
+			podman = append(podman, "_"+name)
+		} else if s.Default {
 			on = append(on, s.Var)
 		} else {
 			off = append(off, s.Var)
@@ -22,6 +25,9 @@ func WriteHelp(w io.Writer) {
 variables switch on, and answers everything else with 403 and what to set.
 
   postern [serve]      run the proxy
+  postern explain      what the settings permit and why; --json for programs
+  postern explain POST /v1.41/containers/web/restart
+                       whether this one is allowed: exit 0, or 1 and what to set
   postern healthcheck  exit 0 if the engine answers through the proxy, else 1
   postern version
   postern help
@@ -29,10 +35,18 @@ variables switch on, and answers everything else with 403 and what to set.
 Sections of the Docker API, one variable each, 1 or 0:
   on by default   %s
   off by default  %s
+  Podman's LIBPOD %s
+
+Operations, by the ids of Docker's API reference, with * for any letters:
+  ALLOW           allow these whatever the toggles say: ContainerList,ContainerInspect
+  DENY            refuse these whatever else says: *Prune,*Delete
 
 Toggles:
-`, strings.Join(on, " "), fold(off, 60, "\n                  "))
+`, strings.Join(on, " "), fold(off, 60, "\n                  "), fold(podman, 60, "\n                  "))
 	for _, t := range acl.AllToggles()[len(acl.Sections):] {
+		if strings.HasPrefix(t.Var, "LIBPOD_") {
+			continue // linuxserver's names, in README
+		}
 		fmt.Fprintf(w, "  %-15s %s\n", t.Var, strings.ReplaceAll(t.Opens, "`", ""))
 	}
 	fmt.Fprint(w, "\nSettings:\n")
