@@ -1,0 +1,121 @@
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestExplainRequest(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		environ, request string
+		status           int
+		want             string
+	}{
+		{"", "GET /_ping", 0, "allowed: GET /_ping (SystemPing) by PING=1\n"},
+		{"", "POST /v1.51/containers/web/restart?t=5", 1, "refused: POST /containers/web/restart (ContainerRestart) by CONTAINERS=0: set ALLOW_RESTARTS=1, or CONTAINERS=1 and POST=1, or ALLOW=ContainerRestart; "},
+		{"ALLOW_RESTARTS=1", "POST /v1.51/containers/web/restart", 0, "allowed: POST /containers/web/restart (ContainerRestart) by ALLOW_RESTARTS=1\n"},
+		{"CONTAINERS=1 DENY=*List", "GET /containers/json", 1, "refused: GET /containers/json (ContainerList) by DENY=*List: DENY=*List forbids it\n"},
+		{"CONTAINERS=1", "GET /containers/../secrets", 1, "redirected: GET /containers/../secrets to /secrets\n"},
+		{"CONTAINERS=1", "GET /nothing", 1, "refused: GET /nothing is in no section of the API\n"},
+		{"", "GET nothing", 2, ""},
+		{"", "GET", 2, ""},
+		{"POST=maybe", "GET /_ping", 2, ""},
+	} {
+		environ := map[string]string{}
+		for setting := range strings.FieldsSeq(test.environ) {
+			name, value, _ := strings.Cut(setting, "=")
+			environ[name] = value
+		}
+		r := run(t, environ, append([]string{"explain"}, strings.Fields(test.request)...)...)
+		if r.status != test.status || !strings.HasPrefix(r.stdout, test.want) || r.status == 2 && strings.Count(r.stderr, "\n") == 0 {
+			t.Errorf("%q explain %s: status %d, %q, want %d, %q\n%s", test.environ, test.request, r.status, r.stdout, test.status, test.want, r.stderr)
+		}
+	}
+}
+
+// TestExplainWarns asserts that each kind of danger is said, in explain and in
+// the log at start, and nothing when there is none.
+func TestExplainWarns(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	for _, test := range []struct{ allow, danger string }{
+		{"ContainerCreate,ContainerStart", "root on the host"},
+		{"ContainerExec,ExecStart", "root on the host"},
+		{"PluginPull,PluginEnable", "root on the host"},
+		{"ServiceCreate", "root on the host"},
+		{"ImageBuild,Session", "root on the host"},
+		{"Grpc", "root on the host"},
+		{"PutContainerArchive", "root on the host"},
+		{"ContainerInspect", "leaks secrets"},
+		{"SwarmInspect", "leaks secrets"},
+		{"ConfigList", "leaks secrets"},
+		{"ContainerExport", "leaks secrets"},
+		{"ContainerLogs", "leaks secrets"},
+		{"DistributionInspect", "makes the engine call out"},
+		{"ImageSearch", "makes the engine call out"},
+		{"GetPluginPrivileges", "makes the engine call out"},
+		{"ContainerCreate", ""},
+		{"ExecStart", ""},
+		{"ContainerList", ""},
+	} {
+		environ := map[string]string{"ALLOW": test.allow, "SOCKET_PATH": socket}
+		text := run(t, environ, "explain").stdout
+		if got := strings.Contains(text, "\nwarning: "); got != (test.danger != "") || !strings.Contains(text, test.danger) {
+			t.Errorf("ALLOW=%s: explain prints %.300q, want the warning %q", test.allow, text, test.danger)
+		}
+		p := start(t, environ)
+		var dangers []any
+		p.mu.Lock()
+		for _, e := range p.log {
+			if e["danger"] != nil {
+				dangers = append(dangers, e["danger"])
+			}
+		}
+		p.mu.Unlock()
+		if test.danger == "" && len(dangers) > 0 || test.danger != "" && (len(dangers) != 1 || dangers[0] != test.danger) {
+			t.Errorf("ALLOW=%s: the log warns of %v, want %q", test.allow, dangers, test.danger)
+		}
+	}
+}
+
+// TestPatternFiles asserts that ALLOW_FILE and DENY_FILE add to ALLOW and DENY.
+func TestPatternFiles(t *testing.T) {
+	t.Parallel()
+	dir := socketDir(t)
+	allow, deny := filepath.Join(dir, "allow"), filepath.Join(dir, "deny")
+	for file, text := range map[string]string{
+		allow: "# what the dashboard needs\nContainerList\n\n  ImageList # not the rest\r\n",
+		deny:  "*Top\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := map[string]string{"ALLOW": "ContainerTop,ContainerStats", "ALLOW_FILE": allow, "DENY_FILE": deny}
+	r := run(t, environ, "explain", "--json")
+	var report struct {
+		Operations []struct {
+			ID, Rule string
+			Allowed  bool
+		}
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+		t.Fatalf("%v\n%s", err, r.stderr)
+	}
+	rules := map[string]string{}
+	for _, op := range report.Operations {
+		rules[op.ID] = op.Rule
+	}
+	for id, want := range map[string]string{
+		"ContainerList": "ALLOW=ContainerList", "ImageList": "ALLOW=ImageList", "ContainerStats": "ALLOW=ContainerStats",
+		"ContainerTop": "DENY=*Top", "ImageInspect": "IMAGES=0",
+	} {
+		if rules[id] != want {
+			t.Errorf("%s is decided by %q, want %q", id, rules[id], want)
+		}
+	}
+}
