@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,11 +24,14 @@ type Address struct {
 	// Addr is host:port with an empty host for every address of the machine,
 	// or the path of a unix socket.
 	Addr string
-	// Mode, UID and GID are the permissions of a unix socket's file. A negative
-	// UID or GID leaves the process's own.
-	Mode     fs.FileMode
-	UID, GID int
+	// Mode and Owner are the permissions of a unix socket's file. An id of Owner
+	// that is negative was not asked for.
+	Mode  fs.FileMode
+	Owner Owner
 }
+
+// Owner is a file's. A negative id leaves the one that the process gives it.
+type Owner struct{ UID, GID int }
 
 // defaultMode lets the socket's owner and group connect: whoever can connect
 // has the proxy's whole policy.
@@ -56,7 +60,7 @@ func Parse(s string) (Address, error) {
 }
 
 func parseUnix(u *url.URL) (Address, error) {
-	a := Address{Network: "unix", Addr: filepath.Clean(u.Path), Mode: defaultMode, UID: -1, GID: -1}
+	a := Address{Network: "unix", Addr: filepath.Clean(u.Path), Mode: defaultMode, Owner: Owner{-1, -1}}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return Address{}, errors.New(wanted)
@@ -74,9 +78,9 @@ func parseUnix(u *url.URL) (Address, error) {
 		case "mode":
 			a.Mode = fs.FileMode(n)
 		case "uid":
-			a.UID = int(n)
+			a.Owner.UID = int(n)
 		case "gid":
-			a.GID = int(n)
+			a.Owner.GID = int(n)
 		default:
 			return Address{}, fmt.Errorf("unknown option %q: %s", key, wanted)
 		}
@@ -90,10 +94,11 @@ func (a Address) String() string {
 	return network + "://" + a.Addr
 }
 
-// Listen opens the address. A host without IPv6 gets IPv4.
-func (a Address) Listen() (net.Listener, error) {
+// Listen opens the address. A host without IPv6 gets IPv4. A socket file is
+// given to an owner where the address asks for none and the process may.
+func (a Address) Listen(owner Owner) (net.Listener, error) {
 	if a.Network == "unix" {
-		return a.listenUnix()
+		return a.listenUnix(owner)
 	}
 	l, err := net.Listen(a.Network, a.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -105,11 +110,11 @@ func (a Address) Listen() (net.Listener, error) {
 	return l, nil
 }
 
-func (a Address) listenUnix() (net.Listener, error) {
+func (a Address) listenUnix(owner Owner) (net.Listener, error) {
 	if err := a.removeStale(); err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", a, err)
 	}
-	// The file is born closed to others and opened when its owner is right:
+	// The file is born closed to others and opened when its group is right:
 	// else a client could connect in between.
 	umask := syscall.Umask(0o177)
 	l, err := net.Listen("unix", a.Addr)
@@ -117,15 +122,42 @@ func (a Address) listenUnix() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", a, unwrapOp(err))
 	}
-	err = os.Chown(a.Addr, a.UID, a.GID)
-	if err == nil {
-		err = os.Chmod(a.Addr, a.Mode)
-	}
-	if err != nil {
+	if err := a.permit(owner); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("cannot set owner and mode of %s: %w", a, err)
 	}
 	return l, nil
+}
+
+// permit gives the socket file its owner and mode. The user comes last: root
+// without the capability FOWNER may not change the mode of another's file.
+func (a Address) permit(owner Owner) error {
+	err := give(a.Owner.GID, owner.GID, func(id int) error { return syscall.Chown(a.Addr, -1, id) })
+	if err == nil {
+		err = os.Chmod(a.Addr, a.Mode)
+	}
+	if err == nil {
+		err = give(a.Owner.UID, owner.UID, func(id int) error { return syscall.Chown(a.Addr, id, -1) })
+	}
+	return err
+}
+
+// give sets the id that was asked for, or else another that would be better
+// than the process's own but is not worth a failure.
+func give(asked, better int, chown func(id int) error) error {
+	switch {
+	case asked >= 0:
+		err := chown(asked)
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w: uid= and gid= take a start as root with cap_add: [CHOWN]", err)
+		}
+		return err
+	case better >= 0:
+		if err := chown(better); !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeStale removes a socket that a process which is gone left behind. A
@@ -194,13 +226,33 @@ func (as *Addresses) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Listen opens every address. It returns an error for each that it cannot
-// open, beside the listeners that it could.
-func (as Addresses) Listen() ([]net.Listener, []error) {
+// Files returns the paths of the unix sockets.
+func (as Addresses) Files() []string {
+	var files []string
+	for _, a := range as {
+		if a.Network == "unix" {
+			files = append(files, a.Addr)
+		}
+	}
+	return files
+}
+
+// Leftovers returns the socket files that closing the listeners has not
+// removed, because their directory does not allow it.
+func (as Addresses) Leftovers() []string {
+	return slices.DeleteFunc(as.Files(), func(path string) bool {
+		_, err := os.Lstat(path)
+		return err != nil
+	})
+}
+
+// Listen opens every address, as [Address.Listen] does. It returns an error
+// for each that it cannot open, beside the listeners that it could.
+func (as Addresses) Listen(owner Owner) ([]net.Listener, []error) {
 	var listeners []net.Listener
 	var errs []error
 	for _, a := range as {
-		l, err := a.Listen()
+		l, err := a.Listen(owner)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -1,0 +1,93 @@
+package privilege
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// read returns the state of this process, and an error where its threads
+// differ.
+func read() (State, error) {
+	const pattern = "/proc/self/task/*/status"
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return State{}, err
+	}
+	var state State
+	threads := 0
+	for _, path := range paths {
+		status, err := os.ReadFile(path)
+		if err != nil {
+			continue // the thread has ended
+		}
+		s, err := parse(string(status))
+		if err != nil {
+			return s, fmt.Errorf("cannot read %s: %w", path, err)
+		}
+		if threads > 0 && s != state {
+			return s, fmt.Errorf("threads differ in privileges: %+v and %+v", state, s)
+		}
+		state = s
+		threads++
+	}
+	if threads == 0 {
+		return state, fmt.Errorf("cannot tell the privileges of this process: nothing to read in %s", pattern)
+	}
+	state.Threads = threads
+	return state, nil
+}
+
+// parse reads a /proc/<pid>/status, proc_pid_status(5).
+func parse(status string) (State, error) {
+	var s State
+	sets := map[string]*uint64{
+		"CapInh": &s.Inheritable, "CapPrm": &s.Permitted, "CapEff": &s.Effective,
+		"CapBnd": &s.Bounding, "CapAmb": &s.Ambient,
+	}
+	found := 0
+	for line := range strings.Lines(status) {
+		key, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		var err error
+		switch set := sets[key]; {
+		case set != nil:
+			*set, err = strconv.ParseUint(value, 16, 64)
+		case key == "Uid":
+			err = parseIDs(&s.UID, value)
+		case key == "Gid":
+			err = parseIDs(&s.GID, value)
+		case key == "Groups":
+			s.Groups = value
+		case key == "NoNewPrivs":
+			s.NoNewPrivs = value == "1"
+		default:
+			continue
+		}
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", key, err)
+		}
+		found++
+	}
+	if want := len(sets) + 4; found != want {
+		return s, fmt.Errorf("%d of %d fields found", found, want)
+	}
+	return s, nil
+}
+
+func parseIDs(ids *[4]int, value string) error {
+	fields := strings.Fields(value)
+	if len(fields) != len(ids) {
+		return fmt.Errorf("%q is not %d ids", value, len(ids))
+	}
+	for i, field := range fields {
+		id, err := strconv.Atoi(field)
+		if err != nil {
+			return err
+		}
+		ids[i] = id
+	}
+	return nil
+}
