@@ -22,6 +22,8 @@ import (
 	"postern/proxy"
 	"postern/proxy/config"
 	"postern/proxy/explain"
+	"postern/proxy/listen"
+	"postern/proxy/privilege"
 )
 
 // version is set when the image is built.
@@ -71,32 +73,82 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 // reported, so that a user mends a configuration once.
 func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Writer) int {
 	c, problems := config.Parse(environ)
-	engine := proxy.Engine{SocketPath: string(c.SocketPath)}
+	engine := proxy.Engine{SocketPath: string(c.SocketPath), MaxLoss: time.Duration(c.ExitOnEngineLoss)}
+	var socket proxy.Socket
 	if c.SocketPath != "" {
-		if err := engine.Check(); err != nil {
+		var err error
+		if socket, err = engine.Socket(); err != nil {
 			problems = append(problems, err)
 		}
 	}
-	listeners, errs := c.Listen.Listen()
+	// Listeners come before the drop: a port below 1024, a directory or an
+	// owner of a socket file may take root. Nothing is accepted yet.
+	identity := socket.Identity(int(c.RunAs))
+	listeners, errs := c.Listen.Listen(owner(identity))
 	problems = append(problems, errs...)
 	if len(problems) > 0 {
-		for _, l := range listeners {
-			l.Close()
-		}
-		report(stderr, problems)
-		return exitUsage
+		return refuseStart(stderr, listeners, problems...)
+	}
+	state, err := privilege.Drop(identity)
+	if err == nil {
+		err = engine.Check()
+	}
+	if err != nil {
+		return refuseStart(stderr, listeners, err)
 	}
 
 	log := newLog(c, stdout)
 	policy := acl.Compile(c.Rules)
+	confine(log, c, state)
 	announce(log, c, policy, listeners)
 	p := proxy.New(engine, policy, log)
-	if err := p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace)); err != nil {
-		log.Error().Err(err).Msg("stopped: a listener failed")
+	err = p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
+	for _, left := range c.Listen.Leftovers() {
+		log.Warn().Msg(left + " stays behind: its directory does not let this user remove it; the next start replaces it")
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("stopped")
 		return exitFailed
 	}
 	log.Info().Msg("stopped")
 	return exitOK
+}
+
+// owner is who a socket file belongs to: whoever the process will be.
+func owner(identity privilege.Identity) listen.Owner {
+	if os.Geteuid() != 0 || identity.UID == 0 {
+		return listen.Owner{UID: -1, GID: -1}
+	}
+	return listen.Owner{UID: identity.UID, GID: identity.GID}
+}
+
+func refuseStart(stderr io.Writer, listeners []net.Listener, problems ...error) int {
+	for _, l := range listeners {
+		l.Close()
+	}
+	report(stderr, problems)
+	return exitUsage
+}
+
+// confine locks the process in and logs what it is from here on.
+func confine(log zerolog.Logger, c config.Config, s privilege.State) {
+	landlock, err := privilege.Confine(privilege.Paths{
+		Connect: []string{string(c.SocketPath)},
+		Remove:  c.Listen.Files(),
+	})
+	log.Info().
+		Int("uid", s.UID[0]).Int("gid", s.GID[0]).Str("groups", s.Groups).
+		Str("capabilities", fmt.Sprintf("%#x", s.Permitted)).
+		Str("bounding", fmt.Sprintf("%#x", s.Bounding)).
+		Bool("no_new_privs", s.NoNewPrivs).
+		Int("landlock", landlock).AnErr("landlock_error", err).
+		Msg("confined")
+	switch {
+	case s.UID[0] == 0:
+		log.Warn().Msg("running as root, as RUN_AS=0 asks: without capabilities, but whoever takes the proxy over owns what root owns")
+	case s.GID[0] == 0:
+		log.Warn().Msg("running with group 0, because the engine's socket belongs to root's group; the user is not root")
+	}
 }
 
 func report(stderr io.Writer, problems []error) {
@@ -186,11 +238,27 @@ func healthcheck(ctx context.Context, environ map[string]string, stderr io.Write
 		report(stderr, problems)
 		return exitFailed
 	}
+	// No more than the server needs root does its check.
+	if _, err := privilege.Drop(checker(c)); err != nil {
+		report(stderr, []error{err})
+		return exitFailed
+	}
 	if err := proxy.CheckHealth(ctx, c.Listen[0]); err != nil {
 		fmt.Fprintf(stderr, "postern: unhealthy: %v\n", err)
 		return exitFailed
 	}
 	return exitOK
+}
+
+// checker is who may connect to the first listener: anyone to a port, the
+// file's owner to a socket, who need not be the user that serves.
+func checker(c config.Config) privilege.Identity {
+	if a := c.Listen[0]; a.Network == "unix" {
+		if file, err := proxy.StatSocket(a.Addr); err == nil {
+			return privilege.Identity{UID: file.UID, GID: file.GID}
+		}
+	}
+	return privilege.Identity{UID: int(c.RunAs), GID: int(c.RunAs)}
 }
 
 func newLog(c config.Config, stdout io.Writer) zerolog.Logger {

@@ -22,6 +22,7 @@ import (
 // Proxy judges requests and forwards what is allowed. Make it with [New].
 type Proxy struct {
 	engine  Engine
+	watch   *watch
 	policy  *acl.Policy
 	log     zerolog.Logger
 	forward *httputil.ReverseProxy
@@ -30,7 +31,7 @@ type Proxy struct {
 
 // New returns a proxy in front of an engine. A nil policy refuses everything.
 func New(engine Engine, policy *acl.Policy, log zerolog.Logger) *Proxy {
-	p := &Proxy{engine: engine, policy: policy, log: log}
+	p := &Proxy{engine: engine, watch: newWatch(engine, log), policy: policy, log: log}
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:      rewrite,
 		Transport:    engine.Transport(),
@@ -109,6 +110,7 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if x, ok := w.(*exchange); ok {
 		x.err = err
 	}
+	p.watch.note(err)
 	switch {
 	case errors.Is(context.Cause(r.Context()), errStopping):
 		writeMessage(w, http.StatusServiceUnavailable, errStopping.Error())

@@ -14,7 +14,8 @@ var errStopping = errors.New("the proxy is stopping")
 
 // Serve answers on the listeners until ctx is done, then stops: it accepts
 // nothing new, gives open requests the grace period to end, cuts what is left
-// and returns nil. It closes the listeners. An error is one of a listener.
+// and returns nil. It closes the listeners. An error is one of a listener, or
+// that the engine has been gone for [Engine.MaxLoss].
 func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener, grace time.Duration) error {
 	requests, cut := context.WithCancelCause(context.Background())
 	defer cut(nil)
@@ -31,10 +32,17 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener, grace time.
 		// OPTIONS * is judged like any other request.
 		DisableGeneralOptionsHandler: true,
 	}
-	failed := make(chan error, len(listeners))
+	failed := make(chan error, len(listeners)+1)
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		if err := p.watch.run(watching); err != nil {
+			failed <- err
+		}
+	}()
 	var err error
 	select {
 	case err = <-failed:

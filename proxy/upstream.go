@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"os"
 	"syscall"
 	"time"
 )
@@ -16,22 +15,33 @@ import (
 type Engine struct {
 	// SocketPath is the socket's absolute path.
 	SocketPath string
+	// MaxLoss is how long the engine may be gone before [Proxy.Serve] gives up.
+	// Zero is for ever.
+	MaxLoss time.Duration
 }
 
-// Check reports what is wrong with the socket before the proxy starts. A
-// socket on which nothing listens yet is not wrong: the engine may come.
-func (e Engine) Check() error {
-	info, err := os.Stat(e.SocketPath)
+// Socket looks at the engine's socket. The error says what to do about one that
+// is not there or is something else.
+func (e Engine) Socket() (Socket, error) {
+	socket, err := StatSocket(e.SocketPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("no socket at SOCKET_PATH=%q: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, e.SocketPath)
+		err = fmt.Errorf("no socket at SOCKET_PATH=%q: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, e.SocketPath)
+	case errors.Is(err, fs.ErrPermission):
+		err = errors.New(explainPermission(e.SocketPath))
+	case errors.Is(err, errIsDir):
+		err = fmt.Errorf("SOCKET_PATH=%q is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling", e.SocketPath)
+	case errors.Is(err, errNoSocket):
+		err = fmt.Errorf("SOCKET_PATH=%q %w", e.SocketPath, err)
 	case err != nil:
-		return fmt.Errorf("cannot use SOCKET_PATH=%q: %w", e.SocketPath, err)
-	case info.IsDir():
-		return fmt.Errorf("SOCKET_PATH=%q is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling", e.SocketPath)
-	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("SOCKET_PATH=%q is not a socket", e.SocketPath)
+		err = fmt.Errorf("cannot use SOCKET_PATH=%q: %w", e.SocketPath, err)
 	}
+	return socket, err
+}
+
+// Check reports whether this process may connect. A socket on which nothing
+// listens yet is not wrong: the engine may come.
+func (e Engine) Check() error {
 	conn, err := net.Dial("unix", e.SocketPath)
 	if err == nil {
 		return conn.Close()
@@ -48,25 +58,15 @@ func (e Engine) explain(err error) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return "the Docker Engine is down: no socket at " + e.SocketPath
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the Docker Engine is down: nothing listens on " + e.SocketPath
+		message := "the Docker Engine is down: nothing listens on " + e.SocketPath
+		if socket, err := StatSocket(e.SocketPath); err == nil && socket.Replaced {
+			message += ". " + replaced
+		}
+		return message
 	case errors.Is(err, fs.ErrPermission):
-		return e.explainPermission()
+		return explainPermission(e.SocketPath)
 	}
 	return "the Docker Engine did not answer: " + err.Error()
-}
-
-func (e Engine) explainPermission() string {
-	message := "no permission to connect to " + e.SocketPath
-	info, err := os.Stat(e.SocketPath)
-	if err != nil {
-		return message
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return message
-	}
-	return fmt.Sprintf("%s: it belongs to %d:%d with mode %#o, and postern runs as %d:%d; start it with --user 65532:%d",
-		message, stat.Uid, stat.Gid, info.Mode().Perm(), os.Geteuid(), os.Getegid(), stat.Gid)
 }
 
 // isDown reports whether an error came from connecting to the engine: no byte

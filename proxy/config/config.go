@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,15 +23,17 @@ import (
 
 // Config is everything that the environment sets.
 type Config struct {
-	SocketPath    Path             `env:"SOCKET_PATH" envDefault:"/var/run/docker.sock" help:"the engine's socket"`
-	Listen        listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"tcp://[host]:port, unix:///path?mode=0660&uid=0&gid=0; comma-separated"`
-	DisableIPv6   Bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`
-	LogLevel      Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info (all requests), notice, warning (refusals), err, crit, alert, emerg"`
-	LogFormat     Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
-	ShutdownGrace Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
-	AllowFile     Path             `env:"ALLOW_FILE" help:"a file with more of ALLOW, one pattern a line, # begins a comment"`
-	DenyFile      Path             `env:"DENY_FILE" help:"the same for DENY"`
-	TZ            string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
+	SocketPath       Path             `env:"SOCKET_PATH" envDefault:"/var/run/docker.sock" help:"the engine's socket"`
+	Listen           listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"tcp://[host]:port, unix:///path?mode=0660&uid=0&gid=0; comma-separated"`
+	DisableIPv6      Bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`
+	LogLevel         Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info (all requests), notice, warning (refusals), err, crit, alert, emerg"`
+	LogFormat        Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
+	ShutdownGrace    Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
+	RunAs            UID              `env:"RUN_AS" envDefault:"65532" help:"who to become when started as root; 0 keeps root"`
+	ExitOnEngineLoss Duration         `env:"EXIT_ON_ENGINE_LOSS" envDefault:"0" help:"exit when the engine is gone this long, such as 30s; 0 never"`
+	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more of ALLOW, one pattern a line, # begins a comment"`
+	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
+	TZ               string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
 
 	// Rules are the toggles, ALLOW and DENY.
 	Rules acl.Rules `env:"-"`
@@ -189,6 +193,19 @@ func (d *Duration) UnmarshalText(text []byte) error {
 		return errors.New("want a duration such as 5s or 1m30s")
 	}
 	*d = Duration(value)
+	return nil
+}
+
+// UID is the number of a user.
+type UID int
+
+func (u *UID) UnmarshalText(text []byte) error {
+	// The kernel reads the highest number as "no change".
+	value, err := strconv.ParseUint(string(text), 10, 32)
+	if err != nil || value == math.MaxUint32 {
+		return errors.New("want the number of a user, such as 65532")
+	}
+	*u = UID(value)
 	return nil
 }
 

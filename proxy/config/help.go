@@ -55,7 +55,7 @@ Toggles:
 		if s.Default != "" {
 			help += " (" + s.Default + ")"
 		}
-		fmt.Fprintf(w, "  %-15s %s\n", s.Var, help)
+		fmt.Fprintf(w, "  %-19s %s\n", s.Var, help)
 	}
 	fmt.Fprint(w, `
 Example:
