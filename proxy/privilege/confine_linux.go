@@ -21,7 +21,8 @@ const dnsPort = 53
 // Landlock version that is in force, 0 where the kernel has none or a seccomp
 // profile hides it. Files that are open stay open.
 //
-// What it does not stop: code in a taken-over process's own memory, and UDP.
+// What it does not stop: code in a taken-over process's own memory, UDP, and
+// Multipath TCP, which Landlock does not know.
 func Confine(paths Paths) (version int, err error) {
 	version, err = llsyscall.LandlockGetABIVersion()
 	if err != nil || version < 1 {

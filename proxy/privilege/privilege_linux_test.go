@@ -1,0 +1,274 @@
+package privilege
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
+)
+
+// What is given up does not come back, so the tests give it up in a process of
+// its own: this program again, told by variable what to do.
+const (
+	jobVar = "POSTERN_TEST_JOB"
+	argVar = "POSTERN_TEST_ARGUMENT"
+)
+
+func TestMain(m *testing.M) {
+	jobs := map[string]func(string) map[string]string{"drop": dropJob, "confine": confineJob}
+	job, ok := jobs[os.Getenv(jobVar)]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(job(os.Getenv(argVar))); err != nil {
+		panic(err)
+	}
+}
+
+// runJob returns what a job found out.
+func runJob(t *testing.T, job, argument string) map[string]string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), jobVar+"="+job, argVar+"="+argument)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", job, err)
+	}
+	var found map[string]string
+	if err := json.Unmarshal(out, &found); err != nil {
+		t.Fatalf("%s printed %q: %v", job, out, err)
+	}
+	return found
+}
+
+// verdict is "ok", "denied" or an unexpected error.
+func verdict(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, fs.ErrPermission):
+		return "denied"
+	}
+	return err.Error()
+}
+
+// TestDrop asserts what a process can do on any of its threads afterwards. Only
+// root has anything to lose: another user keeps being who it is.
+func TestDrop(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"drop": "ok", "setuid(0)": "denied", "setgroups": "denied", "open a root-only file": "denied",
+	}
+	if os.Geteuid() == 0 {
+		want["who"] = "Uid: 65532 65532 65532 65532, Gid: 4242 4242 4242 4242, Groups: 4242, CapInh: 0000000000000000, " +
+			"CapPrm: 0000000000000000, CapEff: 0000000000000000, CapBnd: 0000000000000000, CapAmb: 0000000000000000, NoNewPrivs: 1"
+	}
+	got := runJob(t, "drop", secret)
+	for name, want := range want {
+		if got[name] != want {
+			t.Errorf("%s: %s, want %s", name, got[name], want)
+		}
+	}
+}
+
+func dropJob(secret string) map[string]string {
+	_, err := Drop(Identity{UID: 65532, GID: 4242})
+	found := map[string]string{"drop": verdict(err)}
+	// As many threads as there are goroutines at one time.
+	var mu sync.Mutex
+	var threads, all sync.WaitGroup
+	for range 16 {
+		threads.Add(1)
+		all.Go(func() {
+			runtime.LockOSThread()
+			threads.Done()
+			threads.Wait()
+			_, openErr := os.Open(secret)
+			_, _, idErr := syscall.RawSyscall(syscall.SYS_SETUID, 0, 0, 0)
+			_, _, groupsErr := syscall.RawSyscall(syscall.SYS_SETGROUPS, 0, 0, 0)
+			who := whoAmI()
+			mu.Lock()
+			defer mu.Unlock()
+			for name, value := range map[string]string{
+				"who": who, "open a root-only file": verdict(openErr), "setuid(0)": verdict(idErr), "setgroups": verdict(groupsErr),
+			} {
+				if found[name] != "" && found[name] != value {
+					value = "threads differ: " + found[name] + " and " + value
+				}
+				found[name] = value
+			}
+		})
+	}
+	all.Wait()
+	return found
+}
+
+// whoAmI is what the kernel says of this thread.
+func whoAmI() string {
+	status, err := os.ReadFile("/proc/thread-self/status")
+	if err != nil {
+		return err.Error()
+	}
+	var all []string
+	for line := range strings.Lines(string(status)) {
+		switch key, _, _ := strings.Cut(line, ":"); key {
+		case "Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs":
+			all = append(all, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// TestVerify asserts that a state is not believed when the kernel shows another
+// or lets root come back.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	nobody := State{UID: [4]int{7, 7, 7, 7}, GID: [4]int{7, 7, 7, 7}, Groups: "7", NoNewPrivs: true, Threads: 3}
+	for name, change := range map[string]func(*State){
+		"saved user":      func(s *State) { s.UID[2] = 0 },
+		"file system's":   func(s *State) { s.GID[3] = 0 },
+		"groups":          func(s *State) { s.Groups = "0 7" },
+		"inheritable":     func(s *State) { s.Inheritable = 1 },
+		"permitted":       func(s *State) { s.Permitted = 1 },
+		"effective":       func(s *State) { s.Effective = 1 },
+		"bounding":        func(s *State) { s.Bounding = 1 },
+		"ambient":         func(s *State) { s.Ambient = 1 },
+		"no no_new_privs": func(s *State) { s.NoNewPrivs = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := nobody
+			change(&s)
+			if err := s.verify(nobody); err == nil || !strings.Contains(err.Error(), "privileges were not given up") {
+				t.Errorf("%+v: error %v, want that privileges were not given up", s, err)
+			}
+		})
+	}
+	// Nothing was given up here: what the state says of root is not true.
+	err := nobody.verify(nobody)
+	if root := os.Geteuid() == 0; (err != nil) != root {
+		t.Errorf("error %v, want one for root alone", err)
+	}
+}
+
+// TestConfine asserts what a taken-over process could still do. Kernels differ
+// in what they can deny.
+func TestConfine(t *testing.T) {
+	t.Parallel()
+	version, err := llsyscall.LandlockGetABIVersion()
+	if err != nil {
+		version = 0
+	}
+	dir, err := os.MkdirTemp("", "") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	for _, name := range []string{"engine/docker.sock", "own/api.sock", "@" + filepath.Base(dir)} {
+		address := name
+		if !strings.HasPrefix(name, "@") {
+			address = filepath.Join(dir, name)
+			if err := os.Mkdir(filepath.Dir(address), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l, err := net.Listen("unix", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	got := runJob(t, "confine", dir)
+	for _, test := range []struct {
+		name  string
+		since int // the Landlock version that denies it; 0 for what is never denied
+	}{
+		{"read a file", 1},
+		{"write a file", 1},
+		{"list a directory", 1},
+		{"remove a file", 1},
+		{"start a program", 1},
+		{"connect by TCP", 4},
+		{"listen on TCP", 4},
+		{"connect to an abstract socket", 6},
+		{"connect to another socket", 9},
+		{"connect to the engine", 0},
+		{"remove its own socket", 0},
+		{"resolve a name", 0},
+		{"connect to a name server", 0},
+		{"read the name servers", 0},
+	} {
+		want := "ok"
+		if test.since > 0 && version >= test.since {
+			want = "denied"
+		}
+		if got[test.name] != want {
+			t.Errorf("%s: %s, want %s with Landlock %d", test.name, got[test.name], want, version)
+		}
+	}
+}
+
+func confineJob(dir string) map[string]string {
+	in := func(name string) string { return filepath.Join(dir, name) }
+	connect := func(network, address string) string {
+		conn, err := net.Dial(network, address)
+		switch {
+		case err == nil:
+			conn.Close()
+		case errors.Is(err, syscall.ECONNREFUSED):
+			err = nil // it was let try
+		}
+		return verdict(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	if _, err := Confine(Paths{Connect: []string{in("engine/docker.sock")}, Remove: []string{in("own/api.sock")}}); err != nil {
+		panic(err)
+	}
+	found := map[string]string{
+		"connect to a name server":      connect("tcp", "127.0.0.1:53"),
+		"connect by TCP":                connect("tcp", l.Addr().String()),
+		"connect to an abstract socket": connect("unix", "@"+filepath.Base(dir)),
+		"connect to another socket":     connect("unix", in("own/api.sock")),
+		"connect to the engine":         connect("unix", in("engine/docker.sock")),
+		"start a program":               verdict(exec.Command(os.Args[0], "-test.list=^$").Run()),
+	}
+	_, err = os.ReadFile(in("file"))
+	found["read a file"] = verdict(err)
+	found["write a file"] = verdict(os.WriteFile(in("new"), nil, 0o666))
+	_, err = os.ReadDir(dir)
+	found["list a directory"] = verdict(err)
+	found["remove a file"] = verdict(os.Remove(in("file")))
+	found["remove its own socket"] = verdict(os.Remove(in("own/api.sock")))
+	_, err = os.ReadFile("/etc/resolv.conf")
+	found["read the name servers"] = verdict(err)
+	_, err = (&net.Resolver{PreferGo: true}).LookupHost(context.Background(), "localhost")
+	found["resolve a name"] = verdict(err)
+	// Go listens with Multipath TCP where it can, which Landlock does not know.
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
+	_, err = plain.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	found["listen on TCP"] = verdict(err)
+	return found
+}
