@@ -147,7 +147,7 @@ func confine(log zerolog.Logger, c config.Config, s privilege.State) {
 	case s.UID[0] == 0:
 		log.Warn().Msg("running as root, as RUN_AS=0 asks: without capabilities, but whoever takes the proxy over owns what root owns")
 	case s.GID[0] == 0:
-		log.Warn().Msg("running with group 0, because the engine's socket belongs to root's group; the user is not root")
+		log.Info().Msg("running with group 0, because the engine's socket belongs to root's group; the user is not root")
 	}
 }
 

@@ -123,7 +123,7 @@ func explainPermission(path string) string {
 	socket, err := StatSocket(path)
 	if errors.Is(err, fs.ErrPermission) {
 		dir := closedDir(path)
-		return fmt.Sprintf("no permission to reach %s: postern runs as %s and may not enter %s; mount the socket itself and not its directory", path, who, dir)
+		return fmt.Sprintf("no permission to reach %s: postern runs as %s and may not enter %s; chmod o+x that on the host, or mount the socket alone", path, who, dir)
 	}
 	if err != nil {
 		return fmt.Sprintf("no permission to connect to %s as %s", path, who)

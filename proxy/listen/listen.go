@@ -174,7 +174,8 @@ func (a Address) removeStale() error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return errors.New("the path exists and is not a socket")
 	}
-	conn, err := net.Dial("unix", a.Addr)
+	var conn net.Conn
+	asOwner(int(info.Sys().(*syscall.Stat_t).Uid), func() { conn, err = net.Dial("unix", a.Addr) })
 	if err == nil {
 		conn.Close()
 		return errors.New("another process answers on it")

@@ -167,6 +167,30 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// TestParse asserts what is made of an old kernel's words, and that a part of
+// them is not taken for the whole.
+func TestParse(t *testing.T) {
+	t.Parallel()
+	const old = "Name:\tpostern\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t9 10 \n" +
+		"CapInh:\t0000000000000001\nCapPrm:\t0000000000000002\nCapEff:\t0000000000000004\nCapBnd:\t0000003fffffffff\n"
+	want := State{
+		UID: [4]int{1, 2, 3, 4}, GID: [4]int{5, 6, 7, 8}, Groups: "9 10",
+		Inheritable: 1, Permitted: 2, Effective: 4, Bounding: 0x3fffffffff,
+	}
+	if got, err := parse(old); err != nil || got != want {
+		t.Errorf("parse(%q) = %+v, %v, want %+v", old, got, err, want)
+	}
+	want.Ambient, want.NoNewPrivs = 8, true
+	if got, err := parse(old + "CapAmb:\t0000000000000008\nNoNewPrivs:\t1\n"); err != nil || got != want {
+		t.Errorf("with later lines: %+v, %v, want %+v", got, err, want)
+	}
+	for _, bad := range []string{"", strings.Replace(old, "CapPrm", "Cap", 1), strings.Replace(old, "\t4\n", "\n", 1), strings.Replace(old, "\t5", "\tx", 1)} {
+		if got, err := parse(bad); err == nil {
+			t.Errorf("parse(%q) = %+v, want an error", bad, got)
+		}
+	}
+}
+
 // TestConfine asserts what a taken-over process could still do. Kernels differ
 // in what they can deny.
 func TestConfine(t *testing.T) {

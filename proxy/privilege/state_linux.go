@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // read returns the state of this process, and an error where its threads
@@ -40,14 +42,18 @@ func read() (State, error) {
 	return state, nil
 }
 
-// parse reads a /proc/<pid>/status, proc_pid_status(5).
+// parse reads a /proc/<pid>/status, proc_pid_status(5). Linux tells ambient
+// capabilities from 4.3 on, the first version to have them, and no_new_privs
+// from 4.10 on; on the older ones that network storage devices run, the calling
+// thread answers for all.
 func parse(status string) (State, error) {
 	var s State
 	sets := map[string]*uint64{
 		"CapInh": &s.Inheritable, "CapPrm": &s.Permitted, "CapEff": &s.Effective,
 		"CapBnd": &s.Bounding, "CapAmb": &s.Ambient,
 	}
-	found := 0
+	required := 0
+	untold := true
 	for line := range strings.Lines(status) {
 		key, value, _ := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
@@ -62,17 +68,26 @@ func parse(status string) (State, error) {
 		case key == "Groups":
 			s.Groups = value
 		case key == "NoNewPrivs":
-			s.NoNewPrivs = value == "1"
+			s.NoNewPrivs, untold = value == "1", false
 		default:
 			continue
 		}
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", key, err)
 		}
-		found++
+		if key != "CapAmb" && key != "NoNewPrivs" {
+			required++
+		}
 	}
-	if want := len(sets) + 4; found != want {
-		return s, fmt.Errorf("%d of %d fields found", found, want)
+	if required != 7 {
+		return s, fmt.Errorf("%d of 7 fields found", required)
+	}
+	if untold {
+		set, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
+		if err != nil {
+			return s, fmt.Errorf("no_new_privs: %w", err)
+		}
+		s.NoNewPrivs = set == 1
 	}
 	return s, nil
 }
