@@ -69,6 +69,10 @@ func (s Socket) String() string {
 	return fmt.Sprintf("%s belongs to %d:%d with mode %04o", s.Path, s.UID, s.GID, s.Mode)
 }
 
+// unmapped is the owner that a user namespace shows for one that it has no
+// number for, user_namespaces(7).
+const unmapped = 65534
+
 // caller is who a process connects as.
 type caller struct {
 	uid, gid int
@@ -105,6 +109,8 @@ func (s Socket) admits(c caller) bool {
 // refused connect.
 func (s Socket) remedy(c caller) string {
 	switch {
+	case s.UID == unmapped && s.GID == unmapped:
+		return "65534 stands for numbers that this user namespace does not have: mount the socket of the rootless engine itself, such as $XDG_RUNTIME_DIR/docker.sock"
 	case s.admits(c):
 		return "the mode allows that, so a security module such as SELinux forbids it: add security_opt: [label=disable]"
 	case s.Mode&groupConnects != 0 && c.uid != s.UID:

@@ -112,8 +112,10 @@ func become(to Identity) error {
 		err = syscall.Setresuid(to.UID, to.UID, to.UID)
 	}
 	switch {
-	case errors.Is(err, unix.EINVAL):
-		return fmt.Errorf("cannot become %d:%d: this user namespace does not have both numbers; set RUN_AS to a user that it has, or RUN_AS=0 where root is nobody outside of it", to.UID, to.GID)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EPERM):
+		// The capabilities are there: it is the user namespace that lacks one
+		// of the numbers or was made without setgroups(2).
+		return fmt.Errorf("cannot become %d:%d in this user namespace: %w; set RUN_AS to a user that it has, or RUN_AS=0 where its root is an ordinary user outside", to.UID, to.GID, err)
 	case err != nil:
 		return fmt.Errorf("cannot become %d:%d: %w", to.UID, to.GID, err)
 	}
