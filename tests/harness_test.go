@@ -47,6 +47,10 @@ func TestMain(m *testing.M) {
 	if workDir, err = os.MkdirTemp("", "postern-test-"); err != nil {
 		panic(err)
 	}
+	// Started as root, postern becomes somebody else.
+	if err := os.Chmod(workDir, 0o755); err != nil {
+		panic(err)
+	}
 	status := m.Run()
 	for _, f := range slices.Backward(atEnd.funcs) {
 		f()
@@ -340,12 +344,15 @@ func startEngine(t *testing.T, socket string) *engine.Engine {
 	return e
 }
 
-// socketDir is a directory with a short name: the path of a unix socket may
-// have 107 bytes, and t.TempDir spends them on the name of the test.
+// socketDir is a directory with a short name, for everybody: the path of a unix
+// socket may have 107 bytes, and t.TempDir spends them on the name of the test.
 func socketDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir, "")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	return dir

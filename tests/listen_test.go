@@ -21,6 +21,7 @@ func TestUnixListener(t *testing.T) {
 	other := gid
 	if uid == 0 {
 		other = 4711 // only root can give a file away
+		uid = 65532  // and does, to whom it becomes
 	}
 	for _, test := range []struct {
 		options string
