@@ -29,7 +29,7 @@ func Confine(paths Paths) (version int, err error) {
 		return 0, nil
 	}
 	// The zone's file is read at the first use of local time.
-	time.Now().Zone()
+	_, _ = time.Now().Zone()
 
 	// Version 9 is the first to govern connections to unix sockets. An older
 	// kernel enforces what it knows of it.
