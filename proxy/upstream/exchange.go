@@ -1,0 +1,251 @@
+package upstream
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a connection to the engine. At any time it belongs to one exchange
+// or is idle in the transport's pool.
+type conn struct {
+	*net.UnixConn
+	r         *bufio.Reader
+	reused    bool
+	idleSince time.Time
+}
+
+func newConn(c *net.UnixConn) *conn {
+	return &conn{UnixConn: c, r: bufio.NewReaderSize(c, 4<<10)}
+}
+
+// exchange is one request on its connection and the answer to it.
+type exchange struct {
+	t    *Transport
+	c    *conn
+	req  *http.Request
+	stop func() bool // ends the watch over the context
+	// raw is set for a request whose answer may take the connection over; head
+	// is then the head of the answer as it came.
+	raw  bool
+	head []byte
+
+	// clientDone is set when the client's bytes have come to their end.
+	clientDone atomic.Bool
+	// sent is set when the request has been sent to its end.
+	sent  atomic.Bool
+	ended bool
+
+	mu sync.Mutex
+	// sending is closed when the goroutine that sends the body has ended; nil
+	// when none was started.
+	sending chan struct{}
+}
+
+// exchange sends a request on a connection and reads the head of the answer.
+// The connection is the exchange's until the answer's body ends.
+func (t *Transport) exchange(c *conn, req *http.Request) (*http.Response, error) {
+	x := &exchange{t: t, c: c, req: req}
+	res, err := x.run()
+	if err != nil {
+		x.end(false)
+		return nil, x.explain(err)
+	}
+	if res.Body == http.NoBody {
+		x.end(!res.Close)
+		return res, nil
+	}
+	res.Body = &answer{body: res.Body, x: x, reusable: !res.Close}
+	return res, nil
+}
+
+// run sends the request and reads answers up to the final one.
+func (x *exchange) run() (*http.Response, error) {
+	hasBody := x.req.Body != nil && x.req.Body != http.NoBody
+	x.sent.Store(!hasBody)
+	if err := writeHead(x.c, x.req, hasBody); err != nil {
+		return nil, x.stale(err, true)
+	}
+	if hasBody && !expectsContinue(x.req) {
+		x.startBody()
+	}
+	// Not before the head is sent: a client that has closed its half by now
+	// has still asked something.
+	x.stop = context.AfterFunc(x.req.Context(), x.cancel)
+	if _, err := x.c.r.Peek(1); err != nil {
+		safe := x.req.Method == http.MethodGet || x.req.Method == http.MethodHead
+		return nil, x.stale(err, safe)
+	}
+	return x.readAnswer()
+}
+
+// cancel tells the engine that the client has gone.
+func (x *exchange) cancel() {
+	if context.Cause(x.req.Context()) != context.Canceled {
+		x.c.Close()
+		return
+	}
+	x.clientDone.Store(true)
+	x.c.SetReadDeadline(time.Now().Add(lingerLimit))
+	// The end of the client's bytes can be known before the last of them has
+	// been passed on.
+	if sending := x.bodyGoroutine(); sending != nil {
+		<-sending
+	}
+	x.c.CloseWrite()
+}
+
+func (x *exchange) startBody() {
+	sending := make(chan struct{})
+	x.mu.Lock()
+	x.sending = sending
+	x.mu.Unlock()
+	go x.sendBody(sending)
+}
+
+func (x *exchange) bodyGoroutine() chan struct{} {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.sending
+}
+
+// sendBody passes the client's body on. A failure is not reported: the
+// engine's answer, or that it ends without one, tells what happened.
+func (x *exchange) sendBody(done chan struct{}) {
+	defer close(done)
+	defer x.req.Body.Close()
+	if err := writeBody(x.c, x.req); err != nil {
+		// A body that broke off on the client's side must not look complete
+		// to the engine, nor as if it were still coming.
+		x.c.CloseWrite()
+		return
+	}
+	x.sent.Store(true)
+}
+
+// readAnswer reads up to the head of the final answer.
+func (x *exchange) readAnswer() (*http.Response, error) {
+	trace := httptrace.ContextClientTrace(x.req.Context())
+	for {
+		res, err := x.readHead()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case res.StatusCode == http.StatusSwitchingProtocols:
+			if !x.raw || x.req.Header.Get("Upgrade") == "" {
+				return nil, errors.New("it switched protocols unasked")
+			}
+			return res, nil
+		case res.StatusCode >= 200:
+			return res, nil
+		case res.StatusCode == http.StatusContinue && !x.sent.Load() && x.bodyGoroutine() == nil:
+			x.startBody()
+		}
+		if trace != nil && trace.Got1xxResponse != nil {
+			if err := trace.Got1xxResponse(res.StatusCode, textproto.MIMEHeader(res.Header)); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// readHead reads the head of one answer.
+func (x *exchange) readHead() (*http.Response, error) {
+	if !x.raw {
+		return http.ReadResponse(x.c.r, x.req)
+	}
+	head, err := readRawHead(x.c.r)
+	if err != nil {
+		return nil, err
+	}
+	x.head = head
+	return http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(head), x.c.r)), x.req)
+}
+
+// end gives the connection back or closes it.
+func (x *exchange) end(reusable bool) {
+	if x.ended {
+		return
+	}
+	x.ended = true
+	// The watch over the context has to end before the connection is another
+	// request's. If it has begun to act, the connection is lost.
+	if x.stop != nil && x.stop() && reusable && x.sent.Load() && x.c.r.Buffered() == 0 {
+		x.t.put(x.c)
+		return
+	}
+	x.c.Close()
+}
+
+// staleError wraps the failure of a request that may be sent again.
+type staleError struct{ error }
+
+func (e *staleError) Unwrap() error { return e.error }
+
+// stale marks an error that may only say that the connection had died before
+// the request was sent on it.
+func (x *exchange) stale(err error, again bool) error {
+	if again && x.c.reused && x.bodyGoroutine() == nil && x.req.Context().Err() == nil {
+		return &staleError{err}
+	}
+	return err
+}
+
+// errNoAnswer completes the sentence "the Docker Engine did not answer".
+var errNoAnswer = errors.New("it closed the connection")
+
+func (x *exchange) explain(err error) error {
+	if ctx := x.req.Context(); ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var stale *staleError
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.As(err, &stale) {
+			return &staleError{errNoAnswer}
+		}
+		return errNoAnswer
+	}
+	return err
+}
+
+// answer is the body of an answer. It ends the exchange at its end.
+type answer struct {
+	body     io.Reader
+	x        *exchange
+	reusable bool
+	err      error
+}
+
+func (a *answer) Read(p []byte) (int, error) {
+	if a.err != nil {
+		return 0, a.err
+	}
+	if a.x.clientDone.Load() {
+		a.x.c.SetReadDeadline(time.Now().Add(lingerLimit))
+	}
+	n, err := a.body.Read(p)
+	if err != nil {
+		a.err = err
+		a.x.end(err == io.EOF && a.reusable)
+	}
+	return n, err
+}
+
+// Close cuts the connection unless the answer has been read to its end.
+func (a *answer) Close() error {
+	if a.err == nil {
+		a.err = http.ErrBodyReadAfterClose
+		a.x.end(false)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package upstream
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+)
+
+// Takeover is the error of a request whose answer took the connection out of
+// HTTP: there is no *http.Response that could stand for it. Whoever gets it
+// owns the connection.
+type Takeover struct {
+	// Status is 101, or 200 where the engine turns the connection raw without
+	// having been asked to (attach and exec start without Upgrade).
+	Status int
+	// Head is the answer up to the first byte of the stream, as it came.
+	Head []byte
+	// Early is what the engine has sent behind the head so far.
+	Early []byte
+	// Conn is the rest of the connection.
+	Conn *net.UnixConn
+}
+
+func (t *Takeover) Error() string {
+	return fmt.Sprintf("the engine took the connection over with status %d", t.Status)
+}
+
+// Hijacker returns a RoundTripper for the operations that may take the
+// connection over; then its error is a *Takeover. Each request has a
+// connection of its own, used neither before nor after, so that no byte of a
+// raw stream can be read as the answer to another request.
+func (t *Transport) Hijacker() http.RoundTripper { return hijacker{t} }
+
+type hijacker struct{ t *Transport }
+
+func (h hijacker) RoundTrip(req *http.Request) (*http.Response, error) {
+	c, err := h.t.dial(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	x := &exchange{t: h.t, c: c, req: req, raw: true}
+	res, err := x.run()
+	if err == nil && isTakeover(res) {
+		err = x.waitBody()
+		if err == nil {
+			x.stop() // the connection's end is now the tunnel's to decide
+			return nil, takeover(res.StatusCode, x)
+		}
+	}
+	if err != nil {
+		x.end(false)
+		return nil, x.explain(err)
+	}
+	res.Body = &answer{body: res.Body, x: x}
+	return res, nil
+}
+
+// rawTypes are the content types of the streams into which attach and exec
+// start turn a connection. Answers to /containers/{id}/logs have them too, but
+// chunked: they stay HTTP.
+var rawTypes = []string{"application/vnd.docker.raw-stream", "application/vnd.docker.multiplexed-stream"}
+
+func isTakeover(res *http.Response) bool {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return true
+	}
+	return res.StatusCode == http.StatusOK &&
+		res.ContentLength == -1 && len(res.TransferEncoding) == 0 &&
+		slices.Contains(rawTypes, res.Header.Get("Content-Type"))
+}
+
+// waitBody waits until the client's body has been passed on: what follows it
+// is the stream.
+func (x *exchange) waitBody() error {
+	sending := x.bodyGoroutine()
+	if sending == nil {
+		return nil
+	}
+	<-sending
+	if !x.sent.Load() {
+		return errors.New("the client's body broke off")
+	}
+	return nil
+}
+
+func takeover(status int, x *exchange) *Takeover {
+	early, err := x.c.r.Peek(x.c.r.Buffered())
+	if err != nil {
+		panic(err) // unreachable: as much is buffered
+	}
+	return &Takeover{Status: status, Head: x.head, Early: early, Conn: x.c.UnixConn}
+}
+
+// maxRawHead bounds the head of an answer that may take the connection over.
+const maxRawHead = 64 << 10
+
+// readRawHead reads up to and including the first empty line.
+func readRawHead(r *bufio.Reader) ([]byte, error) {
+	var head []byte
+	for len(head) < maxRawHead {
+		line, err := r.ReadSlice('\n')
+		head = append(head, line...)
+		if err != nil {
+			return nil, err
+		}
+		if s := string(line); s == "\r\n" || s == "\n" {
+			return head, nil
+		}
+	}
+	return nil, errors.New("the head of its answer is too long")
+}
