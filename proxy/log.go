@@ -10,31 +10,6 @@ import (
 	"postern/acl"
 )
 
-// exchange watches an answer go by for the log.
-type exchange struct {
-	http.ResponseWriter
-	status int
-	bytes  int64
-	err    error
-	whole  bool // the handler came to its end
-}
-
-// Unwrap lets http.ResponseController flush and hijack.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
-
-func (x *exchange) WriteHeader(status int) {
-	if status >= 200 {
-		x.status = status
-	}
-	x.ResponseWriter.WriteHeader(status)
-}
-
-func (x *exchange) Write(b []byte) (int, error) {
-	n, err := x.ResponseWriter.Write(b)
-	x.bytes += int64(n)
-	return n, err
-}
-
 // logRequest writes the one event of a request, when it is over. The query is
 // left out: it can carry secrets (build arguments).
 func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, request acl.Request, v *acl.Verdict) {
@@ -56,17 +31,14 @@ func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, reques
 	if !e.Enabled() {
 		return
 	}
-	status := x.status
-	if status == 0 && request.Hijacks() {
-		status = http.StatusSwitchingProtocols
-	}
 	e.Str("client", r.RemoteAddr).
 		Str("method", r.Method).
 		Str("path", r.URL.Path).
 		Str("operation", request.ID()).
 		Str("rule", v.Rule).
-		Int("status", status).
+		Int("status", x.status).
 		Int64("bytes", x.bytes).
+		Int64("received", x.received.Load()).
 		Dur("ms", time.Since(start)).
 		AnErr("error", x.err).
 		Msg(message)

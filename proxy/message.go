@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 )
 
 // writeMessage answers in the shape of the engine's errors, which the docker
@@ -14,7 +15,9 @@ func writeMessage(w http.ResponseWriter, status int, message string) {
 	if err != nil {
 		panic(err) // unreachable: a string always marshals
 	}
+	body = append(body, '\n')
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	w.Write(append(body, '\n'))
+	w.Write(body)
 }

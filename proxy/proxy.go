@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/proxy/upstream"
 )
 
 // Proxy judges requests and forwards what is allowed. Make it with [New].
@@ -26,44 +27,51 @@ type Proxy struct {
 	policy  *acl.Policy
 	log     zerolog.Logger
 	forward *httputil.ReverseProxy
-	open    atomic.Int64 // requests being served, taken-over connections included
+	hijack  *httputil.ReverseProxy // forwards operations that may leave HTTP
+	open    atomic.Int64           // requests being served, taken-over connections included
 }
 
 // New returns a proxy in front of an engine. A nil policy refuses everything.
 func New(engine Engine, policy *acl.Policy, log zerolog.Logger) *Proxy {
 	p := &Proxy{engine: engine, watch: newWatch(engine, log), policy: policy, log: log}
-	p.forward = &httputil.ReverseProxy{
-		Rewrite:      rewrite,
-		Transport:    engine.Transport(),
-		ErrorHandler: p.fail,
-		ErrorLog:     errorLog(log),
-	}
+	transport := engine.Transport()
+	p.forward = p.reverse(transport)
+	p.hijack = p.reverse(transport.Hijacker())
 	return p
 }
 
-// rewrite aims a request at the engine. Path and query go out as they came in.
-// ReverseProxy would drop query parameters that it cannot parse, as a guard
-// for proxies that judge the query; this one does not, and without its filter
-// a prune that the engine answers with 400 would become a prune of everything.
-func rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL.Scheme = "http"
-	r.Out.URL.Host = "docker"
-	r.Out.URL.RawQuery = r.In.URL.RawQuery
-	if path, _, _ := strings.Cut(r.In.RequestURI, "?"); strings.HasPrefix(path, "/") {
-		r.Out.URL.Opaque = path // else what net/url would escape goes out escaped
+func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite:      rewrite,
+		Transport:    transport,
+		BufferPool:   copyBuffers{},
+		ErrorHandler: p.fail,
+		ErrorLog:     errorLog(p.log),
 	}
 }
 
-// ServeHTTP is a request's way: classify, decide, then forward or refuse, and
-// one log event.
+// rewrite leaves a request as it is: the transport sends the target as it came
+// in. Trailers are in the original's map when its body has been read.
+func rewrite(r *httputil.ProxyRequest) {
+	r.Out.Trailer = r.In.Trailer
+}
+
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.open.Add(1)
 	defer p.open.Add(-1)
 
+	x := &exchange{ResponseWriter: w}
+	x.openBody(r)
+	p.serve(x, r)
+	x.drainBody()
+}
+
+// serve is a request's way: classify, decide, then forward or refuse, and one
+// log event.
+func (p *Proxy) serve(x *exchange, r *http.Request) {
 	policy, silent := p.policyFor(r)
 	request, verdict := policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
 
-	x := &exchange{ResponseWriter: w}
 	if !silent {
 		defer p.logRequest(time.Now(), x, r, request, verdict)
 	}
@@ -72,12 +80,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		redirect(x, r, request.Redirect)
 	case !verdict.Allowed:
 		refuse(x, request, verdict)
+	case request.Hijacks():
+		p.hijack.ServeHTTP(x, r)
 	default:
-		if !request.Hijacks() {
-			// A connection that switches protocols is past every later
-			// decision, so only operations that need it may ask.
-			r.Header.Del("Upgrade")
-		}
+		// A connection that switches protocols is past every later decision,
+		// so only operations that need it may ask.
+		r.Header.Del("Upgrade")
 		p.forward.ServeHTTP(x, r)
 	}
 	x.whole = true // ReverseProxy panics when it has to break an answer off
@@ -105,11 +113,15 @@ func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict) {
 	writeMessage(w, http.StatusForbidden, fmt.Sprintf("%s is not allowed: %s", subject, reason))
 }
 
-// fail answers a request that the engine did not.
+// fail answers a request that the engine did not, or hands a connection that
+// has left HTTP to the tunnel.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if x, ok := w.(*exchange); ok {
-		x.err = err
+	x, _ := w.(*exchange)
+	if taken := new(upstream.Takeover); errors.As(err, &taken) {
+		x.err = tunnel(r.Context(), x, taken)
+		return
 	}
+	x.err = err
 	p.watch.note(err)
 	switch {
 	case errors.Is(context.Cause(r.Context()), errStopping):

@@ -1,14 +1,14 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"syscall"
 	"time"
+
+	"postern/proxy/upstream"
 )
 
 // Engine is the Docker Engine behind its socket.
@@ -76,24 +76,13 @@ func isDown(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// Transport returns what carries requests to the engine. It sets no time limit
-// on an answer: /events, logs and stats last as long as they are read, and
-// /containers/{id}/wait, /build and /images/create may say nothing for hours.
-func (e Engine) Transport() *http.Transport {
-	var dialer net.Dialer
-	return &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", e.SocketPath)
-		},
-		// The engine's bytes are passed on as they are: asking for gzip on
-		// the client's behalf would make the proxy decompress.
-		DisableCompression: true,
+// Transport returns what carries requests to the engine.
+func (e Engine) Transport() *upstream.Transport {
+	return &upstream.Transport{
+		SocketPath: e.SocketPath,
 		// Clients poll in bursts (a dashboard asks for every container at
-		// once); the engine's side of an idle connection costs it a goroutine.
-		MaxIdleConnsPerHost: 128,
-		IdleConnTimeout:     time.Minute,
-		// The engine answers Expect: 100-continue when it reads the body. Zero
-		// would send the body at once, before the engine could refuse it.
-		ExpectContinueTimeout: time.Minute,
+		// once); an idle connection costs the engine a goroutine.
+		MaxIdle:     128,
+		IdleTimeout: time.Minute,
 	}
 }

@@ -1,0 +1,85 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"sync/atomic"
+)
+
+// exchange is the client's side of a request: it watches the answer go by for
+// the log, and the body of the request.
+type exchange struct {
+	http.ResponseWriter
+	status   int
+	bytes    int64        // of the answer's body or of the engine's stream
+	received atomic.Int64 // of the request's body or of the client's stream
+	err      error
+	whole    bool // the handler came to its end
+
+	body *requestBody // nil without one
+}
+
+// Unwrap lets http.ResponseController flush and hijack.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+func (x *exchange) WriteHeader(status int) {
+	if status >= 200 {
+		x.status = status
+		if !x.body.ended() {
+			// What is left of the body must not be read as a request.
+			x.Header().Set("Connection", "close")
+		}
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(b []byte) (int, error) {
+	n, err := x.ResponseWriter.Write(b)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// openBody lets the answer be written while the body is still being read:
+// /images/load reports progress, and any upload can be refused before its end.
+func (x *exchange) openBody(r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	// An error means HTTP/2, which can do it anyway.
+	http.NewResponseController(x.ResponseWriter).EnableFullDuplex()
+	x.body = &requestBody{ReadCloser: r.Body, x: x}
+	r.Body = x.body
+}
+
+// drainBody reads what the client still sends although it has its answer: many
+// clients look for the answer only when they have sent everything, and would
+// report a broken pipe if the connection were closed under them. A client that
+// has seen the answer closes the connection. With Expect: 100-continue nothing
+// is sent unasked.
+func (x *exchange) drainBody() {
+	if x.body.ended() || !x.body.begun.Load() || x.Header().Get("Content-Length") == "" {
+		return
+	}
+	if http.NewResponseController(x.ResponseWriter).Flush() == nil {
+		io.Copy(io.Discard, x.body)
+	}
+}
+
+// requestBody counts a request's body and knows whether it came to its end.
+type requestBody struct {
+	io.ReadCloser
+	x           *exchange
+	begun, done atomic.Bool
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.begun.Store(true)
+	n, err := b.ReadCloser.Read(p)
+	b.x.received.Add(int64(n))
+	if err == io.EOF {
+		b.done.Store(true)
+	}
+	return n, err
+}
+
+func (b *requestBody) ended() bool { return b == nil || b.done.Load() }

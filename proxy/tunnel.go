@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"postern/proxy/upstream"
+)
+
+// drainLimit is how long the client may still send when the engine has gone:
+// closing a TCP connection on which bytes arrive unread resets it, and the
+// client could lose the end of the output.
+const drainLimit = time.Second
+
+// tunnel joins the client's connection with the engine's until one of the two
+// has gone, and closes both. Bytes go through unseen in both directions, those
+// that were sent ahead of the answer first. The end of one direction is passed
+// on and ends only that one. It has no time limit: an attached shell may be
+// silent for days.
+func tunnel(ctx context.Context, x *exchange, taken *upstream.Takeover) error {
+	engine := taken.Conn
+	defer engine.Close()
+	client, buffered, err := http.NewResponseController(x).Hijack()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	x.status = taken.Status
+	defer context.AfterFunc(ctx, func() {
+		// A context without a cause says only that the client has sent
+		// everything, or that this handler is over.
+		if context.Cause(ctx) != context.Canceled {
+			client.Close()
+			engine.Close()
+		}
+	})()
+
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		n := copyToEngine(engine, client, buffered.Reader)
+		x.received.Add(n)
+	}()
+	x.bytes = copyToClient(client, engine, taken)
+	// The engine has gone or the client does not read any more.
+	engine.Close()
+	client.SetReadDeadline(time.Now().Add(drainLimit))
+	<-ended
+	return nil
+}
+
+// copyToEngine passes the client's bytes on until the client has gone, and
+// closes the engine's connection then.
+func copyToEngine(engine *net.UnixConn, client net.Conn, buffered *bufio.Reader) int64 {
+	defer engine.Close()
+	early, _ := buffered.Peek(buffered.Buffered())
+	n, err := engine.Write(early)
+	sent := int64(n)
+	if err == nil {
+		var m int64
+		m, err = io.Copy(engine, client)
+		sent += m
+	}
+	if err == nil {
+		engine.CloseWrite()
+	} else {
+		// Either side may have failed. A client that is still there sends on
+		// to nobody, as it would on a socket that is open for reading only.
+		io.Copy(io.Discard, client)
+	}
+	awaitHangup(client)
+	return sent
+}
+
+// copyToClient passes the engine's answer and its bytes on until the engine
+// has gone. It returns the length of the stream.
+func copyToClient(client net.Conn, engine *net.UnixConn, taken *upstream.Takeover) int64 {
+	if _, err := client.Write(taken.Head); err != nil {
+		return 0
+	}
+	n, err := client.Write(taken.Early)
+	sent := int64(n)
+	if err != nil {
+		return sent
+	}
+	m, err := io.Copy(client, engine)
+	sent += m
+	if err != nil {
+		return sent
+	}
+	if half, ok := client.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+	awaitHangup(engine)
+	return sent
+}
