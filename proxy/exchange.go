@@ -39,6 +39,14 @@ func (x *exchange) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// flushBroken passes on what came of an answer that breaks off: net/http drops
+// what is in its buffer when a handler panics.
+func (x *exchange) flushBroken() {
+	if !x.whole && x.status != 0 {
+		http.NewResponseController(x.ResponseWriter).Flush()
+	}
+}
+
 // openBody lets the answer be written while the body is still being read:
 // /images/load reports progress, and any upload can be refused before its end.
 func (x *exchange) openBody(r *http.Request) {
@@ -48,16 +56,16 @@ func (x *exchange) openBody(r *http.Request) {
 	// An error means HTTP/2, which can do it anyway.
 	http.NewResponseController(x.ResponseWriter).EnableFullDuplex()
 	x.body = &requestBody{ReadCloser: r.Body, x: x}
+	x.body.due.Store(r.Header.Get("Expect") == "")
 	r.Body = x.body
 }
 
 // drainBody reads what the client still sends although it has its answer: many
 // clients look for the answer only when they have sent everything, and would
 // report a broken pipe if the connection were closed under them. A client that
-// has seen the answer closes the connection. With Expect: 100-continue nothing
-// is sent unasked.
+// has seen the answer closes the connection.
 func (x *exchange) drainBody() {
-	if x.body.ended() || !x.body.begun.Load() || x.Header().Get("Content-Length") == "" {
+	if x.body.ended() || !x.body.due.Load() || x.Header().Get("Content-Length") == "" {
 		return
 	}
 	if http.NewResponseController(x.ResponseWriter).Flush() == nil {
@@ -68,12 +76,14 @@ func (x *exchange) drainBody() {
 // requestBody counts a request's body and knows whether it came to its end.
 type requestBody struct {
 	io.ReadCloser
-	x           *exchange
-	begun, done atomic.Bool
+	x *exchange
+	// due is set when the client sends the body: with Expect: 100-continue
+	// reading is what asks for it.
+	due, done atomic.Bool
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
-	b.begun.Store(true)
+	b.due.Store(true)
 	n, err := b.ReadCloser.Read(p)
 	b.x.received.Add(int64(n))
 	if err == io.EOF {

@@ -61,6 +61,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer p.open.Add(-1)
 
 	x := &exchange{ResponseWriter: w}
+	defer x.flushBroken()
 	x.openBody(r)
 	p.serve(x, r)
 	x.drainBody()
@@ -80,6 +81,10 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 		redirect(x, r, request.Redirect)
 	case !verdict.Allowed:
 		refuse(x, request, verdict)
+	case len(r.RequestURI) > maxHead:
+		writeMessage(x, http.StatusRequestURITooLong, "the URL is longer than 64 KiB")
+	case headerSize(r.Header) > maxHead:
+		writeMessage(x, http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB")
 	case request.Hijacks():
 		p.hijack.ServeHTTP(x, r)
 	default:
@@ -89,6 +94,20 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 		p.forward.ServeHTTP(x, r)
 	}
 	x.whole = true // ReverseProxy panics when it has to break an answer off
+}
+
+// maxHead is the most that a URL, and all headers together, may have: several
+// times what any client sends, registry credentials of 50 hosts included.
+const maxHead = 64 << 10
+
+func headerSize(h http.Header) int {
+	size := 0
+	for name, values := range h {
+		for _, value := range values {
+			size += len(name) + len(": \r\n") + len(value)
+		}
+	}
+	return size
 }
 
 // redirect answers like the engine's router: 301 to the clean path, so that

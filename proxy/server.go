@@ -28,7 +28,9 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener, grace time.
 		// bodies or answers would cut /events, logs, attach, build and load.
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       10 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		// Past this, net/http answers for itself, in plain text; up to it,
+		// serve can say what is wrong as the engine would.
+		MaxHeaderBytes: 2 * maxHead,
 		// OPTIONS * is judged like any other request.
 		DisableGeneralOptionsHandler: true,
 	}

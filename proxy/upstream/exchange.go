@@ -45,7 +45,8 @@ type exchange struct {
 	sent  atomic.Bool
 	ended bool
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	taken bool // the connection has been taken over
 	// sending is closed when the goroutine that sends the body has ended; nil
 	// when none was started.
 	sending chan struct{}
@@ -92,6 +93,10 @@ func (x *exchange) run() (*http.Response, error) {
 func (x *exchange) cancel() {
 	if context.Cause(x.req.Context()) != context.Canceled {
 		x.c.Close()
+		return
+	}
+	if x.raw {
+		x.linger()
 		return
 	}
 	x.clientDone.Store(true)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // Takeover is the error of a request whose answer took the connection out of
@@ -46,8 +47,7 @@ func (h hijacker) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil && isTakeover(res) {
 		err = x.waitBody()
 		if err == nil {
-			x.stop() // the connection's end is now the tunnel's to decide
-			return nil, takeover(res.StatusCode, x)
+			return nil, x.takeover(res.StatusCode)
 		}
 	}
 	if err != nil {
@@ -86,7 +86,25 @@ func (x *exchange) waitBody() error {
 	return nil
 }
 
-func takeover(status int, x *exchange) *Takeover {
+// linger limits the wait for an answer to a client that is done. Its end is
+// not passed on: net/http can know it while bytes of the stream, sent ahead of
+// the answer, are still in its buffer. The tunnel delivers both in order.
+func (x *exchange) linger() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.taken {
+		x.c.SetReadDeadline(time.Now().Add(lingerLimit))
+	}
+}
+
+// takeover gives the connection away: its end is no longer the exchange's to
+// decide.
+func (x *exchange) takeover(status int) *Takeover {
+	x.stop()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.taken = true
+	x.c.SetReadDeadline(time.Time{})
 	early, err := x.c.r.Peek(x.c.r.Buffered())
 	if err != nil {
 		panic(err) // unreachable: as much is buffered

@@ -1,0 +1,210 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// report plays an engine that tells what it got: the request in one line.
+func report(c *net.UnixConn, r *bufio.Reader) {
+	for {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		if req.Header.Get("Expect") != "" {
+			io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
+		}
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return
+		}
+		got := fmt.Sprintf("%s %s %d %v %v %q", req.Method, req.RequestURI, req.ContentLength, req.TransferEncoding, req.Trailer, body)
+		if req.Method == "HEAD" {
+			got = ""
+		}
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(got), got)
+	}
+}
+
+// answers reads what a client gets until the connection is closed: status,
+// header lines that matter here, and body of each answer.
+func answers(t *testing.T, c io.Reader, methods ...string) string {
+	t.Helper()
+	var all []string
+	r := bufio.NewReader(c)
+	for _, method := range methods {
+		res, err := http.ReadResponse(r, &http.Request{Method: method})
+		if err != nil {
+			all = append(all, err.Error())
+			break
+		}
+		body, err := io.ReadAll(res.Body)
+		s := fmt.Sprintf("%d %s", res.StatusCode, body)
+		if err != nil {
+			s += " broken"
+		}
+		for name := range res.Trailer {
+			s += " " + name + "=" + res.Trailer.Get(name)
+		}
+		all = append(all, s)
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestRequestForms(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		request string
+		methods []string
+		want    string
+	}{
+		{"HTTP/1.0", "GET /_ping HTTP/1.0\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
+		{"HTTP/1.0 keep-alive", strings.Repeat("GET /_ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 2), []string{"GET", "GET"},
+			"200 GET /_ping 0 [] map[] \"\"\n200 GET /_ping 0 [] map[] \"\""},
+		{"absolute form", "GET http://example.com/_ping?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"}, `200 GET /_ping?a=%zz 0 [] map[] ""`},
+		{"target as it came", "GET /images/a%2fb/json?x=1;y=%41&&z HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"}, `200 GET /images/a%2fb/json?x=1;y=%41&&z 0 [] map[] ""`},
+		{"HEAD", "HEAD /_ping HTTP/1.1\r\nHost: x\r\n\r\n", []string{"HEAD"}, `200 `},
+		{"pipelined", "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\nPOST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nabHEAD /_ping HTTP/1.1\r\nHost: x\r\n\r\nGET /images/json HTTP/1.1\r\nHost: x\r\n\r\n",
+			[]string{"GET", "POST", "HEAD", "GET"}, "200 GET /_ping 0 [] map[] \"\"\n200 POST /images/load 2 [] map[] \"ab\"\n200 \n200 GET /images/json 0 [] map[] \"\""},
+		{"chunked", "POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2;x\r\nbc\r\n0\r\n\r\n", []string{"POST"},
+			`200 POST /images/load -1 [chunked] map[] "abc"`},
+		{"trailer", "POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n", []string{"POST"},
+			`200 POST /images/load -1 [chunked] map[Sum:[7]] "a"`},
+		{"expect", "POST /images/load HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab", []string{"POST", "POST"},
+			"100 \n200 POST /images/load 2 [] map[] \"ab\""},
+		{"long URL", "GET /_ping?" + strings.Repeat("a", maxHead) + " HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"},
+			`414 {"message":"postern: the URL is longer than 64 KiB"}` + "\n"},
+		{"long header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHead) + "\r\n\r\n", []string{"GET"},
+			`431 {"message":"postern: the headers are longer than 64 KiB"}` + "\n"},
+		{"endless header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 3*maxHead), []string{"GET"}, "431 431 Request Header Fields Too Large"},
+		{"nearly long", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHead-100) + "\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := play(t, report)
+			c := s.dial("tcp")
+			s.send(c, test.request)
+			if got := answers(t, c, test.methods...); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+// A client that closes its half after the request gets its answer, as it does
+// on the socket (printf | nc -N).
+func TestHalfClosedClientIsAnswered(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"tcp", "unix"} {
+		seen := make(chan error, 1)
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			http.ReadRequest(r)
+			_, err := r.ReadByte()
+			seen <- err
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		})
+		c := s.dial(network)
+		s.send(c, "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+		c.CloseWrite()
+		if got, want := answers(t, c, "GET"), "200 ok"; got != want {
+			t.Errorf("%s: got %s, want %s", network, got, want)
+		}
+		if err := <-seen; err != io.EOF {
+			t.Errorf("%s: the engine saw %v, want the end of the client's bytes", network, err)
+		}
+	}
+}
+
+// A refusal, the proxy's or the engine's, reaches a client that looks for it
+// only when it has sent everything, and one that waits for it in the middle.
+func TestEarlyRefusals(t *testing.T) {
+	t.Parallel()
+	notFound := func(c *net.UnixConn, r *bufio.Reader) {
+		http.ReadRequest(r)
+		io.WriteString(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
+		time.Sleep(50 * time.Millisecond) // for more of the body to arrive
+	}
+	tests := []struct{ name, path, want string }{
+		{"engine", "/containers/x/archive", "404 no"},
+		{"proxy", "/build", `403 {"message":"postern: PUT /build is not allowed: set BUILD=1"}` + "\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := play(t, notFound)
+			for _, framing := range []string{"Content-Length: 20000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1312D00\r\n"} {
+				c := s.dial("tcp")
+				s.send(c, "PUT "+test.path+" HTTP/1.1\r\nHost: x\r\n"+framing)
+				if _, err := c.Write(make([]byte, 20_000_000)); err != nil {
+					t.Errorf("all sent before reading: %v", err)
+				}
+				if got := answers(t, c, "PUT"); got != test.want {
+					t.Errorf("all sent before reading: got %s, want %s", got, test.want)
+				}
+
+				c = s.dial("tcp")
+				s.send(c, "PUT "+test.path+" HTTP/1.1\r\nHost: x\r\n"+framing+"some")
+				if got := answers(t, c, "PUT"); got != test.want {
+					t.Errorf("waiting in the middle: got %s, want %s", got, test.want)
+				}
+				c.CloseWrite()
+				if n, err := io.Copy(io.Discard, c); n > 0 {
+					t.Errorf("after the answer came %d bytes and %v, want the end", n, err)
+				}
+			}
+			c := s.dial("tcp")
+			s.send(c, "PUT "+test.path+" HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 20000000\r\n\r\n")
+			if got := answers(t, c, "PUT"); got != test.want {
+				t.Errorf("asking first: got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// An answer that the engine breaks off looks broken off.
+func TestTruncatedAnswers(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+	} {
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			http.ReadRequest(r)
+			io.WriteString(c, answer)
+		})
+		c := s.dial("tcp")
+		s.send(c, "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+		if got, want := answers(t, c, "GET"), "200 abc broken"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		s.awaitLog("cut off by the engine")
+	}
+}
+
+// A slow reader holds the engine back.
+func TestBackpressure(t *testing.T) {
+	t.Parallel()
+	const most = 16 << 20 // far more than all buffers on the way
+	sent := make(chan int, 1)
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		http.ReadRequest(r)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+		c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+		n, _ := c.Write(make([]byte, 10*most))
+		sent <- n
+	})
+	c := s.dial("unix")
+	s.send(c, "GET /images/get HTTP/1.1\r\nHost: x\r\n\r\n")
+	if n := <-sent; n > most {
+		t.Errorf("the engine could send %d bytes to a client that reads none, want at most %d", n, most)
+	}
+}

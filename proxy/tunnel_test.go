@@ -1,0 +1,430 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"postern/acl"
+)
+
+// patience is how long a test waits for what takes milliseconds when it works.
+const patience = 20 * time.Second
+
+// everything is the policy that allows what the tests ask for.
+var everything = acl.Toggles{"CONTAINERS": true, "EXEC": true, "IMAGES": true, "SESSION": true, "POST": true}
+
+// stage is a proxy between a scripted engine and the test.
+type stage struct {
+	t *testing.T
+	// addr is the proxy's TCP address, path its unix socket.
+	addr, path string
+	// log gets the lines of the log.
+	log chan string
+	// stop ends Serve; stopped is closed when it has returned.
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// play starts a proxy in front of an engine that plays the script on each
+// connection and then closes it.
+func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader)) *stage {
+	t.Helper()
+	// The path of a unix socket may have 107 bytes.
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "e"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := engine.AcceptUnix()
+			if err != nil {
+				return
+			}
+			c.SetDeadline(time.Now().Add(patience))
+			go func() {
+				defer c.Close()
+				script(c, bufio.NewReader(c))
+			}()
+		}
+	}()
+	s := &stage{t: t, path: filepath.Join(dir, "p"), log: make(chan string, 1000), stopped: make(chan struct{})}
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix, err := net.Listen("unix", s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = tcp.Addr().String()
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(context.Background())
+	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, acl.Compile(everything), zerolog.New(lines(s.log)))
+	go func() {
+		defer close(s.stopped)
+		p.Serve(ctx, []net.Listener{tcp, unix}, 100*time.Millisecond)
+	}()
+	t.Cleanup(func() {
+		s.stop()
+		<-s.stopped
+		engine.Close()
+		os.RemoveAll(dir)
+	})
+	return s
+}
+
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
+}
+
+// awaitLog waits for a line of the log.
+func (s *stage) awaitLog(part string) {
+	s.t.Helper()
+	for timeout := time.After(patience); ; {
+		select {
+		case line := <-s.log:
+			if strings.Contains(line, part) {
+				return
+			}
+		case <-timeout:
+			s.t.Fatalf("no line with %s in the log", part)
+		}
+	}
+}
+
+// half is a connection that can be closed for writing only.
+type half interface {
+	net.Conn
+	CloseWrite() error
+}
+
+func (s *stage) dial(network string) half {
+	s.t.Helper()
+	addr := s.addr
+	if network == "unix" {
+		addr = s.path
+	}
+	c, err := net.Dial(network, addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(patience))
+	return c.(half)
+}
+
+func (s *stage) send(c io.Writer, raw string) {
+	s.t.Helper()
+	if _, err := io.WriteString(c, raw); err != nil {
+		s.t.Fatalf("sending %.80q: %v", raw, err)
+	}
+}
+
+// receive asserts that exactly these bytes come next.
+func (s *stage) receive(c io.Reader, want string) {
+	s.t.Helper()
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(c, got)
+	if string(got[:n]) != want {
+		s.t.Fatalf("got %q, %v, want %q", got[:n], err, want)
+	}
+}
+
+// receiveEnd asserts that nothing more comes.
+func (s *stage) receiveEnd(c io.Reader) {
+	s.t.Helper()
+	if got, err := io.ReadAll(c); len(got) > 0 || err != nil {
+		s.t.Fatalf("got %.80q, %v, want the end", got, err)
+	}
+}
+
+const (
+	upgraded = "HTTP/1.1 101 UPGRADED\r\ncontent-type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+	raw      = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+
+	startUpgrade = "POST /v1.41/exec/x/start HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n{}"
+	startPlain   = "POST /v1.41/exec/x/start HTTP/1.1\r\nHost: docker\r\nContent-Length: 2\r\n\r\n{}"
+)
+
+// eachWay runs a test for 101 and 200, for TCP and unix clients.
+func eachWay(t *testing.T, f func(t *testing.T, network, request, head string)) {
+	t.Parallel()
+	for _, network := range []string{"tcp", "unix"} {
+		for _, upgrade := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,upgrade=%v", network, upgrade), func(t *testing.T) {
+				t.Parallel()
+				if upgrade {
+					f(t, network, startUpgrade, upgraded)
+				} else {
+					f(t, network, startPlain, raw)
+				}
+			})
+		}
+	}
+}
+
+// answerRaw reads a request and takes the connection over.
+func answerRaw(c *net.UnixConn, r *bufio.Reader) (body string, early io.Reader) {
+	req, err := http.ReadRequest(r)
+	if err != nil {
+		return
+	}
+	all, _ := io.ReadAll(req.Body)
+	head := raw
+	if req.Header.Get("Upgrade") != "" {
+		head = upgraded
+	}
+	io.WriteString(c, head)
+	return string(all), r
+}
+
+func TestTunnelDeliversEarlyBytes(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			body, _ := io.ReadAll(req.Body)
+			// The answer's first byte proves that the client's early bytes
+			// are not mixed up with its request.
+			if req.Header.Get("Upgrade") != "" {
+				io.WriteString(c, upgraded+string(body))
+			} else {
+				io.WriteString(c, raw+string(body))
+			}
+			io.Copy(c, r)
+		})
+		c := s.dial(network)
+		s.send(c, request+"GET /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n")
+		s.receive(c, head+"{}GET /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n")
+		s.send(c, "more")
+		s.receive(c, "more")
+		c.CloseWrite()
+		s.receiveEnd(c)
+	})
+}
+
+func TestTunnelEndOfInputFirst(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			_, in := answerRaw(c, r)
+			all, err := io.ReadAll(in)
+			fmt.Fprintf(c, "%s %v", all, err)
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head)
+		s.send(c, "input")
+		c.CloseWrite()
+		s.receive(c, "input <nil>")
+		s.receiveEnd(c)
+	})
+}
+
+// A client may be done before the engine has answered (echo | nc -N).
+func TestTunnelEndOfInputBeforeTheAnswer(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		for _, early := range []string{"", "input"} {
+			done := make(chan struct{})
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				<-done
+				_, in := answerRaw(c, r)
+				all, err := io.ReadAll(in)
+				fmt.Fprintf(c, "%s %v", all, err)
+			})
+			c := s.dial(network)
+			s.send(c, request+early)
+			c.CloseWrite()
+			time.AfterFunc(50*time.Millisecond, func() { close(done) })
+			s.receive(c, head+early+" <nil>")
+			s.receiveEnd(c)
+		}
+	})
+}
+
+func TestTunnelEndOfOutputFirst(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		input := make(chan string, 1)
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			_, in := answerRaw(c, r)
+			io.WriteString(c, "output")
+			c.CloseWrite()
+			all, _ := io.ReadAll(in)
+			input <- string(all)
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head+"output")
+		s.receiveEnd(c)
+		s.send(c, "input after the end of output")
+		c.Close()
+		if got, want := <-input, "input after the end of output"; got != want {
+			t.Errorf("the engine got %q, want %q", got, want)
+		}
+	})
+}
+
+// The engine's connection does not outlive the client, however silent both are.
+func TestTunnelClientGone(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, network string
+		leave         func(c half)
+	}{
+		{"unix", "unix", func(c half) { c.Close() }},
+		{"unix, after its input", "unix", func(c half) { c.CloseWrite(); c.Close() }},
+		{"reset", "tcp", func(c half) { c.(*net.TCPConn).SetLinger(0); c.Close() }},
+		{"reset after its input", "tcp", func(c half) {
+			c.CloseWrite()
+			time.Sleep(20 * time.Millisecond) // the half-close is one event, the reset another
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			gone := make(chan bool, 1)
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				answerRaw(c, r)
+				for !hangsUp(c) {
+					time.Sleep(time.Millisecond)
+				}
+				gone <- true
+			})
+			c := s.dial(test.network)
+			s.send(c, startPlain)
+			s.receive(c, raw)
+			test.leave(c)
+			select {
+			case <-gone:
+			case <-time.After(time.Second):
+				t.Error("the engine's connection is still open after a second")
+			}
+			s.awaitLog(`"status":200`)
+		})
+	}
+}
+
+// hangsUp reports whether the other side has closed both directions.
+func hangsUp(c *net.UnixConn) bool {
+	_, err := c.Write(nil)
+	if err != nil {
+		return true
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var is bool
+	raw.Control(func(fd uintptr) { is = hasHungUp(int(fd)) })
+	return is
+}
+
+// Input that the engine no longer reads must not cost the client its output:
+// closing a connection with unread bytes on it resets it.
+func TestTunnelEngineGone(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		output := strings.Repeat("output\n", 200_000)
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			answerRaw(c, r)
+			io.WriteString(c, output)
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head)
+		go func() {
+			// Ends when the connection is closed.
+			for err := error(nil); err == nil; {
+				_, err = c.Write(make([]byte, 1000))
+			}
+		}()
+		got, _ := io.ReadAll(io.LimitReader(c, int64(len(output))))
+		if string(got) != output {
+			t.Errorf("%d bytes of %d came", len(got), len(output))
+		}
+	})
+}
+
+func TestTunnelIsCutOnShutdown(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		ended := make(chan struct{})
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			_, in := answerRaw(c, r)
+			io.Copy(io.Discard, in)
+			close(ended)
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head)
+		s.stop()
+		s.receiveEnd(c)
+		<-ended
+		<-s.stopped
+	})
+}
+
+func TestErrorInsteadOfTakeoverStaysHTTP(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			if req, err := http.ReadRequest(r); err == nil {
+				io.Copy(io.Discard, req.Body)
+				io.WriteString(c, "HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+			}
+		})
+		c := s.dial(network)
+		r := bufio.NewReader(c)
+		for range 2 {
+			s.send(c, request)
+			res, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err := io.ReadAll(res.Body); res.StatusCode != 409 || string(body) != "{}" || err != nil {
+				t.Errorf("got %d %q %v, want 409 {}", res.StatusCode, body, err)
+			}
+		}
+	})
+}
+
+// Only operations that may leave HTTP do, whatever the engine says.
+func TestNoTakeoverElsewhere(t *testing.T) {
+	t.Parallel()
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		_, in := answerRaw(c, r)
+		if n, _ := io.Copy(io.Discard, in); n > 0 {
+			t.Errorf("%d bytes went through behind a request", n)
+		}
+	})
+	for _, upgrade := range []string{"", "Connection: Upgrade\r\nUpgrade: tcp\r\n"} {
+		c := s.dial("tcp")
+		s.send(c, "GET /containers/x/logs HTTP/1.1\r\nHost: docker\r\n"+upgrade+"\r\nsmuggled")
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != 200 || len(res.TransferEncoding) == 0 {
+			t.Errorf("got %s %q, want an ordinary 200", res.Status, res.TransferEncoding)
+		}
+		c.Close()
+	}
+}
