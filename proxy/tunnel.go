@@ -62,7 +62,7 @@ func copyToEngine(engine *net.UnixConn, client net.Conn, buffered *bufio.Reader)
 	sent := int64(n)
 	if err == nil {
 		var m int64
-		m, err = io.Copy(engine, client)
+		m, err = pump(engine, client)
 		sent += m
 	}
 	if err == nil {
@@ -87,7 +87,7 @@ func copyToClient(client net.Conn, engine *net.UnixConn, taken *upstream.Takeove
 	if err != nil {
 		return sent
 	}
-	m, err := io.Copy(client, engine)
+	m, err := pump(client, engine)
 	sent += m
 	if err != nil {
 		return sent
