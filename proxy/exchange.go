@@ -15,6 +15,7 @@ type exchange struct {
 	received atomic.Int64 // of the request's body or of the client's stream
 	err      error
 	whole    bool // the handler came to its end
+	taken    bool // the connection has left HTTP
 
 	body *requestBody // nil without one
 }

@@ -14,15 +14,18 @@ import (
 // left out: it can carry secrets (build arguments).
 func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, request acl.Request, v *acl.Verdict) {
 	level, message := zerolog.InfoLevel, "allowed"
-	gone := r.Context().Err() != nil
+	// A client cannot have seen the end of an answer without a length yet: it
+	// is written when the handler is over.
+	gone := r.Context().Err() != nil && !x.taken
+	whole := x.whole && (!gone || x.Header().Get("Content-Length") != "")
 	switch {
 	case request.Redirect != "":
 		message = "redirected"
 	case !v.Allowed:
 		level, message = zerolog.WarnLevel, "refused"
-	case gone && !x.whole:
+	case gone && !whole:
 		message = "cut off by the client"
-	case !gone && !x.whole:
+	case !gone && !whole:
 		level, message = zerolog.ErrorLevel, "cut off by the engine"
 	case !gone && x.err != nil:
 		level, message = zerolog.ErrorLevel, "failed"

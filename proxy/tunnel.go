@@ -29,7 +29,7 @@ func tunnel(ctx context.Context, x *exchange, taken *upstream.Takeover) error {
 		return err
 	}
 	defer client.Close()
-	x.status = taken.Status
+	x.status, x.taken = taken.Status, true
 	defer context.AfterFunc(ctx, func() {
 		// A context without a cause says only that the client has sent
 		// everything, or that this handler is over.
