@@ -77,14 +77,14 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 		defer p.logRequest(time.Now(), x, r, request, verdict)
 	}
 	switch {
-	case request.Redirect != "":
-		redirect(x, r, request.Redirect)
-	case !verdict.Allowed:
-		refuse(x, request, verdict)
 	case len(r.RequestURI) > maxHead:
 		writeMessage(x, http.StatusRequestURITooLong, "the URL is longer than 64 KiB")
 	case headerSize(r.Header) > maxHead:
 		writeMessage(x, http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB")
+	case request.Redirect != "":
+		redirect(x, r, request.Redirect)
+	case !verdict.Allowed:
+		refuse(x, request, verdict)
 	case request.Hijacks():
 		p.hijack.ServeHTTP(x, r)
 	default:

@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 var program = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(workDir, "postern")
 	args := []string{"build", "-o", path}
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+	if raceDetector() {
 		args = append(args, "-race")
 	}
 	out, err := exec.Command("go", append(args, "postern")...).CombinedOutput()
@@ -73,6 +73,12 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	return path, err
 })
+
+// raceDetector reports whether the tests, and so the program, have it.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
 
 // command is postern with an environment that inherits nothing.
 func command(t *testing.T, ctx context.Context, environ map[string]string, args ...string) *exec.Cmd {
