@@ -74,7 +74,7 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader)) *stage {
 	s.addr = tcp.Addr().String()
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
-	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, acl.Compile(everything), zerolog.New(lines(s.log)))
+	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, acl.Compile(acl.Rules{Toggles: everything}), zerolog.New(lines(s.log)))
 	go func() {
 		defer close(s.stopped)
 		p.Serve(ctx, []net.Listener{tcp, unix}, 100*time.Millisecond)
