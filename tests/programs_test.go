@@ -22,12 +22,16 @@ func (w wire) host() string { return w.network + "://" + w.addr }
 func TestDockerPy(t *testing.T) {
 	t.Parallel()
 	image := busybox(t)
+	// Debian's python3, whose package python3-docker is.
+	const python = "/usr/bin/python3"
+	if err := exec.Command(python, "-c", "import docker").Run(); err != nil {
+		missing(t, "python3-docker", err)
+	}
 	run := func(host string) string {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 		defer cancel()
-		// Debian's python3, whose package python3-docker is.
-		cmd := exec.CommandContext(ctx, "/usr/bin/python3", "testdata/docker_py.py", host, image, unused(t))
+		cmd := exec.CommandContext(ctx, python, "testdata/docker_py.py", host, image, unused(t))
 		r := finish(t, cmd)
 		if r.status != 0 {
 			t.Fatalf("through %s: status %d\n%s%s", host, r.status, r.stdout, r.stderr)
@@ -47,6 +51,10 @@ func TestDockerPy(t *testing.T) {
 func TestDockerCompose(t *testing.T) {
 	t.Parallel()
 	image := busybox(t)
+	const program = "/usr/bin/docker-compose"
+	if _, err := os.Stat(program); err != nil {
+		missing(t, "docker-compose 1.29", err)
+	}
 	for _, w := range throughProxy(t) {
 		project, dir := unused(t), t.TempDir()
 		file := "version: '3'\nservices:\n  box:\n    image: " + image +
@@ -58,7 +66,7 @@ func TestDockerCompose(t *testing.T) {
 			t.Helper()
 			ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, "/usr/bin/docker-compose", append([]string{"-p", project}, args...)...)
+			cmd := exec.CommandContext(ctx, program, append([]string{"-p", project}, args...)...)
 			cmd.Dir = dir
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "DOCKER_HOST=" + w.host()}
 			return finish(t, cmd)
@@ -226,4 +234,3 @@ func TestSilentLogs(t *testing.T) {
 		t.Errorf("got %q after %v, want late", got, time.Since(begin))
 	}
 }
-
