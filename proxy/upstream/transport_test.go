@@ -515,9 +515,10 @@ func TestEngineDown(t *testing.T) {
 func TestIdleConnectionsAreFewAndShortLived(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{}, 3)
-	answer := make(chan struct{})
+	heard, answer := make(chan struct{}), make(chan struct{})
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
 		hear(r)
+		heard <- struct{}{}
 		<-answer
 		io.WriteString(c, ok)
 		waitEOF(c)
@@ -527,6 +528,9 @@ func TestIdleConnectionsAreFewAndShortLived(t *testing.T) {
 	done := make(chan string)
 	for range 3 {
 		go func() { done <- outcome(transport.RoundTrip(request(t, "GET", "/x", ""))) }()
+	}
+	for range 3 {
+		<-heard // else one connection could serve two of them
 	}
 	close(answer)
 	for range 3 {
