@@ -99,7 +99,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 
 	log := newLog(c, stdout)
 	policy := acl.Compile(c.Rules)
-	confine(log, c, state)
+	confine(log, c, socket, state)
 	announce(log, c, policy, listeners)
 	p := proxy.New(engine, policy, log)
 	err = p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
@@ -131,7 +131,7 @@ func refuseStart(stderr io.Writer, listeners []net.Listener, problems ...error) 
 }
 
 // confine locks the process in and logs what it is from here on.
-func confine(log zerolog.Logger, c config.Config, s privilege.State) {
+func confine(log zerolog.Logger, c config.Config, socket proxy.Socket, s privilege.State) {
 	landlock, err := privilege.Confine(privilege.Paths{
 		Connect: []string{string(c.SocketPath)},
 		Remove:  c.Listen.Files(),
@@ -146,6 +146,8 @@ func confine(log zerolog.Logger, c config.Config, s privilege.State) {
 	switch {
 	case s.UID[0] == 0:
 		log.Warn().Msg("running as root, as RUN_AS=0 asks: without capabilities, but whoever takes the proxy over owns what root owns")
+	case s.GID[0] == 0 && socket.GID != 0:
+		log.Info().Msg("running with group 0, which a user without a group is left with: add one, as in user: \"65532:65532\"")
 	case s.GID[0] == 0:
 		log.Info().Msg("running with group 0, because the engine's socket belongs to root's group; the user is not root")
 	}

@@ -137,11 +137,11 @@ func TestCannotStart(t *testing.T) {
 		},
 		"root without capabilities": {
 			[]string{"--cap-drop=ALL", mount(engineSocket)},
-			[]string{"without the capability SETUID and SETGID", "cap_add: [SETUID, SETGID]", fmt.Sprintf(`user: "65532:%d"`, group)},
+			[]string{"started as root without SETUID and SETGID,", "cap_add: [SETUID, SETGID]", fmt.Sprintf(`user: "65532:%d"`, group)},
 		},
 		"root without SETGID": {
 			[]string{"--cap-drop=ALL", "--cap-add=SETUID", mount(engineSocket)},
-			[]string{"without the capability SETGID,"},
+			[]string{"started as root without SETGID,"},
 		},
 		"directory": {
 			[]string{mount(filepath.Join(socketDir(t), "dokcer.sock"))},

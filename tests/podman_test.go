@@ -55,6 +55,10 @@ func podmanService(t *testing.T) string {
 	await(t, "answer of Podman", func() bool {
 		return exec.Command("podman", "--remote", "--url", "unix://"+socket, "version").Run() == nil
 	})
+	// As podman.socket has it, Podman's unit for systemd.
+	if err := os.Chmod(socket, 0o660); err != nil {
+		t.Fatal(err)
+	}
 	files, err := busyboxFiles()
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func (s State) lacks(to Identity) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("started as root but without the capability %s, so it cannot become %d:%d: add cap_add: [SETUID, SETGID], or start it as user: \"%d:%d\"",
+	return fmt.Errorf("started as root without %s, capabilities that it takes to become %d:%d: add cap_add: [SETUID, SETGID], or start it as user: \"%d:%d\"",
 		strings.Join(missing, " and "), to.UID, to.GID, to.UID, to.GID)
 }
 
