@@ -68,7 +68,7 @@ func unused(t *testing.T) string {
 // remove removes all that has the name. What does not exist need not be.
 func remove(name string) {
 	client := &http.Client{Transport: &http.Transport{
-		Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", engineSocket) },
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", engineSocket) },
 	}}
 	defer client.CloseIdleConnections()
 	for _, path := range []string{"/containers/%s?force=1&v=1", "/images/%s?force=1", "/networks/%s", "/volumes/%s"} {
