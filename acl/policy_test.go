@@ -173,6 +173,7 @@ func TestZeroValuesDeny(t *testing.T) {
 // starting points, and expects the operation to be allowed by each way.
 func TestAdviceWorks(t *testing.T) {
 	t.Parallel()
+	compiled := map[string]*acl.Policy{}
 	for _, start := range []string{"", "POST=1", "CONTAINERS=1", "CONTAINERS=1 POST=1", "ALLOW_ARCHIVE=0 ALLOW_LOGS=0 ALLOW_EXPORT=0", "EVENTS=0 PING=0 VERSION=0"} {
 		policy := settings(t, start)
 		for i, op := range acl.Operations {
@@ -181,8 +182,14 @@ func TestAdviceWorks(t *testing.T) {
 				t.Errorf("%q: %s is refused without advice", start, op.ID)
 			}
 			for _, remedy := range v.Remedies {
-				mended := settings(t, start+" "+strings.Join(remedy, " "))
-				if !mended.Operation(i).Allowed {
+				whole := start + " " + strings.Join(remedy, " ")
+				if start != "" && strings.HasPrefix(remedy[0], "ALLOW=") {
+					continue // which does not look at toggles, and once for each is slow enough
+				}
+				if compiled[whole] == nil {
+					compiled[whole] = settings(t, whole)
+				}
+				if !compiled[whole].Operation(i).Allowed {
 					t.Errorf("%q: %s is still refused after %q", start, op.ID, remedy)
 				}
 			}

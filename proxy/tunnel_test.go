@@ -58,7 +58,11 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader)) *stage {
 			c.SetDeadline(time.Now().Add(patience))
 			go func() {
 				defer c.Close()
-				script(c, bufio.NewReader(c))
+				r := bufio.NewReader(c)
+				if _, err := r.Peek(1); err != nil {
+					return // the proxy has looked whether an engine is there
+				}
+				script(c, r)
 			}()
 		}
 	}()
