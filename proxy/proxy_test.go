@@ -118,8 +118,13 @@ func TestHalfClosedClientIsAnswered(t *testing.T) {
 		if got, want := answers(t, c, "GET"), "200 ok"; got != want {
 			t.Errorf("%s: got %s, want %s", network, got, want)
 		}
-		if err := <-seen; err != io.EOF {
-			t.Errorf("%s: the engine saw %v, want the end of the client's bytes", network, err)
+		select {
+		case err := <-seen:
+			if err != io.EOF {
+				t.Errorf("%s: the engine saw %v, want the end of the client's bytes", network, err)
+			}
+		case <-time.After(patience):
+			t.Errorf("%s: the engine was not asked", network)
 		}
 	}
 }

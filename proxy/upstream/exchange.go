@@ -153,13 +153,16 @@ func (x *exchange) readAnswer() (*http.Response, error) {
 			return res, nil
 		case res.StatusCode >= 200:
 			return res, nil
-		case res.StatusCode == http.StatusContinue && !x.sent.Load() && x.bodyGoroutine() == nil:
-			x.startBody()
 		}
 		if trace != nil && trace.Got1xxResponse != nil {
 			if err := trace.Got1xxResponse(res.StatusCode, textproto.MIMEHeader(res.Header)); err != nil {
 				return nil, err
 			}
+		}
+		// Not before the engine's word is passed on: to read the body is to
+		// ask for it, and net/http would do that in a word of its own.
+		if res.StatusCode == http.StatusContinue && !x.sent.Load() && x.bodyGoroutine() == nil {
+			x.startBody()
 		}
 	}
 }
@@ -200,7 +203,7 @@ func (e *staleError) Unwrap() error { return e.error }
 // stale marks an error that may only say that the connection had died before
 // the request was sent on it.
 func (x *exchange) stale(err error, again bool) error {
-	if again && x.c.reused && x.bodyGoroutine() == nil && x.req.Context().Err() == nil {
+	if again && x.c.reused && x.bodyGoroutine() == nil {
 		return &staleError{err}
 	}
 	return err
@@ -210,14 +213,13 @@ func (x *exchange) stale(err error, again bool) error {
 var errNoAnswer = errors.New("it closed the connection")
 
 func (x *exchange) explain(err error) error {
+	if stale := new(staleError); errors.As(err, &stale) {
+		return err
+	}
 	if ctx := x.req.Context(); ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var stale *staleError
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		if errors.As(err, &stale) {
-			return &staleError{errNoAnswer}
-		}
 		return errNoAnswer
 	}
 	return err

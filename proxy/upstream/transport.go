@@ -96,13 +96,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.exchange(c, req)
 }
 
-// dial connects to the engine. Its errors are *net.OpError with Op "dial".
+// dial connects to the engine. Its errors are *net.OpError with Op "dial". A
+// client that has closed its half by now has still asked something, so that a
+// done context is no reason not to connect, which a unix socket does at once.
 func (t *Transport) dial(ctx context.Context) (*conn, error) {
-	var dialer net.Dialer
 	for wait := time.Millisecond; ; wait *= 2 {
-		c, err := dialer.DialContext(ctx, "unix", t.SocketPath)
+		c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: t.SocketPath, Net: "unix"})
 		if err == nil {
-			return newConn(c.(*net.UnixConn)), nil
+			return newConn(c), nil
 		}
 		// A unix socket whose backlog is full says EAGAIN where TCP would
 		// wait for a place.

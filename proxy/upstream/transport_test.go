@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -468,12 +469,8 @@ func TestClientDoneBefore(t *testing.T) {
 	for _, body := range []string{"", "body"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		c, err := transport.dial(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
 		req := request(t, "POST", "/x", body).WithContext(ctx)
-		if got, want := outcome(transport.exchange(c, req)), `200 "ok"`; got != want {
+		if got, want := outcome(transport.RoundTrip(req)), `200 "ok"`; got != want {
 			t.Errorf("body %q: got %s, want %s", body, got, want)
 		}
 	}
@@ -515,11 +512,13 @@ func TestEngineDown(t *testing.T) {
 func TestIdleConnectionsAreFewAndShortLived(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{}, 3)
-	heard, answer := make(chan struct{}), make(chan struct{})
+	// No answer comes before all requests have, each on its own connection.
+	var asked sync.WaitGroup
+	asked.Add(3)
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
 		hear(r)
-		heard <- struct{}{}
-		<-answer
+		asked.Done()
+		asked.Wait()
 		io.WriteString(c, ok)
 		waitEOF(c)
 		closed <- struct{}{}
@@ -529,10 +528,6 @@ func TestIdleConnectionsAreFewAndShortLived(t *testing.T) {
 	for range 3 {
 		go func() { done <- outcome(transport.RoundTrip(request(t, "GET", "/x", ""))) }()
 	}
-	for range 3 {
-		<-heard // else one connection could serve two of them
-	}
-	close(answer)
 	for range 3 {
 		if got, want := <-done, `200 "ok"`; got != want {
 			t.Errorf("got %s, want %s", got, want)
