@@ -182,12 +182,7 @@ func TestSaveIntoLoad(t *testing.T) {
 	if err := save.Wait(); err != nil {
 		t.Errorf("docker save: %v", err)
 	}
-	// The race detector multiplies memory: it is what grows that counts.
-	most := 30 << 20
-	if raceDetector() {
-		most *= 6
-	}
-	if peak := p.peak(); peak > most {
+	if peak, most := p.peak(), memory(30); peak > most {
 		t.Errorf("the proxy took %d MB, want at most %d", peak>>20, most>>20)
 	}
 }
