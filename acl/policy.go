@@ -65,8 +65,9 @@ func (p *Policy) Judge(method, decoded, escaped string) (Request, *Verdict) {
 	if escaped == decoded || !verdict.Allowed {
 		return request, verdict
 	}
+	// Outside every section Podman has no route either.
 	other := Classify(method, escaped)
-	if v := p.Decide(other); !v.Allowed {
+	if v := p.Decide(other); other.Section != nil && !v.Allowed {
 		return other, v
 	}
 	return request, verdict
