@@ -140,7 +140,7 @@ func opened(r Rules, verdicts []Verdict) []string {
 		if verdicts[i].Allowed || slices.Contains(ids, Operations[i].ID) {
 			continue
 		}
-		if allowed, _ := decide(r, operationSubject(&Operations[i])); allowed {
+		if allowed, _ := decide(r, subjects[i]); allowed {
 			ids = append(ids, Operations[i].ID)
 		}
 	}

@@ -81,9 +81,18 @@ func (p *Policy) Dangers() []Danger {
 
 // dangerRank is small for an operation that is in a bad danger.
 func dangerRank(id string) int {
-	i := slices.IndexFunc(dangers, func(d Danger) bool { return slices.Contains(d.All, id) })
-	if i < 0 {
-		return len(dangers)
+	if rank, dangerous := dangerRanks[id]; dangerous {
+		return rank
 	}
-	return i
+	return len(dangers)
 }
+
+var dangerRanks = func() map[string]int {
+	ranks := map[string]int{}
+	for i, d := range slices.Backward(dangers) {
+		for _, id := range d.All {
+			ranks[id] = i
+		}
+	}
+	return ranks
+}()

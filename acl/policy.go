@@ -80,29 +80,38 @@ func Compile(rules Rules) *Policy {
 		sections:   make([][2]Verdict, len(Sections)),
 	}
 	for i := range Operations {
-		p.operations[i] = judge(rules, operationSubject(&Operations[i]))
+		p.operations[i] = judge(rules, subjects[i])
 	}
 	for i, s := range Sections {
 		p.sections[i] = [2]Verdict{
-			judge(rules, subject{section: s.Var}),
-			judge(rules, subject{section: s.Var, writes: true}),
+			judge(rules, subject{Operation: noOperation, section: s.Var}),
+			judge(rules, subject{Operation: noOperation, section: s.Var, writes: true}),
 		}
 	}
 	warnOfWidth(rules, p.operations)
 	return p
 }
 
-// subject is what is judged: an operation, or with a zero Operation the paths
-// of a section that match none.
+// subject is what is judged: an operation, or with noOperation the paths of a
+// section that match none.
 type subject struct {
-	Operation
+	*Operation
 	section string
 	writes  bool
 }
 
-func operationSubject(op *Operation) subject {
-	return subject{Operation: *op, section: op.Section().Var, writes: op.NeedsPOST()}
-}
+// noOperation has no id, no grants and no refusals.
+var noOperation = &Operation{}
+
+// subjects holds the subjects of Operations.
+var subjects = func() []subject {
+	all := make([]subject, len(Operations))
+	for i := range Operations {
+		op := &Operations[i]
+		all[i] = subject{Operation: op, section: op.Section().Var, writes: op.NeedsPOST()}
+	}
+	return all
+}()
 
 // decide is the order of evaluation; the package comment says it in words.
 func decide(r Rules, s subject) (allowed bool, rule string) {
