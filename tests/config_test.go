@@ -215,7 +215,7 @@ func TestCommandLine(t *testing.T) {
 		{"help", 0, `(?s)postern guards .*CONTAINERS.*LISTEN.*`, ""},
 		{"--help", 0, `(?s)postern guards .*`, ""},
 		{"-h", 0, `(?s)postern guards .*`, ""},
-		{"start", 2, "", `postern: unknown command "start": want serve, healthcheck, version or help\n`},
+		{"start", 2, "", `postern: unknown command "start": want serve, explain, healthcheck, version or help\n`},
 		{"--verbose", 2, "", `postern: unknown command "--verbose": want .*\n`},
 		{"serve now", 2, "", `postern: unexpected argument "now": postern help shows the commands\n`},
 	} {

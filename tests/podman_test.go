@@ -13,7 +13,7 @@ import (
 // podmanConf lets Podman run containers as root in a sandbox whose limits and
 // cgroups are not its own to set.
 const podmanConf = `[containers]
-default_ulimits = ["nofile=1024:1024"]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
