@@ -118,14 +118,14 @@ func TestPodman(t *testing.T) {
 		t.Errorf("docker stop on Podman with POST=0: status %d, %q, want a refusal", r.status, r.stderr)
 	}
 
-	verbs := start(t, map[string]string{"SOCKET_PATH": socket, "ALLOW": "ContainerListLibpod,ContainerInspectLibpod,ContainerExistsLibpod,PodInspectLibpod,PodExistsLibpod", "ALLOW_STOP": "1"})
+	verbs := start(t, map[string]string{"SOCKET_PATH": socket, "ALLOW": "ContainerListLibpod,ContainerInspectLibpod,ContainerExistsLibpod,PodListLibpod,PodInspectLibpod,PodExistsLibpod", "ALLOW_STOP": "1"})
 	host = "tcp://" + verbs.addr
 	for _, refused := range []struct{ command, advice string }{
 		{"images", "set LIBPOD_IMAGES=1, or ALLOW=ImageListLibpod"},
 		{"exec web true", "LIBPOD_CONTAINERS=1 and LIBPOD_EXEC=1 and POST=1"},
 		{"kill web", "ALLOW_RESTARTS=1"},
-		{"start web", "ALLOW_START=1"},
 		{"pod kill pod", "ALLOW_RESTARTS=1"},
+		{"pod start pod", "ALLOW_START=1"},
 	} {
 		r := podmanRemote(t, host, "", strings.Fields(refused.command)...)
 		if r.status == 0 || !strings.Contains(r.stderr, refused.advice) {
