@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,7 +167,7 @@ func (p *postern) files() int {
 // another's, and what they cost is given back.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	const clients, rounds = 200, 50
+	const clients, lasting = 200, time.Minute
 	socket := filepath.Join(socketDir(t), "docker.sock")
 	startEngine := func() *engine.Engine {
 		e, err := engine.Start(socket, engine.Options{Tick: 10 * time.Millisecond})
@@ -184,30 +185,32 @@ func TestFaults(t *testing.T) {
 	p.get("/_ping")
 	before := p.files()
 
-	var done, answered atomic.Int64
+	begin := time.Now()
+	var asked, answered atomic.Int64
 	var wg sync.WaitGroup
 	for i := range clients {
 		wg.Go(func() {
-			for round := range rounds {
+			for round := 0; time.Since(begin) < lasting; round++ {
 				c := visitor{t, p.addr, fmt.Sprintf("TOKEN-%d-%d-", i, round)}
 				if i%2 == 0 {
 					answered.Add(c.asks())
 				} else {
 					answered.Add(c.attaches())
 				}
-				done.Add(1)
+				asked.Add(1)
+				time.Sleep(rand.N(400 * time.Millisecond)) // or they would measure the processors
 			}
 		})
 	}
-	for _, third := range []int64{1, 2} {
-		await(t, "progress of the clients", func() bool { return done.Load() > third*clients*rounds/3 })
+	for _, third := range []time.Duration{1, 2} {
+		time.Sleep(time.Until(begin.Add(third * lasting / 3)))
 		e.Crash()
 		e = startEngine()
 	}
 	wg.Wait()
 	defer e.Close()
-	if n := answered.Load(); n < clients*rounds/2 {
-		t.Errorf("%d of %d clients were answered, want half at least", n, clients*rounds)
+	if n := answered.Load(); n < asked.Load()/2 {
+		t.Errorf("%d of %d clients were answered, want half at least", n, asked.Load())
 	}
 	// 128 idle connections to the engine may stay for a minute or two.
 	await(t, "return of the files", func() bool {
@@ -219,6 +222,27 @@ func TestFaults(t *testing.T) {
 	if a := p.get("/_ping"); a.status != http.StatusOK {
 		t.Errorf("status %d afterwards, want 200", a.status)
 	}
+	idle := start(t, map[string]string{"SOCKET_PATH": socket})
+	idle.get("/_ping")
+	if after, fresh := p.goroutines(), idle.goroutines(); after > fresh+5 {
+		t.Errorf("%d goroutines afterwards, want no more than the %d of a proxy that has just begun", after, fresh)
+	}
+}
+
+// goroutines counts the proxy's goroutines. It ends the proxy: SIGQUIT makes
+// the runtime print them.
+func (p *postern) goroutines() int {
+	p.t.Helper()
+	p.dumped = true
+	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		p.t.Fatal(err)
+	}
+	<-p.exited
+	n := strings.Count(p.stderr.String(), "\ngoroutine ")
+	if n == 0 {
+		p.t.Fatalf("no goroutines in %q", p.stderr.String())
+	}
+	return n
 }
 
 // visitor is a client that has one connection, which it may drop at any moment. Its methods

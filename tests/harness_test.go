@@ -140,6 +140,7 @@ type postern struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
+	dumped bool          // ended by SIGQUIT
 	exited chan struct{} // closed when the process is gone and the log is read
 
 	mu      sync.Mutex
@@ -255,6 +256,9 @@ func (p *postern) terminate() time.Duration {
 }
 
 func (p *postern) stop() {
+	if p.dumped {
+		return
+	}
 	p.terminate()
 	if status := p.cmd.ProcessState.ExitCode(); status != 0 {
 		p.t.Errorf("postern's exit status is %d, want 0", status)
