@@ -2,6 +2,7 @@ package acl
 
 import (
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +22,9 @@ type Request struct {
 	// newer engine may have one.
 	Operation *Operation
 
+	// configures marks the start of a container in an API before 1.24, which
+	// takes a host configuration: Binds and Privileged among it.
+	configures         bool
 	section, operation int // where their verdicts stand in a Policy, plus one
 }
 
@@ -67,6 +71,7 @@ func Classify(method, decoded string) Request {
 		op := &Operations[route.index]
 		if op.Method == method && op.versions.hold(version) && route.pattern.match(r.Path) {
 			r.Operation, r.operation = op, route.index+1
+			r.configures = op.ID == "ContainerStart" && !isSince124(version)
 			break
 		}
 	}
@@ -138,6 +143,18 @@ func cutVersion(p string) (version, rest string) {
 
 // libpodVersion holds the characters of Podman's version prefix.
 const libpodVersion = "0123456789.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// isSince124 reports whether an API version is 1.24 or newer, as no version is.
+func isSince124(version string) bool {
+	if version == "" {
+		return true
+	}
+	major, minor, _ := strings.Cut(version, ".")
+	minor, _, _ = strings.Cut(minor, ".")
+	m, err := strconv.Atoi(major)
+	n, err2 := strconv.Atoi(minor)
+	return err == nil && (m > 1 || m == 1 && err2 == nil && n >= 24)
+}
 
 // libpodPath is where Podman's own API begins.
 const libpodPath = "/libpod"

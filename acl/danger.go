@@ -42,6 +42,7 @@ var dangers = []Danger{
 	{LeaksSecrets, []string{"ContainerInspect"}, "read every container's environment"},
 	{LeaksSecrets, []string{"ContainerLogs"}, "read what containers print"},
 	{LeaksSecrets, []string{"ContainerArchive"}, "read every file in containers"},
+	{LeaksSecrets, []string{"ContainerCopy"}, "read every file in containers"},
 	{LeaksSecrets, []string{"ContainerExport"}, "read every file in containers"},
 	{LeaksSecrets, []string{"ServiceInspect"}, "read every Swarm service's environment"},
 	{LeaksSecrets, []string{"ServiceList"}, "read every Swarm service's environment"},

@@ -6,7 +6,7 @@ import "slices"
 type Operation struct {
 	// ID is the operation's id in Docker's API reference. Routes that the
 	// reference does not list have ids made in its manner: CheckpointList,
-	// CheckpointCreate, CheckpointDelete, BuildCancel, Grpc.
+	// CheckpointCreate, CheckpointDelete, ContainerCopy, BuildCancel, Grpc.
 	ID string
 	// Method is the HTTP method, as the engine registers it: a GET route does
 	// not answer HEAD.
@@ -70,6 +70,9 @@ var engineOperations = []Operation{
 	{ID: "ContainerWait", Method: "POST", Pattern: "/containers/{name:.*}/wait"},
 	{ID: "ContainerResize", Method: "POST", Pattern: "/containers/{name:.*}/resize"},
 	{ID: "ContainerAttach", Method: "POST", Pattern: "/containers/{name:.*}/attach", Hijacks: true},
+	// Engines up to 24 still have it for APIs before 1.24: files out of a
+	// container, by POST.
+	{ID: "ContainerCopy", Method: "POST", Pattern: "/containers/{name:.*}/copy", RefusedBy: "ALLOW_ARCHIVE"},
 	{ID: "ContainerExec", Method: "POST", Pattern: "/containers/{name:.*}/exec", Also: "EXEC"},
 	{ID: "ExecStart", Method: "POST", Pattern: "/exec/{name:.*}/start", Hijacks: true},
 	{ID: "ExecResize", Method: "POST", Pattern: "/exec/{name:.*}/resize"},

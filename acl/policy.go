@@ -35,15 +35,28 @@ func (p *Policy) Decide(r Request) *Verdict {
 		return denied
 	}
 	if r.operation > 0 {
-		return p.Operation(r.operation - 1)
-	}
-	if i := r.section - 1; 0 <= i && i < len(p.sections) {
-		if r.Writes() {
-			return &p.sections[i][1]
+		v := p.Operation(r.operation - 1)
+		if v.Allowed && r.configures {
+			// ALLOW_START does not stand for what such a start can do.
+			if s := p.section(r); !s.Allowed {
+				return s
+			}
 		}
-		return &p.sections[i][0]
+		return v
 	}
-	return denied
+	return p.section(r)
+}
+
+// section returns the verdict on the paths of a section that are no operation.
+func (p *Policy) section(r Request) *Verdict {
+	i := r.section - 1
+	switch {
+	case i < 0 || i >= len(p.sections):
+		return denied
+	case r.Writes():
+		return &p.sections[i][1]
+	}
+	return &p.sections[i][0]
 }
 
 // Operation returns the verdict on Operations[i].

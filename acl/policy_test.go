@@ -74,6 +74,16 @@ func TestDecide(t *testing.T) {
 		{"ALLOW_UNPAUSE=1", "POST /containers/web/unpause", true, "ALLOW_UNPAUSE=1", ""},
 		{"ALLOW_STOP=0 CONTAINERS=1 POST=1", "POST /containers/web/stop", true, "CONTAINERS=1", ""},
 
+		// Before API 1.24 a start takes a host configuration.
+		{"ALLOW_START=1", "POST /v1.23/containers/web/start", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
+		{"ALLOW=ContainerStart", "POST /v1.4/containers/web/start", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
+		{"ALLOW_START=1", "POST /v1.023/containers/web/start", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
+		{"ALLOW_START=1", "POST /v1./containers/web/start", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
+		{"ALLOW_START=1", "POST /v1/containers/web/start", false, "CONTAINERS=0", "set CONTAINERS=1 and POST=1"},
+		{"ALLOW_START=1", "POST /v1.24/containers/web/start", true, "ALLOW_START=1", ""},
+		{"ALLOW_START=1 CONTAINERS=1 POST=1", "POST /v1.23/containers/web/start", true, "ALLOW_START=1", ""},
+		{"DENY=ContainerStart CONTAINERS=1 POST=1", "POST /v1.23/containers/web/start", false, "DENY=ContainerStart", "DENY=ContainerStart forbids it"},
+
 		// Granular refusals.
 		{"CONTAINERS=1", "GET /containers/web/logs", true, "CONTAINERS=1", ""},
 		{"CONTAINERS=1 ALLOW_LOGS=0", "GET /containers/web/logs", false, "ALLOW_LOGS=0", "set ALLOW_LOGS=1, or ALLOW=ContainerLogs"},
@@ -94,6 +104,7 @@ func TestDecide(t *testing.T) {
 		{"CONTAINERS=1 POST=1", "GET /containers/web/export", true, "CONTAINERS=1", ""},
 		{"CONTAINERS=1 POST=1 ALLOW_ARCHIVE=0", "PUT /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1, or ALLOW=PutContainerArchive"},
 		{"CONTAINERS=1 POST=1 ALLOW_ARCHIVE=0", "HEAD /containers/web/archive", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1, or ALLOW=ContainerArchiveInfo"},
+		{"CONTAINERS=1 POST=1 ALLOW_ARCHIVE=0", "POST /v1.23/containers/web/copy", false, "ALLOW_ARCHIVE=0", "set ALLOW_ARCHIVE=1, or ALLOW=ContainerCopy"},
 		{"ALLOW_ARCHIVE=1", "GET /containers/web/archive", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerArchive"},
 
 		// Reads that write or hand out a key.

@@ -27,7 +27,7 @@ func awaitHangup(c net.Conn) {
 func hasHungUp(fd int) bool {
 	poll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
-		return true
+		return false // no descriptor is left, which says nothing of the peer
 	}
 	defer syscall.Close(poll)
 	// EPOLLHUP and EPOLLERR are always reported.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	stdlog "log"
 	"net/http"
 	"time"
@@ -35,8 +36,8 @@ func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, reques
 		return
 	}
 	e.Str("client", r.RemoteAddr).
-		Str("method", r.Method).
-		Str("path", r.URL.Path).
+		Str("method", r.Method[:min(len(r.Method), maxMethod)]).
+		Str("path", ascii(r.URL.Path)).
 		Str("operation", request.ID()).
 		Str("rule", v.Rule).
 		Int("status", x.status).
@@ -56,7 +57,11 @@ func errorLog(log zerolog.Logger) *stdlog.Logger {
 type levelWriter struct{ log zerolog.Logger }
 
 func (w levelWriter) Write(b []byte) (int, error) {
-	w.log.Debug().Msg(string(trimNewline(b)))
+	level := zerolog.DebugLevel
+	if bytes.Contains(b, []byte("Accept error")) {
+		level = zerolog.ErrorLevel // out of descriptors: nobody gets in
+	}
+	w.log.WithLevel(level).Msg(string(trimNewline(b)))
 	return len(b), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httputil"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -100,6 +101,10 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 // times what any client sends, registry credentials of 50 hosts included.
 const maxHead = 64 << 10
 
+// maxMethod is longer than any HTTP method; a longer one would only be copied
+// into the log.
+const maxMethod = 32
+
 func headerSize(h http.Header) int {
 	size := 0
 	for name, values := range h {
@@ -148,6 +153,8 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, context.Canceled):
 		// The client has gone; the status is for the log.
 		w.WriteHeader(statusClientGone)
+	case errors.Is(err, upstream.ErrTarget):
+		writeMessage(w, http.StatusBadRequest, err.Error())
 	case isDown(err):
 		writeMessage(w, http.StatusServiceUnavailable, p.engine.explain(err))
 	default:
@@ -166,6 +173,15 @@ func printable(path string) string {
 	if len(path) > most {
 		path = path[:most] + "..."
 	}
-	quoted := fmt.Sprintf("%+q", path)
+	return ascii(path)
+}
+
+// ascii escapes what is not printable ASCII: control characters, C1 ones among
+// them, and those that turn the direction of text could forge a line.
+func ascii(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s
+	}
+	quoted := strconv.QuoteToASCII(s)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }

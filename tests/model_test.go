@@ -65,7 +65,7 @@ func model(environ map[string]string, r modelRequest) bool {
 		"ALLOW_LOGS":    is("GET", "logs"),
 		"ALLOW_TOP":     is("GET", "top"),
 		"ALLOW_CHANGES": is("GET", "changes"),
-		"ALLOW_ARCHIVE": is("GET|HEAD|PUT", "archive"),
+		"ALLOW_ARCHIVE": is("GET|HEAD|PUT", "archive") || is("POST", "copy"),
 		"ALLOW_EXPORT":  is("GET", "export"),
 	} {
 		value, set := environ[name]

@@ -19,6 +19,36 @@ import (
 
 // TestTargetsArriveAsSent asserts that the engine gets the path and the query
 // that were judged, byte for byte.
+// TestTargetsHideNothing asks for what is open in ways whose end, or whose
+// query, is what is closed: the engine must see nothing but what was judged.
+func TestTargetsHideNothing(t *testing.T) {
+	t.Parallel()
+	e, socket := standIn(t)
+	p := start(t, map[string]string{"SOCKET_PATH": socket, "ALLOW_START": "1"})
+	for _, target := range []string{
+		"a:/_ping?x=://h/containers/json?all=1", "a:/_ping?://h/containers/json", "a:/_ping://h/containers/json",
+		"http:/_ping?://h/containers/json", "http:_ping?://h/containers/json", "https:/_ping?x=http://h/containers/json",
+		"http://h/_ping?x=://h/containers/json", "http://h?x=://h/containers/json", "http://h?/containers/json",
+		"http://a:/_ping@h/containers/json", "http://h/_ping#/containers/json", "HTTP://h/_ping?http://h/containers/json",
+		"a://h/_ping?x=://h/containers/json", "a:///_ping", "http:///_ping?://h/containers/json", "http://h:80/_ping://h/containers/json",
+		"/_ping?x=://h/containers/json", "/_ping?http://h/containers/json", "http://[::1]/_ping?://h/containers/json",
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			if method == "POST" {
+				target = strings.ReplaceAll(strings.ReplaceAll(target, "_ping", "containers/x/start"), "h/containers/json", "h/containers/create")
+			}
+			e.Reset()
+			send(t, p.dial(), head(method, target, "Content-Length: 0"))
+			for _, r := range e.Requests() {
+				path, _, _ := strings.Cut(r.Target, "?")
+				if path != "/_ping" && path != "/containers/x/start" {
+					t.Errorf("%s %s reached the engine as %s", method, target, r.Target)
+				}
+			}
+		}
+	}
+}
+
 func TestTargetsArriveAsSent(t *testing.T) {
 	t.Parallel()
 	e, socket := standIn(t)

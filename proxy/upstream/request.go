@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,6 +82,10 @@ func writeStrings(w *bufio.Writer, all ...string) {
 	}
 }
 
+// ErrTarget is the error of a request whose target is neither a path nor an
+// http URL.
+var ErrTarget = errors.New("the request's target is neither a path nor an http URL")
+
 // target is the request's target as it came in, byte for byte: decoding and
 // encoding it again could make another path of it than the one that was
 // judged, and a query that this program cannot parse is the engine's to
@@ -95,13 +100,23 @@ func target(req *http.Request) (string, error) {
 	if strings.HasPrefix(uri, "/") {
 		return uri, nil
 	}
-	if _, rest, ok := strings.Cut(uri, "://"); ok {
-		if i := strings.IndexAny(rest, "/?#"); i >= 0 && rest[i] == '/' {
-			return rest[i:], nil
+	// Only the first colon can end a scheme: a query may hold any number of
+	// "://", and cutting there would send what stands behind it.
+	if scheme, rest, _ := strings.Cut(uri, ":"); isScheme(scheme) {
+		if i := strings.IndexAny(strings.TrimPrefix(rest, "//"), "/?#"); strings.HasPrefix(rest, "//") && i >= 0 {
+			uri = rest[len("//")+i:]
 		}
 	}
-	return "", fmt.Errorf("request target %q cannot be forwarded: want a path", uri)
+	// What was judged is the URL as net/http parsed it. If the two readings of
+	// an absolute target ever differ, it must not go out.
+	sent, err := url.ParseRequestURI(uri)
+	if err != nil || !strings.HasPrefix(uri, "/") || sent.Path != req.URL.Path || sent.EscapedPath() != req.URL.EscapedPath() {
+		return "", fmt.Errorf("%w: %.100q", ErrTarget, req.RequestURI)
+	}
+	return uri, nil
 }
+
+func isScheme(s string) bool { return strings.EqualFold(s, "http") || strings.EqualFold(s, "https") }
 
 // isPlain reports whether s has neither spaces nor control characters.
 func isPlain(s string) bool {

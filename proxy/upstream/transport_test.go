@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -215,7 +216,10 @@ func TestHead(t *testing.T) {
 		{"plain", func(r *http.Request) {}, "GET /x HTTP/1.1\r\nHost: docker\r\n\r\n"},
 		{"target as it came", func(r *http.Request) { r.RequestURI = `/a%2fb/%7e"^?q=%zz;a&&` },
 			"GET /a%2fb/%7e\"^?q=%zz;a&& HTTP/1.1\r\nHost: docker\r\n\r\n"},
-		{"absolute form", func(r *http.Request) { r.RequestURI = "http://evil:1/a%20b?c=http://d/" },
+		{"absolute form", func(r *http.Request) {
+			r.RequestURI = "http://evil:1/a%20b?c=http://d/"
+			r.URL, _ = url.ParseRequestURI(r.RequestURI)
+		},
 			"GET /a%20b?c=http://d/ HTTP/1.1\r\nHost: docker\r\n\r\n"},
 		{"host", func(r *http.Request) { r.Host = "10.0.0.1:2375" }, "GET /x HTTP/1.1\r\nHost: 10.0.0.1:2375\r\n\r\n"},
 		{"no host", func(r *http.Request) { r.Host = "" }, "GET /x HTTP/1.1\r\nHost: \r\n\r\n"},
@@ -234,6 +238,7 @@ func TestHead(t *testing.T) {
 		{"injected target", func(r *http.Request) { r.RequestURI = "/x HTTP/1.1\r\nA:" }, ""},
 		{"injected host", func(r *http.Request) { r.Host = "a\r\nb" }, ""},
 		{"injected method", func(r *http.Request) { r.Method = "GET /y" }, ""},
+		{"absolute form of what was not judged", func(r *http.Request) { r.RequestURI = "http://h/y" }, ""},
 		{"no path", func(r *http.Request) { r.RequestURI = "*" }, ""},
 		{"no path behind a host", func(r *http.Request) { r.RequestURI = "http://a?/b" }, ""},
 	}
