@@ -35,6 +35,8 @@ type dockerTest struct {
 	// varies matches what differs from run to run on the socket itself: ids,
 	// ages, readings.
 	varies string
+	// unordered is set where the engine itself prints the lines in any order.
+	unordered bool
 }
 
 // words splits fields at spaces and appends more as they are.
@@ -73,7 +75,7 @@ var dockerTests = []dockerTest{
 	{name: "stats", args: words("stats --no-stream --no-trunc {box}"), needs: "CONTAINERS", shows: "{box}",
 		varies: `[0-9.]+(%|[kMG]?i?B)|\s\s+`},
 	{name: "top", args: words("top {box} -o pid,args"), needs: "CONTAINERS", shows: "sleep 1000"},
-	{name: "diff", args: words("diff {box}"), needs: "CONTAINERS", shows: "A /data/text\n"},
+	{name: "diff", args: words("diff {box}"), needs: "CONTAINERS", shows: "A /data/text\n", unordered: true},
 
 	{name: "run", args: words("run --rm --name {new} {image} sh -c", "echo out; echo err >&2; exit 3"),
 		needs: "CONTAINERS POST", status: 3, shows: "out\n"},
@@ -186,6 +188,10 @@ func (test dockerTest) run(t *testing.T, host string, shared []string) result {
 		return varies.ReplaceAllLiteralString(restorer.Replace(s), "~")
 	}
 	r.stdout, r.stderr = neutral(r.stdout), neutral(r.stderr)
+	if test.unordered {
+		lines := slices.Sorted(strings.Lines(r.stdout))
+		r.stdout = strings.Join(lines, "")
+	}
 	for _, args := range test.after {
 		r.stdout += neutral(prepare(t, fill(args)...))
 	}
