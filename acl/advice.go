@@ -17,7 +17,7 @@ func remedies(r Rules, s subject) [][]string {
 		var settings []string
 		for i, name := range candidates {
 			if set&(1<<i) != 0 {
-				settings = append(settings, name+"=1")
+				settings = append(settings, r.Prefix+name+"=1")
 			}
 		}
 		if allowed, _ := decide(r.with(settings), s); allowed {
@@ -27,7 +27,7 @@ func remedies(r Rules, s subject) [][]string {
 	slices.SortStableFunc(found, func(a, b []string) int { return len(a) - len(b) })
 	found = minimal(found)
 	if s.ID != "" {
-		found = append(found, []string{"ALLOW=" + s.ID})
+		found = append(found, []string{r.Prefix + "ALLOW=" + s.ID})
 	}
 	return found
 }
@@ -70,14 +70,15 @@ func minimal(sets [][]string) [][]string {
 	return kept
 }
 
-// with returns the rules with toggles switched on, each written NAME=1.
+// with returns the rules with toggles switched on, each written NAME=1, behind
+// the prefix.
 func (r Rules) with(settings []string) Rules {
 	toggles := maps.Clone(r.Toggles)
 	if toggles == nil {
 		toggles = Toggles{}
 	}
 	for _, setting := range settings {
-		toggles[strings.TrimSuffix(setting, "=1")] = true
+		toggles[strings.TrimSuffix(strings.TrimPrefix(setting, r.Prefix), "=1")] = true
 	}
 	r.Toggles = toggles
 	return r

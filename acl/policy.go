@@ -126,7 +126,8 @@ var subjects = func() []subject {
 	return all
 }()
 
-// decide is the order of evaluation; the package comment says it in words.
+// decide is the order of evaluation; the package comment says it in words. The
+// rule is without the prefix of its variable.
 func decide(r Rules, s subject) (allowed bool, rule string) {
 	if pattern, denied := matching(r.Deny, s.ID); denied {
 		return false, "DENY=" + pattern
@@ -155,12 +156,12 @@ func decide(r Rules, s subject) (allowed bool, rule string) {
 
 func judge(r Rules, s subject) Verdict {
 	allowed, rule := decide(r, s)
-	v := Verdict{Allowed: allowed, Rule: rule}
+	v := Verdict{Allowed: allowed, Rule: r.Prefix + rule}
 	if allowed {
 		return v
 	}
 	if _, forbidden := matching(r.Deny, s.ID); forbidden {
-		v.Advice = rule + " forbids it"
+		v.Advice = v.Rule + " forbids it"
 		return v
 	}
 	v.Remedies = remedies(r, s)

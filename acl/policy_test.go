@@ -17,7 +17,7 @@ func settings(t *testing.T, s string) *acl.Policy {
 		name, value, _ := strings.Cut(setting, "=")
 		environ[name] = value
 	}
-	rules, errs := acl.ParseRules(environ)
+	rules, errs := acl.ParseRules("", environ)
 	if len(errs) > 0 {
 		t.Fatalf("ParseRules(%q): %v", s, errs)
 	}
@@ -306,5 +306,36 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 func BenchmarkCompile(b *testing.B) {
 	for b.Loop() {
 		acl.Compile(acl.Rules{Toggles: acl.Toggles{"CONTAINERS": true}})
+	}
+}
+
+// TestPrefix gives a client's variables to a policy: the names without the
+// prefix are somebody else's, and all that people read carries it.
+func TestPrefix(t *testing.T) {
+	t.Parallel()
+	rules, errs := acl.ParseRules("CLIENT_A_", map[string]string{
+		"CONTAINERS":        "1",
+		"ALLOW":             "SystemInfo",
+		"CLIENT_A_NETWORKS": "1",
+		"CLIENT_A_DENY":     "NetworkInspect",
+	})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	policy := acl.Compile(rules)
+	for _, test := range []struct{ method, path, rule, advice string }{
+		{"GET", "/networks", "CLIENT_A_NETWORKS=1", ""},
+		{"GET", "/networks/a", "CLIENT_A_DENY=NetworkInspect", "CLIENT_A_DENY=NetworkInspect forbids it"},
+		{"POST", "/networks/create", "CLIENT_A_POST=0", "set CLIENT_A_POST=1, or CLIENT_A_ALLOW=NetworkCreate; CLIENT_A_POST=1 also opens NetworkConnect, NetworkDisconnect and 2 more"},
+		{"GET", "/info", "CLIENT_A_INFO=0", "set CLIENT_A_INFO=1, or CLIENT_A_ALLOW=SystemInfo"},
+	} {
+		v := policy.Decide(acl.Classify(test.method, test.path))
+		if v.Rule != test.rule || v.Advice != test.advice {
+			t.Errorf("%s %s: rule %q, advice %q, want %q, %q", test.method, test.path, v.Rule, v.Advice, test.rule, test.advice)
+		}
+	}
+	_, errs = acl.ParseRules("CLIENT_A_", map[string]string{"CLIENT_A_POST": "ture", "CLIENT_A_ALLOW": "NetworkLst", "POST": "ture"})
+	if len(errs) != 2 || !strings.Contains(errs[0].Error(), `CLIENT_A_POST="ture"`) || !strings.Contains(errs[1].Error(), `CLIENT_A_ALLOW="NetworkLst"`) {
+		t.Errorf("errors %q, want one for CLIENT_A_POST and one for CLIENT_A_ALLOW", errs)
 	}
 }

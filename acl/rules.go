@@ -8,6 +8,9 @@ import (
 
 // Rules is what a policy is compiled from. The zero value is all defaults.
 type Rules struct {
+	// Prefix stands before the names of the variables that the rules came from,
+	// such as "CLIENT_ADMIN_", and so in what a verdict tells people to set.
+	Prefix  string
 	Toggles Toggles
 	// Allow and Deny are operation ids in which * stands for any letters, none
 	// included. Deny wins over everything, Allow over everything else.
@@ -24,16 +27,26 @@ func Only(ids ...string) Rules {
 	return Rules{Toggles: off, Allow: ids}
 }
 
-// ParseRules picks toggles, ALLOW and DENY out of an environment. It returns an
-// error for every value that means nothing; the others are in Rules.
-func ParseRules(environ map[string]string) (Rules, []error) {
-	toggles, errs := parseToggles(environ)
-	r := Rules{Toggles: toggles}
+// ParseRules picks toggles, ALLOW and DENY out of an environment, where each
+// has a prefix before its name. It returns an error for every value that means
+// nothing; the others are in Rules.
+func ParseRules(prefix string, environ map[string]string) (Rules, []error) {
+	toggles, errs := parseToggles(prefix, environ)
+	r := Rules{Prefix: prefix, Toggles: toggles}
 	var bad []error
-	r.Allow, bad = parsePatterns("ALLOW", environ)
+	r.Allow, bad = parsePatterns(prefix+"ALLOW", environ)
 	errs = append(errs, bad...)
-	r.Deny, bad = parsePatterns("DENY", environ)
+	r.Deny, bad = parsePatterns(prefix+"DENY", environ)
 	return r, append(errs, bad...)
+}
+
+// RuleVars lists the variables that [ParseRules] reads, without a prefix.
+func RuleVars() []string {
+	names := []string{"ALLOW", "DENY"}
+	for _, t := range AllToggles() {
+		names = append(names, t.Var)
+	}
+	return names
 }
 
 func parsePatterns(name string, environ map[string]string) (patterns []string, errs []error) {

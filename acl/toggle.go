@@ -50,19 +50,20 @@ func AllToggles() []Toggle {
 // its default; nil is all defaults.
 type Toggles map[string]bool
 
-// parseToggles picks the toggles out of an environment. It returns an error
-// for every value that is neither on nor off; the others are in Toggles.
-func parseToggles(environ map[string]string) (Toggles, []error) {
+// parseToggles picks the toggles out of an environment, where each has a prefix
+// before its name. It returns an error for every value that is neither on nor
+// off; the others are in Toggles.
+func parseToggles(prefix string, environ map[string]string) (Toggles, []error) {
 	toggles := Toggles{}
 	var errs []error
 	for _, t := range AllToggles() {
-		value, set := environ[t.Var]
+		value, set := environ[prefix+t.Var]
 		if !set {
 			continue
 		}
 		on, err := ParseBool(value)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("invalid %s=%q: %w", t.Var, value, err))
+			errs = append(errs, fmt.Errorf("invalid %s%s=%q: %w", prefix, t.Var, value, err))
 			continue
 		}
 		toggles[t.Var] = on

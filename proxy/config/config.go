@@ -48,7 +48,7 @@ func Parse(environ map[string]string) (Config, []error) {
 	var c Config
 	err := env.ParseWithOptions(&c, env.Options{Environment: environ})
 	errs := explain(err, environ)
-	rules, wrong := acl.ParseRules(withFiles(environ, &errs))
+	rules, wrong := acl.ParseRules("", withFiles(environ, &errs))
 	errs = append(errs, wrong...)
 	c.Rules = rules
 	if c.DisableIPv6 {
