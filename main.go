@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -20,6 +19,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
+	"postern/proxy/clients"
 	"postern/proxy/config"
 	"postern/proxy/explain"
 	"postern/proxy/listen"
@@ -84,7 +84,8 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	// Listeners come before the drop: a port below 1024, a directory or an
 	// owner of a socket file may take root. Nothing is accepted yet.
 	identity := socket.Identity(int(c.RunAs))
-	listeners, errs := c.Listen.Listen(owner(identity))
+	everybody, declared := cast(c)
+	listeners, errs := open(c, declared, owner(identity))
 	problems = append(problems, errs...)
 	if len(problems) > 0 {
 		return refuseStart(stderr, listeners, problems...)
@@ -98,12 +99,11 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	}
 
 	log := newLog(c, stdout)
-	policy := acl.Compile(c.Rules)
 	confine(log, c, socket, state)
-	announce(log, c, policy, listeners)
-	p := proxy.New(engine, policy, log)
+	announce(log, c, everybody, declared, listeners)
+	p := proxy.New(engine, clients.NewSet(everybody, declared, c.AllowFrom, log), log)
 	err = p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
-	for _, left := range c.Listen.Leftovers() {
+	for _, left := range c.AllListen().Leftovers() {
 		log.Warn().Msg(left + " stays behind: its directory does not let this user remove it; the next start replaces it")
 	}
 	if err != nil {
@@ -114,6 +114,31 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	return exitOK
 }
 
+// cast makes the clients that a configuration declares, in its order, and the
+// one that everybody else is.
+func cast(c config.Config) (everybody *clients.Client, declared []*clients.Client) {
+	for _, client := range c.Clients {
+		declared = append(declared, &clients.Client{Name: client.Name, Policy: acl.Compile(client.Rules), From: client.From})
+	}
+	return &clients.Client{Policy: acl.Compile(c.Rules)}, declared
+}
+
+// open opens everybody's listeners and the clients' own.
+func open(c config.Config, declared []*clients.Client, owner listen.Owner) (all []proxy.Listener, errs []error) {
+	add := func(addresses listen.Addresses, client *clients.Client) {
+		listeners, bad := addresses.Listen(owner)
+		for _, l := range listeners {
+			all = append(all, proxy.Listener{Listener: l, Owner: client})
+		}
+		errs = append(errs, bad...)
+	}
+	add(c.Listen, nil)
+	for i, client := range c.Clients {
+		add(client.Listen, declared[i])
+	}
+	return all, errs
+}
+
 // owner is who a socket file belongs to: whoever the process will be.
 func owner(identity privilege.Identity) listen.Owner {
 	if os.Geteuid() != 0 || identity.UID == 0 {
@@ -122,7 +147,7 @@ func owner(identity privilege.Identity) listen.Owner {
 	return listen.Owner{UID: identity.UID, GID: identity.GID}
 }
 
-func refuseStart(stderr io.Writer, listeners []net.Listener, problems ...error) int {
+func refuseStart(stderr io.Writer, listeners []proxy.Listener, problems ...error) int {
 	for _, l := range listeners {
 		l.Close()
 	}
@@ -134,7 +159,7 @@ func refuseStart(stderr io.Writer, listeners []net.Listener, problems ...error) 
 func confine(log zerolog.Logger, c config.Config, socket proxy.Socket, s privilege.State) {
 	landlock, err := privilege.Confine(privilege.Paths{
 		Connect: []string{string(c.SocketPath)},
-		Remove:  c.Listen.Files(),
+		Remove:  c.AllListen().Files(),
 	})
 	log.Info().
 		Int("uid", s.UID[0]).Int("gid", s.GID[0]).Str("groups", s.Groups).
@@ -162,34 +187,53 @@ func report(stderr io.Writer, problems []error) {
 	io.WriteString(stderr, b.String())
 }
 
-// announce logs what the settings amount to.
-func announce(log zerolog.Logger, c config.Config, policy *acl.Policy, listeners []net.Listener) {
+// announce logs what the settings amount to, client by client.
+func announce(log zerolog.Logger, c config.Config, everybody *clients.Client, declared []*clients.Client, listeners []proxy.Listener) {
 	for _, w := range c.Warnings {
 		log.Warn().Msg(w)
 	}
+	addresses := func(owner *clients.Client) (all []string) {
+		for _, l := range listeners {
+			if l.Owner == owner {
+				all = append(all, l.Addr().Network()+"://"+l.Addr().String())
+			}
+		}
+		return all
+	}
+	for i, client := range declared {
+		log := log.With().Str("client", client.Name).Logger()
+		summarize(log, c.Clients[i].Rules, client.Policy).
+			Strs("from", client.From.Items()).
+			Strs("listen", addresses(client)).
+			Msg("client")
+	}
+	summarize(log, c.Rules, everybody.Policy).
+		Str("version", version).
+		Strs("listen", addresses(nil)).
+		Str("engine", string(c.SocketPath)).
+		Strs("allow_from", c.AllowFrom.Items()).
+		Msg("started")
+}
+
+// summarize logs what is dangerous about a policy and begins the line that
+// says what it opens.
+func summarize(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) *zerolog.Event {
 	report := explain.New(policy)
 	for _, w := range report.Warnings {
 		log.Warn().Str("danger", w.Kind).Strs("operations", w.Operations).Msg("clients can " + w.Why)
 	}
-	var addresses []string
-	for _, l := range listeners {
-		addresses = append(addresses, l.Addr().Network()+"://"+l.Addr().String())
-	}
 	open := zerolog.Dict()
-	for _, s := range c.Rules.Toggles.Open() {
+	for _, s := range rules.Toggles.Open() {
 		open.Str(s.Var, s.Exposes)
 	}
-	log.Info().Str("version", version).
-		Strs("listen", addresses).
-		Str("engine", string(c.SocketPath)).
+	return log.Info().
 		Dict("open", open).
-		Bool("POST", c.Rules.Toggles["POST"]).
-		Strs("ALLOW", c.Rules.Allow).
-		Strs("DENY", c.Rules.Deny).
+		Bool("POST", rules.Toggles["POST"]).
+		Strs("ALLOW", rules.Allow).
+		Strs("DENY", rules.Deny).
 		Int("operations", report.Summary.Allowed).
 		Strs("reads", report.Summary.Reads).
-		Strs("writes", report.Summary.Writes).
-		Msg("started")
+		Strs("writes", report.Summary.Writes)
 }
 
 // explainPolicy prints what the settings permit, or judges one request: the
@@ -198,8 +242,9 @@ func explainPolicy(args []string, environ map[string]string, stdout, stderr io.W
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	asJSON := flags.Bool("json", false, "")
+	name := flags.String("client", "", "")
 	if err := flags.Parse(args); err != nil || flags.NArg() != 0 && flags.NArg() != 2 {
-		fmt.Fprintln(stderr, "postern: usage: postern explain [--json] [METHOD PATH]")
+		fmt.Fprintln(stderr, "postern: usage: postern explain [--client NAME] [--json] [METHOD PATH]")
 		return exitUsage
 	}
 	c, problems := config.Parse(environ)
@@ -207,11 +252,25 @@ func explainPolicy(args []string, environ map[string]string, stdout, stderr io.W
 		report(stderr, problems)
 		return exitUsage
 	}
-	policy := acl.Compile(c.Rules)
+	rules := c.Rules
+	if *name != "" {
+		client, err := c.Client(*name)
+		if err != nil {
+			fmt.Fprintf(stderr, "postern: %v\n", err)
+			return exitUsage
+		}
+		*name, rules = client.Name, client.Rules
+	}
+	policy := acl.Compile(rules)
 	var result interface{ Text(io.Writer) error }
 	status := exitOK
 	if flags.NArg() == 0 {
-		result = explain.New(policy)
+		report := explain.New(policy)
+		report.Client = *name
+		for _, client := range c.Clients {
+			report.Clients = append(report.Clients, client.Name)
+		}
+		result = report
 	} else {
 		answer, err := explain.Request(policy, flags.Arg(0), flags.Arg(1))
 		if err != nil {
@@ -221,6 +280,7 @@ func explainPolicy(args []string, environ map[string]string, stdout, stderr io.W
 		if !answer.Allowed {
 			status = exitFailed
 		}
+		answer.Client = *name
 		result = answer
 	}
 	write := result.Text

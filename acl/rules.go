@@ -40,6 +40,18 @@ func ParseRules(prefix string, environ map[string]string) (Rules, []error) {
 	return r, append(errs, bad...)
 }
 
+// Idle reports whether nobody meant the rules to allow anything: they say
+// nothing, or refuse every operation.
+func (r Rules) Idle() bool {
+	if len(r.Toggles) == 0 && len(r.Allow) == 0 {
+		return true
+	}
+	return !slices.ContainsFunc(subjects, func(s subject) bool {
+		allowed, _ := decide(r, s)
+		return allowed
+	})
+}
+
 // RuleVars lists the variables that [ParseRules] reads, without a prefix.
 func RuleVars() []string {
 	names := []string{"ALLOW", "DENY"}

@@ -6,18 +6,18 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"postern/acl"
+	"postern/proxy/clients"
 	"postern/proxy/listen"
 )
 
 // healthAgent is the User-Agent of the health check.
 const healthAgent = "postern-healthcheck"
 
-// healthPolicy is the health check's: the engine's /_ping and nothing else.
-var healthPolicy = acl.Compile(acl.Only("SystemPing"))
+// healthClient is the health check: it may do the engine's /_ping and nothing else.
+var healthClient = &clients.Client{Policy: acl.Compile(acl.Only("SystemPing"))}
 
 // healthTimeout is shorter than the image's HEALTHCHECK --timeout, so that the
 // check can still say what was wrong.
@@ -49,42 +49,4 @@ func CheckHealth(ctx context.Context, address listen.Address) error {
 		return fmt.Errorf("%s on %s: %s", response.Status, address, trimNewline(body))
 	}
 	return nil
-}
-
-// policyFor returns the policy that a request is judged by, and whether it is
-// kept out of the log. The health check works with PING=0, from the proxy's
-// own container only. Whoever else connects from there and calls itself the
-// health check gets the same one operation and loses all others.
-func (p *Proxy) policyFor(r *http.Request) (policy *acl.Policy, silent bool) {
-	if r.UserAgent() == healthAgent && isLocal(r) {
-		return healthPolicy, true
-	}
-	return p.policy, false
-}
-
-type connKey struct{}
-
-// withConn lets a request find its connection.
-func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
-}
-
-// isLocal reports whether the peer is in the proxy's own container. For TCP
-// that is its network namespace: loopback, or an address that is the
-// listener's own. Another container cannot send from either.
-func isLocal(r *http.Request) bool {
-	conn, ok := r.Context().Value(connKey{}).(net.Conn)
-	if !ok {
-		return false
-	}
-	switch c := conn.(type) {
-	case *net.TCPConn:
-		remote, err := netip.ParseAddrPort(c.RemoteAddr().String())
-		local, err2 := netip.ParseAddrPort(c.LocalAddr().String())
-		return err == nil && err2 == nil &&
-			(remote.Addr().Unmap().IsLoopback() || remote.Addr() == local.Addr())
-	case *net.UnixConn:
-		return hasVisiblePeer(c)
-	}
-	return false
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/proxy/clients"
 )
 
 // logRequest writes the one event of a request, when it is over. The query is
 // left out: it can carry secrets (build arguments).
-func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, request acl.Request, v *acl.Verdict) {
+func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, from *clients.Client, request acl.Request, v *acl.Verdict) {
 	level, message := zerolog.InfoLevel, "allowed"
 	// A client cannot have seen the end of an answer without a length yet: it
 	// is written when the handler is over.
@@ -35,7 +36,10 @@ func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, reques
 	if !e.Enabled() {
 		return
 	}
-	e.Str("client", r.RemoteAddr).
+	if from.Name != "" {
+		e.Str("client", from.Name)
+	}
+	e.Str("address", r.RemoteAddr).
 		Str("method", r.Method[:min(len(r.Method), maxMethod)]).
 		Str("path", ascii(r.URL.Path)).
 		Str("operation", request.ID()).

@@ -1,4 +1,4 @@
-// Package proxy serves the Docker API to clients and forwards what an
+// Package proxy serves the Docker API to clients and forwards what a client's
 // [acl.Policy] allows to the engine. It moves bytes: which request may pass is
 // decided in package acl, once per request, and this package never looks at a
 // path to decide.
@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/proxy/clients"
 	"postern/proxy/upstream"
 )
 
@@ -25,16 +26,16 @@ import (
 type Proxy struct {
 	engine  Engine
 	watch   *watch
-	policy  *acl.Policy
+	clients *clients.Set
 	log     zerolog.Logger
 	forward *httputil.ReverseProxy
 	hijack  *httputil.ReverseProxy // forwards operations that may leave HTTP
 	open    atomic.Int64           // requests being served, taken-over connections included
 }
 
-// New returns a proxy in front of an engine. A nil policy refuses everything.
-func New(engine Engine, policy *acl.Policy, log zerolog.Logger) *Proxy {
-	p := &Proxy{engine: engine, watch: newWatch(engine, log), policy: policy, log: log}
+// New returns a proxy in front of an engine.
+func New(engine Engine, set *clients.Set, log zerolog.Logger) *Proxy {
+	p := &Proxy{engine: engine, watch: newWatch(engine, log), clients: set, log: log}
 	transport := engine.Transport()
 	p.forward = p.reverse(transport)
 	p.hijack = p.reverse(transport.Hijacker())
@@ -68,14 +69,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.drainBody()
 }
 
-// serve is a request's way: classify, decide, then forward or refuse, and one
-// log event.
+// serve is a request's way: identify the client, classify, decide, then forward
+// or refuse, and one log event.
 func (p *Proxy) serve(x *exchange, r *http.Request) {
-	policy, silent := p.policyFor(r)
-	request, verdict := policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
-
-	if !silent {
-		defer p.logRequest(time.Now(), x, r, request, verdict)
+	start := time.Now()
+	from := p.identify(r)
+	request, verdict := from.Policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
+	if from.refusal != nil {
+		request.Redirect, verdict = "", from.refusal
+	}
+	if !from.silent {
+		defer p.logRequest(start, x, r, from.Client, request, verdict)
 	}
 	switch {
 	case len(r.RequestURI) > maxHead:

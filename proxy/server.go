@@ -16,13 +16,13 @@ var errStopping = errors.New("the proxy is stopping")
 // nothing new, gives open requests the grace period to end, cuts what is left
 // and returns nil. It closes the listeners. An error is one of a listener, or
 // that the engine has been gone for [Engine.MaxLoss].
-func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener, grace time.Duration) error {
+func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Duration) error {
 	requests, cut := context.WithCancelCause(context.Background())
 	defer cut(nil)
 	server := &http.Server{
 		Handler:     p,
-		BaseContext: func(net.Listener) context.Context { return requests },
-		ConnContext: withConn,
+		BaseContext: func(l net.Listener) context.Context { return withOwner(requests, l) },
+		ConnContext: withPeer,
 		ErrorLog:    errorLog(p.log),
 		// Only the headers and idle connections have a time limit. A limit on
 		// bodies or answers would cut /events, logs, attach, build and load.
@@ -40,6 +40,7 @@ func (p *Proxy) Serve(ctx context.Context, listeners []net.Listener, grace time.
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
+	go p.clients.Run(watching)
 	go func() {
 		if err := p.watch.run(watching); err != nil {
 			failed <- err

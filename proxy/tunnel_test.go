@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/proxy/clients"
 )
 
 // patience is how long a test waits for what takes milliseconds when it works.
@@ -78,10 +79,12 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader)) *stage {
 	s.addr = tcp.Addr().String()
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
-	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, acl.Compile(acl.Rules{Toggles: everything}), zerolog.New(lines(s.log)))
+	everybody := &clients.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
+	set := clients.NewSet(everybody, nil, clients.From{}, zerolog.Nop())
+	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, set, zerolog.New(lines(s.log)))
 	go func() {
 		defer close(s.stopped)
-		p.Serve(ctx, []net.Listener{tcp, unix}, 100*time.Millisecond)
+		p.Serve(ctx, []Listener{{Listener: tcp}, {Listener: unix}}, 100*time.Millisecond)
 	}()
 	t.Cleanup(func() {
 		s.stop()

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/proxy/clients"
 	"postern/proxy/listen"
 )
 
@@ -31,12 +32,15 @@ type Config struct {
 	ShutdownGrace    Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
 	RunAs            UID              `env:"RUN_AS" envDefault:"65532" help:"who to become when started as root; 0 keeps root"`
 	ExitOnEngineLoss Duration         `env:"EXIT_ON_ENGINE_LOSS" envDefault:"0" help:"exit when the engine is gone this long, such as 30s; 0 never"`
+	AllowFrom        clients.From     `env:"ALLOW_FROM" help:"who may connect at all: addresses, subnets and host names, comma-separated; empty is anybody"`
 	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more of ALLOW, one pattern a line, # begins a comment"`
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
 	TZ               string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
 
-	// Rules are the toggles, ALLOW and DENY.
+	// Rules are the toggles, ALLOW and DENY of everybody who is none of Clients.
 	Rules acl.Rules `env:"-"`
+	// Clients are those with rules of their own, by name.
+	Clients []Client `env:"-"`
 	// Warnings say what in the environment looks like a mistake but need not
 	// be one.
 	Warnings []string `env:"-"`
@@ -48,14 +52,17 @@ func Parse(environ map[string]string) (Config, []error) {
 	var c Config
 	err := env.ParseWithOptions(&c, env.Options{Environment: environ})
 	errs := explain(err, environ)
-	rules, wrong := acl.ParseRules("", withFiles(environ, &errs))
+	rules, wrong := acl.ParseRules("", withFiles("", environ, &errs))
 	errs = append(errs, wrong...)
 	c.Rules = rules
+	c.Clients, wrong = parseClients(environ)
+	errs = append(errs, wrong...)
+	errs = append(errs, c.conflicts()...)
+	errs = append(errs, c.outsiders()...)
 	if c.DisableIPv6 {
-		for i := range c.Listen {
-			if c.Listen[i].Network == "tcp" {
-				c.Listen[i].Network = "tcp4"
-			}
+		c.Listen.WithoutIPv6()
+		for _, client := range c.Clients {
+			client.Listen.WithoutIPv6()
 		}
 	}
 	if _, err := time.LoadLocation(strings.TrimPrefix(c.TZ, ":")); err != nil {
@@ -65,20 +72,39 @@ func Parse(environ map[string]string) (Config, []error) {
 	return c, errs
 }
 
+// patternFiles name files with more of ALLOW and DENY.
+var patternFiles = []string{"ALLOW_FILE", "DENY_FILE"}
+
+// AllListen lists everybody's listeners and the clients' own.
+func (c Config) AllListen() listen.Addresses {
+	all := slices.Clone(c.Listen)
+	for _, client := range c.Clients {
+		all = append(all, client.Listen...)
+	}
+	return all
+}
+
 // withFiles returns the environment with the patterns of ALLOW_FILE and
-// DENY_FILE added to ALLOW and DENY.
-func withFiles(environ map[string]string, errs *[]error) map[string]string {
+// DENY_FILE added to ALLOW and DENY, each behind a prefix.
+func withFiles(prefix string, environ map[string]string, errs *[]error) map[string]string {
 	whole := maps.Clone(environ)
-	for _, name := range []string{"ALLOW", "DENY"} {
-		file := environ[name+"_FILE"]
-		if !filepath.IsAbs(file) {
+	for _, variable := range patternFiles {
+		variable = prefix + variable
+		file := environ[variable]
+		if file == "" || prefix == "" && !filepath.IsAbs(file) {
 			continue // unset, or reported already
+		}
+		var path Path
+		if err := path.UnmarshalText([]byte(file)); err != nil {
+			*errs = append(*errs, fmt.Errorf("invalid %s=%q: %w", variable, file, err))
+			continue
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
-			*errs = append(*errs, fmt.Errorf("cannot read %s_FILE=%q: %w", name, file, errors.Unwrap(err)))
+			*errs = append(*errs, fmt.Errorf("cannot read %s=%q: %w", variable, file, errors.Unwrap(err)))
 			continue
 		}
+		name := strings.TrimSuffix(variable, "_FILE")
 		for line := range strings.Lines(string(text)) {
 			pattern, _, _ := strings.Cut(line, "#")
 			whole[name] += "," + strings.TrimSpace(pattern)

@@ -27,7 +27,8 @@ variables switch on, and answers everything else with 403 and what to set.
   postern [serve]      run the proxy
   postern explain      what the settings permit and why; --json for programs
   postern explain POST /v1.41/containers/web/restart
-                       whether this one is allowed: exit 0, or 1 and what to set
+                       whether this one is allowed: exit 0, or 1 and what to set;
+                       --client NAME before it asks for a declared client
   postern healthcheck  exit 0 if the engine answers through the proxy, else 1
   postern version
   postern help
@@ -40,6 +41,11 @@ Sections of the Docker API, one variable each, 1 or 0:
 Operations, by the ids of Docker's API reference, with * for any letters:
   ALLOW           allow these whatever the toggles say: ContainerList,ContainerInspect
   DENY            refuse these whatever else says: *Prune,*Delete
+
+Clients with permissions of their own:
+  CLIENT_<NAME>_FROM    addresses, subnets, host names: traefik,10.0.0.5,172.20.0.0/16
+  CLIENT_<NAME>_LISTEN  or a listener of its own: unix:///run/portainer/docker.sock
+  CLIENT_<NAME>_...     each of the variables above and the toggles below, for it alone
 
 Toggles:
 `, strings.Join(on, " "), fold(off, 60, "\n                  "), fold(podman, 60, "\n                  "))

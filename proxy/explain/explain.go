@@ -16,6 +16,9 @@ import (
 
 // Report is what explain --json prints.
 type Report struct {
+	// Client is whose policy it is, "" for everybody who is none of Clients.
+	Client     string      `json:"client,omitempty"`
+	Clients    []string    `json:"clients,omitempty"`
 	Summary    Summary     `json:"summary"`
 	Warnings   []Warning   `json:"warnings"`
 	Operations []Operation `json:"operations"`
@@ -83,7 +86,14 @@ func New(policy *acl.Policy) Report {
 
 // Text writes the report for a terminal.
 func (r Report) Text(w io.Writer) error {
-	fmt.Fprintf(w, "Clients may run %d of %d operations.\n  read   %s\n  write  %s\n",
+	who := "Clients"
+	switch {
+	case r.Client != "":
+		who = "Client " + r.Client
+	case len(r.Clients) > 0:
+		who = "Whoever is not " + strings.Join(r.Clients, ", ") + " (see --client)"
+	}
+	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", who,
 		r.Summary.Allowed, r.Summary.Of, list(r.Summary.Reads), list(r.Summary.Writes))
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "\nwarning: %s: %s lets a client %s", warning.Kind, strings.Join(warning.Operations, " with "), warning.Why)
@@ -126,6 +136,7 @@ func JSON(w io.Writer, v any) error {
 
 // Answer is the verdict on one request.
 type Answer struct {
+	Client    string     `json:"client,omitempty"`
 	Method    string     `json:"method"`
 	Path      string     `json:"path"`
 	Operation string     `json:"operation"`

@@ -227,6 +227,24 @@ func (as *Addresses) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// WithoutIPv6 limits the TCP addresses to IPv4.
+func (as Addresses) WithoutIPv6() {
+	for i := range as {
+		if as[i].Network == "tcp" {
+			as[i].Network = "tcp4"
+		}
+	}
+}
+
+// Items gives each address as LISTEN writes it, without options.
+func (as Addresses) Items() []string {
+	items := make([]string, len(as))
+	for i, a := range as {
+		items[i] = a.String()
+	}
+	return items
+}
+
 // Files returns the paths of the unix sockets.
 func (as Addresses) Files() []string {
 	var files []string

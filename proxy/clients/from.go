@@ -1,0 +1,119 @@
+package clients
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// From is a list of addresses, subnets and host names. The zero value is
+// empty.
+type From struct {
+	// Prefixes are the addresses, each a subnet of one, and the subnets. IPv4
+	// is never mapped into IPv6.
+	Prefixes []netip.Prefix
+	// Names are host names in small letters.
+	Names []string
+}
+
+// Empty reports whether nothing is in the list.
+func (f From) Empty() bool { return len(f.Prefixes) == 0 && len(f.Names) == 0 }
+
+// Items gives the list as it is written in the environment.
+func (f From) Items() []string {
+	all := slices.Clone(f.Names)
+	for _, p := range f.Prefixes {
+		if p.IsSingleIP() {
+			all = append(all, p.Addr().String())
+		} else {
+			all = append(all, p.String())
+		}
+	}
+	return all
+}
+
+func (f From) String() string { return strings.Join(f.Items(), ",") }
+
+// UnmarshalText reads a comma-separated list. Its error tells of every item
+// that is wrong.
+func (f *From) UnmarshalText(text []byte) error {
+	*f = From{}
+	var wrong []string
+	for item := range strings.SplitSeq(string(text), ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			continue
+		}
+		if err := f.add(item); err != nil {
+			wrong = append(wrong, err.Error())
+		}
+	}
+	if len(wrong) > 0 {
+		return errors.New(strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+func (f *From) add(item string) error {
+	if strings.ContainsAny(item, "/:") || endsInDigits(item) {
+		prefix, err := parsePrefix(item)
+		if err == nil && !slices.Contains(f.Prefixes, prefix) {
+			f.Prefixes = append(f.Prefixes, prefix)
+		}
+		return err
+	}
+	if !isHostName(item) {
+		return fmt.Errorf("%q is neither an address such as 10.0.0.5, nor a subnet such as 172.20.0.0/16, nor a host name", item)
+	}
+	if name := strings.ToLower(item); !slices.Contains(f.Names, name) {
+		f.Names = append(f.Names, name)
+	}
+	return nil
+}
+
+// endsInDigits reports whether the last part between dots is a number: no host
+// name's is, so that 10.0.0.256 is a mistyped address.
+func endsInDigits(s string) bool {
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	return last != "" && strings.Contains(s, ".") && strings.Trim(last, "0123456789") == ""
+}
+
+func isHostName(s string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, letters) != "" {
+			return false
+		}
+	}
+	return len(s) <= 253
+}
+
+func parsePrefix(item string) (netip.Prefix, error) {
+	if !strings.Contains(item, "/") {
+		addr, err := netip.ParseAddr(item)
+		if err != nil {
+			return netip.Prefix{}, fmt.Errorf("%q is no address; want one such as 10.0.0.5 or fd00::5", item)
+		}
+		if addr.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("%q has a zone, which a peer's address does not tell; want %s", item, addr.WithZone(""))
+		}
+		addr = Address(addr)
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(item)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no subnet; want one such as 172.20.0.0/16 or fd00::/64", item)
+	}
+	if prefix.Addr().Is4In6() {
+		if prefix.Bits() < 96 {
+			return netip.Prefix{}, errors.New("an IPv4 subnet in IPv6 begins with 96 fixed bits; want one such as 172.20.0.0/16")
+		}
+		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+	}
+	if masked := prefix.Masked(); masked != prefix {
+		return netip.Prefix{}, fmt.Errorf("%q names an address and a subnet; want %s for all of it, or %s", item, masked, prefix.Addr())
+	}
+	return prefix, nil
+}

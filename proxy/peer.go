@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"postern/acl"
+	"postern/proxy/clients"
+)
+
+// Listener accepts connections.
+type Listener struct {
+	net.Listener
+	// Owner is the one client that connects here; nil if everybody does.
+	Owner *clients.Client
+}
+
+// peer is the other end of a client's connection.
+type peer struct {
+	clients.Peer
+	conn net.Conn
+}
+
+type (
+	ownerKey struct{}
+	peerKey  struct{}
+)
+
+// withOwner lets connections find the owner of the listener that accepts them.
+func withOwner(ctx context.Context, l net.Listener) context.Context {
+	if own, ok := l.(Listener); ok && own.Owner != nil {
+		return context.WithValue(ctx, ownerKey{}, own.Owner)
+	}
+	return ctx
+}
+
+// withPeer lets a request find its connection.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	p := &peer{conn: c, Peer: clients.Peer{Since: time.Now()}}
+	p.Owner, _ = ctx.Value(ownerKey{}).(*clients.Client)
+	if remote, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		p.Addr = clients.Address(remote.AddrPort().Addr())
+	}
+	return context.WithValue(ctx, peerKey{}, p)
+}
+
+// sender is who sent a request.
+type sender struct {
+	*clients.Client
+	// refusal is not nil for one that may not connect at all.
+	refusal *acl.Verdict
+	// silent keeps the request out of the log.
+	silent bool
+}
+
+// nobody may do nothing.
+var nobody = &clients.Client{}
+
+// identify says who sent a request. The health check works with PING=0 and an
+// ALLOW_FROM, from the proxy's own container only. Whoever else connects from
+// there and calls itself the health check gets the same one operation and loses
+// all others.
+func (p *Proxy) identify(r *http.Request) sender {
+	from, ok := r.Context().Value(peerKey{}).(*peer)
+	if !ok {
+		return sender{Client: nobody}
+	}
+	if r.UserAgent() == healthAgent && from.isLocal() {
+		return sender{Client: healthClient, silent: true}
+	}
+	client, admitted := p.clients.Identify(r.Context(), &from.Peer)
+	if !admitted {
+		return sender{Client: client, refusal: &acl.Verdict{Rule: "ALLOW_FROM", Advice: from.Addr.String() + " is not in ALLOW_FROM"}}
+	}
+	return sender{Client: client}
+}
+
+// isLocal reports whether the peer is in the proxy's own container. For TCP
+// that is its network namespace: loopback, or an address that is the
+// listener's own. Another container cannot send from either.
+func (p *peer) isLocal() bool {
+	switch c := p.conn.(type) {
+	case *net.TCPConn:
+		local, ok := c.LocalAddr().(*net.TCPAddr)
+		return ok && (p.Addr.IsLoopback() || p.Addr == clients.Address(local.AddrPort().Addr()))
+	case *net.UnixConn:
+		return hasVisiblePeer(c)
+	}
+	return false
+}
