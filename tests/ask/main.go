@@ -1,0 +1,58 @@
+// Ask sends requests to a proxy and prints the status of each answer on a line
+// of its own: a client for containers that have no other program.
+//
+//	ask tcp://postern:2375 GET /info
+//	ask -every 50ms unix:///run/docker.sock GET /info
+//
+// Each request has a connection of its own. Without -every it is one request.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+func main() {
+	every := flag.Duration("every", 0, "ask again and again, with this pause")
+	flag.Parse()
+	if flag.NArg() != 3 {
+		fmt.Fprintln(os.Stderr, "usage: ask [-every 50ms] tcp://HOST:PORT|unix:///PATH METHOD TARGET")
+		os.Exit(2)
+	}
+	network, address, _ := strings.Cut(flag.Arg(0), "://")
+	client := &http.Client{
+		Timeout: 20 * time.Second,
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, address)
+			},
+		},
+	}
+	for {
+		fmt.Println(status(client, flag.Arg(1), flag.Arg(2)))
+		if *every == 0 {
+			return
+		}
+		time.Sleep(*every)
+	}
+}
+
+func status(client *http.Client, method, target string) string {
+	request, err := http.NewRequest(method, "http://docker"+target, nil)
+	if err != nil {
+		return err.Error()
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err.Error()
+	}
+	response.Body.Close()
+	return fmt.Sprint(response.StatusCode)
+}
