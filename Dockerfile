@@ -26,7 +26,8 @@ LABEL org.opencontainers.image.title="postern" \
 
 # Not listed, because unset has a meaning of its own: ALLOW_LOGS, ALLOW_TOP and ALLOW_CHANGES then follow CONTAINERS,
 # ALLOW_ARCHIVE and ALLOW_EXPORT follow CONTAINERS when POST=1, and TZ is UTC.
-ENV ALLOW_PAUSE=0 \
+ENV ACCESS_LOG=all \
+    ALLOW_PAUSE=0 \
     ALLOW_RESTARTS=0 \
     ALLOW_START=0 \
     ALLOW_STOP=0 \

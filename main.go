@@ -21,6 +21,7 @@ import (
 	"postern/proxy"
 	"postern/proxy/clients"
 	"postern/proxy/config"
+	"postern/proxy/console"
 	"postern/proxy/explain"
 	"postern/proxy/listen"
 	"postern/proxy/privilege"
@@ -101,7 +102,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	log := newLog(c, stdout)
 	confine(log, c, socket, state)
 	announce(log, c, everybody, declared, listeners)
-	p := proxy.New(engine, clients.NewSet(everybody, declared, c.AllowFrom, log), log)
+	p := proxy.New(engine, clients.NewSet(everybody, declared, c.AllowFrom, log), log, observers(c, log)...)
 	err = p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
 	for _, left := range c.AllListen().Leftovers() {
 		log.Warn().Msg(left + " stays behind: its directory does not let this user remove it; the next start replaces it")
@@ -137,6 +138,15 @@ func open(c config.Config, declared []*clients.Client, owner listen.Owner) (all 
 		add(client.Listen, declared[i])
 	}
 	return all, errs
+}
+
+// observers are told of every request.
+func observers(c config.Config, log zerolog.Logger) []proxy.Observer {
+	var all []proxy.Observer
+	if c.AccessLog != "none" {
+		all = append(all, proxy.AccessLog{Log: log, DeniedOnly: c.AccessLog == "denied"})
+	}
+	return all
 }
 
 // owner is who a socket file belongs to: whoever the process will be.
@@ -328,17 +338,7 @@ func newLog(c config.Config, stdout io.Writer) zerolog.Logger {
 	zerolog.FloatingPointPrecision = 3
 	out := stdout
 	if c.LogFormat == "console" {
-		file, ok := stdout.(*os.File)
-		out = zerolog.ConsoleWriter{
-			Out:        stdout,
-			NoColor:    !ok || !isTerminal(file),
-			TimeFormat: zerolog.TimeFieldFormat,
-		}
+		out = console.New(stdout)
 	}
 	return zerolog.New(out).Level(zerolog.Level(c.LogLevel)).With().Timestamp().Logger()
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

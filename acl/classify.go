@@ -42,6 +42,13 @@ func isRead(method string) bool { return method == "GET" || method == "HEAD" }
 // Hijacks reports whether the connection may leave HTTP.
 func (r Request) Hijacks() bool { return r.Operation != nil && r.Operation.Hijacks }
 
+// Streams reports whether the answer may go on for as long as it is read.
+func (r Request) Streams() bool { return r.Operation != nil && r.Operation.Streams }
+
+// Index is the operation's place in Operations, or -1 for a path that matches
+// no operation.
+func (r Request) Index() int { return r.operation - 1 }
+
 // ID is the operation's id, or "" for a path that matches no operation.
 func (r Request) ID() string {
 	if r.Operation == nil {

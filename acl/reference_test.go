@@ -54,6 +54,7 @@ func checkReference(t *testing.T, file string) {
 		BasePath string `yaml:"basePath"`
 		Paths    map[string]map[string]struct {
 			OperationID string `yaml:"operationId"`
+			Parameters  []struct{ Name string }
 		}
 	}
 	if err := yaml.Unmarshal(text, &reference); err != nil {
@@ -69,12 +70,28 @@ func checkReference(t *testing.T, file string) {
 			operations++
 			want := cmp.Or(formerIDs[operation.OperationID], operation.OperationID)
 			target := reference.BasePath + parameter.ReplaceAllLiteralString(path, "x")
-			if got := acl.Classify(strings.ToUpper(method), target); got.ID() != want {
+			got := acl.Classify(strings.ToUpper(method), target)
+			if got.ID() != want {
 				t.Errorf("%s %s: the reference calls it %s, the table %q", strings.ToUpper(method), target, want, got.ID())
+			}
+			for _, p := range operation.Parameters {
+				if (p.Name == "follow" || p.Name == "stream") && !got.Streams() {
+					t.Errorf("%s takes %q, but the table does not say that it streams", want, p.Name)
+				}
 			}
 		}
 	}
 	if operations < 80 {
 		t.Errorf("the reference lists %d operations, want at least 80: is it read right?", operations)
+	}
+}
+
+// TestHijacksStream asserts that what leaves HTTP counts as a stream.
+func TestHijacksStream(t *testing.T) {
+	t.Parallel()
+	for _, op := range acl.Operations {
+		if op.Hijacks && !op.Streams {
+			t.Errorf("%s hijacks and does not stream", op.ID)
+		}
 	}
 }

@@ -7,9 +7,10 @@ import (
 )
 
 // exchange is the client's side of a request: it watches the answer go by for
-// the log, and the body of the request.
+// the event, and the body of the request.
 type exchange struct {
 	http.ResponseWriter
+	event    Event
 	status   int
 	bytes    int64        // of the answer's body or of the engine's stream
 	received atomic.Int64 // of the request's body or of the client's stream

@@ -3,53 +3,71 @@ package proxy
 import (
 	"bytes"
 	stdlog "log"
-	"net/http"
-	"time"
 
 	"github.com/rs/zerolog"
-
-	"postern/acl"
-	"postern/proxy/clients"
 )
 
-// logRequest writes the one event of a request, when it is over. The query is
-// left out: it can carry secrets (build arguments).
-func (p *Proxy) logRequest(start time.Time, x *exchange, r *http.Request, from *clients.Client, request acl.Request, v *acl.Verdict) {
-	level, message := zerolog.InfoLevel, "allowed"
-	// A client cannot have seen the end of an answer without a length yet: it
-	// is written when the handler is over.
-	gone := r.Context().Err() != nil && !x.taken
-	whole := x.whole && (!gone || x.Header().Get("Content-Length") != "")
-	switch {
-	case request.Redirect != "":
-		message = "redirected"
-	case !v.Allowed:
-		level, message = zerolog.WarnLevel, "refused"
-	case gone && !whole:
-		message = "cut off by the client"
-	case !gone && !whole:
-		level, message = zerolog.ErrorLevel, "cut off by the engine"
-	case !gone && x.err != nil:
-		level, message = zerolog.ErrorLevel, "failed"
+// AccessLog writes requests to a log: one line each, when it is over, and two
+// for what may stay open. A refusal is a warning, a failure of the engine an
+// error, all else info.
+type AccessLog struct {
+	Log zerolog.Logger
+	// DeniedOnly leaves out all but refusals.
+	DeniedOnly bool
+}
+
+func (l AccessLog) Begin(e *Event) {
+	if e.Streams() && !l.DeniedOnly {
+		l.event(zerolog.InfoLevel, e).Msg("opened")
 	}
-	e := p.log.WithLevel(level)
-	if !e.Enabled() {
+}
+
+func (l AccessLog) End(e *Event) {
+	if l.DeniedOnly && e.Outcome != Refused {
 		return
 	}
-	if from.Name != "" {
-		e.Str("client", from.Name)
+	level, message := zerolog.InfoLevel, e.Outcome.String()
+	switch {
+	case e.Outcome == Refused:
+		level = zerolog.WarnLevel
+	case e.Ending == CutByClient:
+		message = "cut off by the client"
+	case e.Ending == CutByEngine:
+		level, message = zerolog.ErrorLevel, "cut off by the engine"
+	case e.Ending == Failed:
+		level, message = zerolog.ErrorLevel, "failed"
+	case e.Streams():
+		message = "closed"
 	}
-	e.Str("address", r.RemoteAddr).
-		Str("method", r.Method[:min(len(r.Method), maxMethod)]).
-		Str("path", ascii(r.URL.Path)).
-		Str("operation", request.ID()).
-		Str("rule", v.Rule).
-		Int("status", x.status).
-		Int64("bytes", x.bytes).
-		Int64("received", x.received.Load()).
-		Dur("ms", time.Since(start)).
-		AnErr("error", x.err).
+	l.event(level, e).
+		Int("status", e.Status).
+		Int64("bytes", e.Bytes).
+		Int64("received", e.Received).
+		Dur("ms", e.Duration).
+		AnErr("error", e.Err).
 		Msg(message)
+}
+
+// event is a line with the fields that are known from the beginning. The query
+// is left out, since it can carry secrets (build arguments, a search in logs),
+// unless somebody is after a fault.
+func (l AccessLog) event(level zerolog.Level, e *Event) *zerolog.Event {
+	line := l.Log.WithLevel(level)
+	if !line.Enabled() {
+		return line
+	}
+	if e.Client.Name != "" {
+		line.Str("client", e.Client.Name)
+	}
+	line.Str("address", e.Address).
+		Str("method", ascii(e.Method)).
+		Str("path", ascii(e.Path))
+	if e.Query != "" && l.Log.GetLevel() <= zerolog.DebugLevel {
+		line.Str("query", ascii(e.Query))
+	}
+	return line.Str("operation", e.Request.ID()).
+		Str("verdict", e.Outcome.String()).
+		Str("rule", e.Verdict.Rule)
 }
 
 // errorLog is what net/http and ReverseProxy complain to: clients that go away

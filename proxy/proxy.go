@@ -24,18 +24,20 @@ import (
 
 // Proxy judges requests and forwards what is allowed. Make it with [New].
 type Proxy struct {
-	engine  Engine
-	watch   *watch
-	clients *clients.Set
-	log     zerolog.Logger
-	forward *httputil.ReverseProxy
-	hijack  *httputil.ReverseProxy // forwards operations that may leave HTTP
-	open    atomic.Int64           // requests being served, taken-over connections included
+	engine    Engine
+	watch     *watch
+	clients   *clients.Set
+	log       zerolog.Logger
+	observers []Observer
+	forward   *httputil.ReverseProxy
+	hijack    *httputil.ReverseProxy // forwards operations that may leave HTTP
+	open      atomic.Int64           // requests being served, taken-over connections included
 }
 
-// New returns a proxy in front of an engine.
-func New(engine Engine, set *clients.Set, log zerolog.Logger) *Proxy {
-	p := &Proxy{engine: engine, watch: newWatch(engine, log), clients: set, log: log}
+// New returns a proxy in front of an engine. The log gets what is no request's;
+// observers are told of each, in order.
+func New(engine Engine, set *clients.Set, log zerolog.Logger, observers ...Observer) *Proxy {
+	p := &Proxy{engine: engine, watch: newWatch(engine, log), clients: set, log: log, observers: observers}
 	transport := engine.Transport()
 	p.forward = p.reverse(transport)
 	p.hijack = p.reverse(transport.Hijacker())
@@ -70,27 +72,36 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve is a request's way: identify the client, classify, decide, then forward
-// or refuse, and one log event.
+// or refuse.
 func (p *Proxy) serve(x *exchange, r *http.Request) {
-	start := time.Now()
+	e := &x.event
+	e.Start = time.Now()
 	from := p.identify(r)
-	request, verdict := from.Policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
-	if from.refusal != nil {
-		request.Redirect, verdict = "", from.refusal
+	e.Client = from.Client
+	e.Request, e.Verdict = from.Policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
+	status, excess := oversize(r)
+	switch {
+	case from.refusal != nil:
+		e.Verdict, status = from.refusal, 0
+	case status != 0:
+		e.Verdict = oversized
+	case e.Request.Redirect != "":
+		e.Outcome = Redirected
+	case e.Verdict.Allowed:
+		e.Outcome = Allowed
 	}
 	if !from.silent {
-		defer p.logRequest(start, x, r, from.Client, request, verdict)
+		p.begin(x, r)
+		defer p.end(x, r)
 	}
 	switch {
-	case len(r.RequestURI) > maxHead:
-		writeMessage(x, http.StatusRequestURITooLong, "the URL is longer than 64 KiB")
-	case headerSize(r.Header) > maxHead:
-		writeMessage(x, http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB")
-	case request.Redirect != "":
-		redirect(x, r, request.Redirect)
-	case !verdict.Allowed:
-		refuse(x, request, verdict)
-	case request.Hijacks():
+	case status != 0:
+		writeMessage(x, status, excess)
+	case e.Outcome == Redirected:
+		redirect(x, r, e.Request.Redirect)
+	case e.Outcome != Allowed:
+		refuse(x, e.Request, e.Verdict)
+	case e.Request.Hijacks():
 		p.hijack.ServeHTTP(x, r)
 	default:
 		// A connection that switches protocols is past every later decision,
@@ -108,6 +119,20 @@ const maxHead = 64 << 10
 // maxMethod is longer than any HTTP method; a longer one would only be copied
 // into the log.
 const maxMethod = 32
+
+// oversized is the verdict on a request that is larger than that.
+var oversized = &acl.Verdict{Rule: "64 KiB"}
+
+// oversize returns the status for a request that is too large, or 0.
+func oversize(r *http.Request) (status int, reason string) {
+	switch {
+	case len(r.RequestURI) > maxHead:
+		return http.StatusRequestURITooLong, "the URL is longer than 64 KiB"
+	case headerSize(r.Header) > maxHead:
+		return http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB"
+	}
+	return 0, ""
+}
 
 func headerSize(h http.Header) int {
 	size := 0

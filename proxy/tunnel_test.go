@@ -80,8 +80,9 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader)) *stage {
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	everybody := &clients.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
+	log := zerolog.New(lines(s.log))
 	set := clients.NewSet(everybody, nil, clients.From{}, zerolog.Nop())
-	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, set, zerolog.New(lines(s.log)))
+	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, set, log, AccessLog{Log: log})
 	go func() {
 		defer close(s.stopped)
 		p.Serve(ctx, []Listener{{Listener: tcp}, {Listener: unix}}, 100*time.Millisecond)

@@ -29,6 +29,7 @@ type Config struct {
 	DisableIPv6      Bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`
 	LogLevel         Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info (all requests), notice, warning (refusals), err, crit, alert, emerg"`
 	LogFormat        Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
+	AccessLog        Access           `env:"ACCESS_LOG" envDefault:"all" help:"which requests are logged: all, denied or none"`
 	ShutdownGrace    Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
 	RunAs            UID              `env:"RUN_AS" envDefault:"65532" help:"who to become when started as root; 0 keeps root"`
 	ExitOnEngineLoss Duration         `env:"EXIT_ON_ENGINE_LOSS" envDefault:"0" help:"exit when the engine is gone this long, such as 30s; 0 never"`
@@ -242,6 +243,17 @@ func (f *Format) UnmarshalText(text []byte) error {
 	*f = Format(strings.ToLower(string(text)))
 	if *f != "json" && *f != "console" {
 		return errors.New("want json or console")
+	}
+	return nil
+}
+
+// Access says which requests are logged: "all", "denied" or "none".
+type Access string
+
+func (a *Access) UnmarshalText(text []byte) error {
+	*a = Access(strings.ToLower(string(text)))
+	if *a != "all" && *a != "denied" && *a != "none" {
+		return errors.New("want all, denied or none")
 	}
 	return nil
 }

@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"net/http"
+	"time"
+
+	"postern/acl"
+	"postern/proxy/clients"
+)
+
+// Event is one request: what it asks, what is made of it and what comes of it.
+// Everything in it but what [acl] decided comes from the client; nothing in it
+// has been made fit for a terminal or a page.
+type Event struct {
+	Start time.Time
+	// Client is who sent it. It is never nil.
+	Client *clients.Client
+	// Address is the peer's; unix sockets have "@" or "".
+	Address string
+	// Method has at most maxMethod bytes, Path and Query together 64 KiB.
+	// Path is decoded, as it was judged, with the version in front.
+	Method, Path, Query string
+	// Request and Verdict are what was judged and the decision.
+	Request acl.Request
+	Verdict *acl.Verdict
+	Outcome Outcome
+
+	// The rest is known when the request is over.
+
+	Ending Ending
+	// Status is 0 when the client got no answer.
+	Status int
+	// Bytes is the length of the answer's body or of the engine's half of a
+	// taken-over connection, Received that of the request's or the client's.
+	Bytes, Received int64
+	Duration        time.Duration
+	// Err is why the engine did not answer, or nil.
+	Err error
+}
+
+// Outcome is what postern makes of a request. The zero value is a refusal.
+type Outcome int
+
+const (
+	Refused Outcome = iota
+	Allowed
+	Redirected
+	// Outcomes is their number.
+	Outcomes int = iota
+)
+
+// String is the outcome's name in the log and in metrics.
+func (o Outcome) String() string { return [Outcomes]string{"refused", "allowed", "redirected"}[o] }
+
+// Ending is how a request came to its end.
+type Ending int
+
+const (
+	// Whole is an answer that came to its end.
+	Whole Ending = iota
+	// Failed is an answer that postern gave in the engine's stead.
+	Failed
+	// CutByClient and CutByEngine are answers, or waits for one, that one of
+	// the two broke off.
+	CutByClient
+	CutByEngine
+)
+
+// Streams reports whether the request is forwarded and may stay open for as
+// long as both sides like.
+func (e *Event) Streams() bool { return e.Outcome == Allowed && e.Request.Streams() }
+
+// Observer is told of every request but the health check's. Both methods are
+// called in the request's own goroutine, which waits for them. An Event is the
+// observer's from Begin until End returns; of what is in it by Begin nothing
+// changes.
+type Observer interface {
+	Begin(*Event)
+	End(*Event)
+}
+
+// begin tells of a request that has been decided.
+func (p *Proxy) begin(x *exchange, r *http.Request) {
+	e := &x.event
+	e.Address = r.RemoteAddr
+	e.Method = r.Method[:min(len(r.Method), maxMethod)]
+	e.Path, e.Query = r.URL.Path, r.URL.RawQuery
+	for _, o := range p.observers {
+		o.Begin(e)
+	}
+}
+
+// end tells what came of it.
+func (p *Proxy) end(x *exchange, r *http.Request) {
+	e := &x.event
+	e.Ending = x.ending(r)
+	e.Status, e.Bytes, e.Received, e.Err = x.status, x.bytes, x.received.Load(), x.err
+	e.Duration = time.Since(e.Start)
+	for _, o := range p.observers {
+		o.End(e)
+	}
+}
+
+func (x *exchange) ending(r *http.Request) Ending {
+	gone := r.Context().Err() != nil && !x.taken
+	// A client cannot have seen the end of an answer without a length yet: it
+	// is written when the handler is over.
+	whole := x.whole && (!gone || x.Header().Get("Content-Length") != "")
+	switch {
+	case x.event.Outcome != Allowed:
+		return Whole
+	case gone && !whole:
+		return CutByClient
+	case !gone && !whole:
+		return CutByEngine
+	case !gone && x.err != nil:
+		return Failed
+	}
+	return Whole
+}
