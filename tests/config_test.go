@@ -49,6 +49,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"LIBPOD_PODS=many", []string{`invalid LIBPOD_PODS="many": ` + boolean}},
 		{"DISABLE_IPV6=never", []string{`invalid DISABLE_IPV6="never": ` + boolean}},
 		{"LOG_LEVEL=loud", []string{`invalid LOG_LEVEL="loud": ` + levels}},
+		{"ACCESS_LOG=some", []string{`invalid ACCESS_LOG="some": want all, denied or none`}},
 		{"LOG_FORMAT=xml", []string{`invalid LOG_FORMAT="xml": want json or console`}},
 		{"SHUTDOWN_GRACE=5", []string{`invalid SHUTDOWN_GRACE="5": want a duration such as 5s or 1m30s`}},
 		{"SHUTDOWN_GRACE=-1s", []string{`invalid SHUTDOWN_GRACE="-1s": want a duration such as 5s or 1m30s`}},

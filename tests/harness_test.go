@@ -153,6 +153,20 @@ type postern struct {
 // clean exit.
 func start(t *testing.T, environ map[string]string) *postern {
 	t.Helper()
+	p := startUp(t, environ)
+	p.started = p.awaitLog(func(e entry) bool { return e["message"] == "started" })
+	for _, address := range p.started["listen"].([]any) {
+		if addr, ok := strings.CutPrefix(address.(string), "tcp://"); ok {
+			p.addr = addr
+			break
+		}
+	}
+	return p
+}
+
+// startUp starts the proxy as start does and waits for nothing.
+func startUp(t *testing.T, environ map[string]string) *postern {
+	t.Helper()
 	environ = with(map[string]string{"LISTEN": "tcp://127.0.0.1:0"}, environ)
 	p := &postern{t: t, exited: make(chan struct{}), changed: make(chan struct{})}
 	p.cmd = command(t, context.Background(), environ)
@@ -166,13 +180,6 @@ func start(t *testing.T, environ map[string]string) *postern {
 	}
 	go p.follow(stdout)
 	t.Cleanup(p.stop)
-	p.started = p.awaitLog(func(e entry) bool { return e["message"] == "started" })
-	for _, address := range p.started["listen"].([]any) {
-		if addr, ok := strings.CutPrefix(address.(string), "tcp://"); ok {
-			p.addr = addr
-			break
-		}
-	}
 	return p
 }
 

@@ -39,7 +39,9 @@ func TestHealthcheck(t *testing.T) {
 			if r := run(t, environ, "healthcheck"); r != (result{"", want, 1}) {
 				t.Errorf("with the engine down: %v\nwant status 1, stderr %q", r, want)
 			}
-			p.terminate()
+			if lines := p.accesses(); len(lines) > 0 {
+				t.Errorf("health checks left %v in the log", lines)
+			}
 			want = "postern: unhealthy: no answer on " + environ["LISTEN"] + ": "
 			if r := run(t, environ, "healthcheck"); r.status != 1 || !strings.HasPrefix(r.stderr, want) {
 				t.Errorf("with postern down: %v\nwant status 1, stderr that begins with %q", r, want)
