@@ -3,6 +3,7 @@ package acl_test
 import (
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -159,6 +160,22 @@ func TestDecide(t *testing.T) {
 		if v.Allowed != test.allowed || v.Rule != test.rule || advice != test.advice {
 			t.Errorf("%q, %s: got allowed=%v by %q, %q; want %v by %q, %q",
 				test.settings, test.request, v.Allowed, v.Rule, advice, test.allowed, test.rule, test.advice)
+		}
+	}
+}
+
+// TestPatterns compares the wildcards with a regular expression's, on every id.
+func TestPatterns(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{
+		"*", "**", "ContainerList", "Container*", "*List", "*Libpod", "*Prune*", "Container*tart*", "Image*Libpod", "*e*e*e", "C*n*t", "*Ping",
+	} {
+		policy := settings(t, "EVENTS=0 PING=0 VERSION=0 LIBPOD_PING=0 LIBPOD_VERSION=0 ALLOW="+pattern)
+		whole := regexp.MustCompile("^" + strings.ReplaceAll(pattern, "*", ".*") + "$")
+		for i, op := range acl.Operations {
+			if got, want := policy.Operation(i).Allowed, whole.MatchString(op.ID); got != want {
+				t.Errorf("ALLOW=%s: %s allowed is %v, want %v", pattern, op.ID, got, want)
+			}
 		}
 	}
 }
