@@ -25,15 +25,22 @@ const (
 // dangers lists what people switch on without knowing what it means.
 var dangers = []Danger{
 	{RootOnHost, []string{"ContainerCreate", "ContainerStart"}, "start a container that mounts the host's file system"},
+	{RootOnHost, []string{"ContainerCreate", "ContainerRestart"}, "start a container that mounts the host's file system"},
 	{RootOnHost, []string{"ContainerExec", "ExecStart"}, "run commands in containers, privileged ones included"},
 	{RootOnHost, []string{"PutContainerArchive"}, "replace the programs that containers run"},
 	{RootOnHost, []string{"PluginPull", "PluginEnable"}, "install an engine plugin, which runs as root"},
 	{RootOnHost, []string{"PluginCreate", "PluginEnable"}, "install an engine plugin, which runs as root"},
+	{RootOnHost, []string{"PluginUpgrade", "PluginEnable"}, "install an engine plugin, which runs as root"},
 	{RootOnHost, []string{"ServiceCreate"}, "start a Swarm service that mounts the host's file system"},
 	{RootOnHost, []string{"ServiceUpdate"}, "give a Swarm service the host's file system"},
+	{RootOnHost, []string{"SwarmJoin"}, "put the engine under a Swarm of the client's own, whose services mount the host's file system"},
 	{RootOnHost, []string{"ImageBuild", "Session"}, "build with BuildKit, which can be asked for privileges"},
 	{RootOnHost, []string{"Grpc"}, "command BuildKit, which can be asked for privileges"},
 	{RootOnHost, []string{"ContainerCreateLibpod", "ContainerStartLibpod"}, "start a container that mounts the host's file system"},
+	{RootOnHost, []string{"ContainerCreateLibpod", "ContainerRestartLibpod"}, "start a container that mounts the host's file system"},
+	{RootOnHost, []string{"PodCreateLibpod", "PodStartLibpod"}, "start a pod that mounts the host's file system"},
+	{RootOnHost, []string{"PodCreateLibpod", "PodRestartLibpod"}, "start a pod that mounts the host's file system"},
+	{RootOnHost, []string{"ContainerRestoreLibpod"}, "start a container that an uploaded checkpoint describes, mounts included"},
 	{RootOnHost, []string{"ContainerExecLibpod", "ExecStartLibpod"}, "run commands in containers, privileged ones included"},
 	{RootOnHost, []string{"PutContainerArchiveLibpod"}, "replace the programs that containers run"},
 	{RootOnHost, []string{"PlayKubeLibpod"}, "start pods that mount the host's file system"},
@@ -44,6 +51,8 @@ var dangers = []Danger{
 	{LeaksSecrets, []string{"ContainerArchive"}, "read every file in containers"},
 	{LeaksSecrets, []string{"ContainerCopy"}, "read every file in containers"},
 	{LeaksSecrets, []string{"ContainerExport"}, "read every file in containers"},
+	{LeaksSecrets, []string{"ImageCommit", "ImageGet"}, "read every file in containers"},
+	{LeaksSecrets, []string{"ImageCommit", "ImageGetAll"}, "read every file in containers"},
 	{LeaksSecrets, []string{"ServiceInspect"}, "read every Swarm service's environment"},
 	{LeaksSecrets, []string{"ServiceList"}, "read every Swarm service's environment"},
 	{LeaksSecrets, []string{"ServiceLogs"}, "read what Swarm services print"},
@@ -54,6 +63,8 @@ var dangers = []Danger{
 	{LeaksSecrets, []string{"ConfigList"}, "read Swarm configs"},
 	{LeaksSecrets, []string{"SwarmInspect"}, "read the Swarm's join tokens, which admit a manager"},
 	{LeaksSecrets, []string{"SwarmUnlockkey"}, "read the key that unlocks the Swarm's managers"},
+	// Podman's ?showsecret=true works behind Docker's path, too.
+	{LeaksSecrets, []string{"SecretInspect"}, "read secrets, content included, if the engine is Podman"},
 	{LeaksSecrets, []string{"ContainerInspectLibpod"}, "read every container's environment"},
 	{LeaksSecrets, []string{"ContainerLogsLibpod"}, "read what containers print"},
 	{LeaksSecrets, []string{"ContainerArchiveLibpod"}, "read every file in containers"},
@@ -61,10 +72,17 @@ var dangers = []Danger{
 	{LeaksSecrets, []string{"SecretInspectLibpod"}, "read secrets, content included"},
 	{LeaksSecrets, []string{"VolumeExportLibpod"}, "read every file in volumes"},
 	{LeaksSecrets, []string{"GenerateKubeLibpod"}, "read every container's environment"},
+	{LeaksSecrets, []string{"GenerateSystemdLibpod"}, "read every container's environment"},
+	{LeaksSecrets, []string{"ArtifactLocalLibpod", "ArtifactExtractLibpod"}, "read any file of the host"},
 	{CallsOut, []string{"DistributionInspect"}, "have the engine ask a registry of the client's choice"},
 	{CallsOut, []string{"ImageSearch"}, "have the engine ask a registry of the client's choice"},
 	{CallsOut, []string{"GetPluginPrivileges"}, "have the engine ask a registry of the client's choice"},
+	{CallsOut, []string{"SystemAuth"}, "have the engine ask a registry of the client's choice"},
+	{CallsOut, []string{"ImageCreate"}, "have the engine fetch any URL"},
+	{CallsOut, []string{"ImageBuild"}, "have the engine fetch any URL"},
 	{CallsOut, []string{"ImageSearchLibpod"}, "have the engine ask a registry of the client's choice"},
+	{CallsOut, []string{"ImageImportLibpod"}, "have the engine fetch any URL"},
+	{CallsOut, []string{"ImageScpLibpod"}, "have the engine log in to a host of the client's choice"},
 }
 
 // Dangers lists what a policy opens beyond what its settings say, worst first.
@@ -75,9 +93,16 @@ func (p *Policy) Dangers() []Danger {
 			allowed[Operations[i].ID] = true
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(dangers), func(d Danger) bool {
-		return slices.ContainsFunc(d.All, func(id string) bool { return !allowed[id] })
-	})
+	var found []Danger
+	for _, d := range dangers {
+		there := !slices.ContainsFunc(d.All, func(id string) bool { return !allowed[id] })
+		// A second way to do the same with what an operation made is no news.
+		said := func(other Danger) bool { return other.All[0] == d.All[0] && other.Why == d.Why }
+		if there && !slices.ContainsFunc(found, said) {
+			found = append(found, d)
+		}
+	}
+	return found
 }
 
 // dangerRank is small for an operation that is in a bad danger.

@@ -39,7 +39,7 @@ var engineSections = []Section{
 	{"NETWORKS", "/networks", false, "networks and the addresses in them; with POST create, connect, remove"},
 	{"NODES", "/nodes", false, "Swarm nodes"},
 	{"PLUGINS", "/plugins", false, "engine plugins; with POST install, which is as good as root"},
-	{"SECRETS", "/secrets", false, "names and labels of Swarm secrets (never their content)"},
+	{"SECRETS", "/secrets", false, "names and labels of Swarm secrets; Podman also hands out their content"},
 	{"SERVICES", "/services", false, "Swarm services, their environment and logs; with POST create, which is as good as root"},
 	{"SESSION", "/session", false, "BuildKit's session with a client"},
 	{"SWARM", "/swarm", false, "the Swarm itself, join tokens included"},
