@@ -105,7 +105,8 @@ func glob(pattern, s string) bool {
 	return strings.HasSuffix(s, parts[last])
 }
 
-// nearestIDs returns the three ids that most resemble a pattern.
+// nearestIDs returns the three ids that most resemble a pattern; one that
+// contains its letters, in any case, comes before one that only looks like it.
 func nearestIDs(pattern string) []string {
 	wanted := strings.ToLower(strings.ReplaceAll(pattern, "*", ""))
 	type candidate struct {
@@ -114,7 +115,12 @@ func nearestIDs(pattern string) []string {
 	}
 	var candidates []candidate
 	for _, op := range Operations {
-		candidates = append(candidates, candidate{op.ID, editDistance(wanted, strings.ToLower(op.ID))})
+		id := strings.ToLower(op.ID)
+		distance := editDistance(wanted, id)
+		if !strings.Contains(id, wanted) {
+			distance += len(wanted)
+		}
+		candidates = append(candidates, candidate{op.ID, distance})
 	}
 	slices.SortStableFunc(candidates, func(a, b candidate) int { return a.distance - b.distance })
 	var ids []string
