@@ -23,6 +23,7 @@ func TestExplainRequest(t *testing.T) {
 		{"CONTAINERS=1", "GET /containers/../secrets", 1, "redirected: GET /containers/../secrets to /secrets\n"},
 		{"CONTAINERS=1", "GET /nothing", 1, "refused: GET /nothing is in no section of the API\n"},
 		{"", "GET nothing", 2, ""},
+		{"", "get /_ping", 2, ""},
 		{"", "GET", 2, ""},
 		{"POST=maybe", "GET /_ping", 2, ""},
 	} {

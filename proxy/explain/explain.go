@@ -150,6 +150,9 @@ type Answer struct {
 // Request judges a request as the proxy does. target is written as on the
 // wire, with or without a query.
 func Request(policy *acl.Policy, method, target string) (Answer, error) {
+	if method != strings.ToUpper(method) {
+		return Answer{}, fmt.Errorf("invalid method %q: want one in capitals, such as GET or POST", method)
+	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		return Answer{}, fmt.Errorf("invalid path %q: want one such as /v1.41/containers/json", target)

@@ -201,12 +201,16 @@ func (a Address) Dial() (net.Conn, error) {
 	return net.Dial(a.Network, net.JoinHostPort(host, port))
 }
 
-// unwrapOp drops the "listen tcp :2375:" that net puts before an error whose
-// address the message already names.
+// unwrapOp drops the "listen tcp :2375: bind:" that net puts before an error
+// whose address the message already names.
 func unwrapOp(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
-		return op.Err
+		err = op.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
 	}
 	return err
 }
