@@ -12,6 +12,7 @@ import (
 	"net/textproto"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -26,6 +27,22 @@ type conn struct {
 
 func newConn(c *net.UnixConn) *conn {
 	return &conn{UnixConn: c, r: bufio.NewReaderSize(c, 4<<10)}
+}
+
+// silent reports whether nothing has come on an idle connection: neither its
+// end nor bytes, which would be read as the answer to the next request.
+func (c *conn) silent() bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	silent := false
+	err = raw.Control(func(fd uintptr) {
+		var one [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		silent = err == syscall.EAGAIN
+	})
+	return err == nil && silent
 }
 
 // exchange is one request on its connection and the answer to it.

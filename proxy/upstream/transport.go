@@ -21,9 +21,9 @@ import (
 // # What it keeps of http.Transport
 //
 // Idle connections are used again, but only when the answer was read to its
-// end, the request was sent to its end and nothing lies in the buffer behind
-// the answer: bytes that belong to nobody's request can never become the
-// answer to the next. A connection that the engine closed while it was idle is
+// end, the request was sent to its end and nothing has come behind the answer
+// up to the next request: bytes that belong to nobody's request can never
+// become the answer to the next. A connection that the engine closed while it was idle is
 // replaced, as told at [Transport.RoundTrip]. A request with a body sends it
 // in a second goroutine, so that an answer which comes early is returned while
 // the body is still being sent. Expect: 100-continue holds the body back until
@@ -119,7 +119,18 @@ func (t *Transport) dial(ctx context.Context) (*conn, error) {
 }
 
 // take returns the connection that was idle for the shortest time, or nil.
+// Those on which something has come meanwhile it closes.
 func (t *Transport) take() *conn {
+	for {
+		c := t.pop()
+		if c == nil || c.silent() {
+			return c
+		}
+		c.Close()
+	}
+}
+
+func (t *Transport) pop() *conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last := len(t.idle) - 1

@@ -206,6 +206,30 @@ func TestUnreadAnswerIsNotReused(t *testing.T) {
 	}
 }
 
+// What the engine says when nobody has asked is nobody's answer.
+func TestUnaskedAnswer(t *testing.T) {
+	t.Parallel()
+	answered, said := make(chan struct{}), make(chan struct{})
+	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
+		hear(r)
+		io.WriteString(c, ok)
+		<-answered
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nforge")
+		close(said)
+		waitEOF(c)
+	}, say(ok))
+	for range 2 {
+		if got, want := outcome(transport.RoundTrip(request(t, "POST", "/x", ""))), `200 "ok"`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if answered != nil {
+			close(answered)
+			<-said
+			answered = nil
+		}
+	}
+}
+
 func TestHead(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
