@@ -27,6 +27,11 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 func (x *exchange) WriteHeader(status int) {
 	if status >= 200 {
 		x.status = status
+		if _, named := x.Header()["Content-Type"]; !named {
+			// net/http would guess one from the body, and an answer of the
+			// engine without a type (logs, before API 1.42) would get one.
+			x.Header()["Content-Type"] = nil
+		}
 		if !x.body.ended() {
 			// What is left of the body must not be read as a request.
 			x.Header().Set("Connection", "close")

@@ -100,6 +100,44 @@ func TestRequestForms(t *testing.T) {
 	}
 }
 
+// What the engine says is what the client gets, but for the framing that an
+// HTTP/1.0 client or the connection needs.
+func TestAnswerForms(t *testing.T) {
+	t.Parallel()
+	const date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n" // net/http adds one where there is none
+	get := "GET /images/json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+	tests := []struct{ name, request, answer, want string }{
+		{"no type", get, "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 4\r\n\r\ntext",
+			"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n" + date + "Connection: close\r\n\r\ntext"},
+		{"chunks", get, "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\n" + date + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"},
+		{"trailer", get, "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n",
+			"HTTP/1.1 200 OK\r\n" + date + "Trailer: Sum\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n"},
+		{"HTTP/1.0 client", "GET /images/json HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+			"HTTP/1.0 200 OK\r\n" + date + "\r\na"},
+		{"103", get, "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 204 No Content\r\n" + date + "\r\n",
+			"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 204 No Content\r\n" + date + "Connection: close\r\n\r\n"},
+		{"304", get, "HTTP/1.1 304 Not Modified\r\n" + date + "Etag: e\r\n\r\n",
+			"HTTP/1.1 304 Not Modified\r\n" + date + "Etag: e\r\nConnection: close\r\n\r\n"},
+		{"HEAD", "HEAD /images/json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 1000\r\nContent-Type: a/b\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: a/b\r\n" + date + "Connection: close\r\n\r\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				http.ReadRequest(r)
+				io.WriteString(c, test.answer)
+			})
+			c := s.dial("tcp")
+			s.send(c, test.request)
+			if got, err := io.ReadAll(c); string(got) != test.want || err != nil {
+				t.Errorf("got  %q, %v\nwant %q", got, err, test.want)
+			}
+		})
+	}
+}
+
 // A client that closes its half after the request gets its answer, as it does
 // on the socket (printf | nc -N).
 func TestHalfClosedClientIsAnswered(t *testing.T) {
