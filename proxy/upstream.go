@@ -30,9 +30,9 @@ func (e Engine) Socket() (Socket, error) {
 	case errors.Is(err, fs.ErrPermission):
 		err = errors.New(explainPermission(e.SocketPath))
 	case errors.Is(err, errIsDir):
-		err = fmt.Errorf("SOCKET_PATH=%q is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling", e.SocketPath)
+		err = fmt.Errorf("SOCKET_PATH=%q is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling, and remove the directory that was made there", e.SocketPath)
 	case errors.Is(err, errNoSocket):
-		err = fmt.Errorf("SOCKET_PATH=%q %w", e.SocketPath, err)
+		err = fmt.Errorf("SOCKET_PATH=%q %w: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, err, e.SocketPath)
 	case err != nil:
 		err = fmt.Errorf("cannot use SOCKET_PATH=%q: %w", e.SocketPath, err)
 	}

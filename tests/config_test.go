@@ -68,7 +68,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"LISTEN=unix://" + dir + "/none/x", []string{`cannot listen on unix://` + dir + `/none/x: no such file or directory`}},
 		{"SOCKET_PATH=docker.sock", []string{`invalid SOCKET_PATH="docker.sock": want an absolute path such as /var/run/docker.sock`}},
 		{"SOCKET_PATH=/none/x.sock", []string{`no socket at SOCKET_PATH="/none/x.sock": mount the engine's with -v /var/run/docker.sock:/none/x.sock`}},
-		{"SOCKET_PATH=" + dir, []string{`SOCKET_PATH="` + dir + `" is a directory: Docker makes one where the source of a bind mount does not exist`}},
+		{"SOCKET_PATH=" + dir, []string{`SOCKET_PATH="` + dir + `" is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling, and remove the directory that was made there`}},
 		{"SOCKET_PATH=" + file, []string{`SOCKET_PATH="` + file + `" is not a socket`}},
 		{"ALLOW_FROM=10.0.0.300,10.0.0.1/8,web", []string{`invalid ALLOW_FROM="10.0.0.300,10.0.0.1/8,web": "10.0.0.300" is no address; want one such as 10.0.0.5 or fd00::5; "10.0.0.1/8" names an address and a subnet; want 10.0.0.0/8 for all of it, or 10.0.0.1`}},
 		{"CLIENT_A_FROM=*.example CLIENT_A_INFO=1", []string{`invalid CLIENT_A_FROM="*.example": "*.example" is neither an address such as`}},

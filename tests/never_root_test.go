@@ -145,9 +145,9 @@ func TestCannotStart(t *testing.T) {
 		},
 		"directory": {
 			[]string{mount(filepath.Join(socketDir(t), "dokcer.sock"))},
-			[]string{`SOCKET_PATH="/var/run/docker.sock" is a directory`, "Docker makes one", "spelling"},
+			[]string{`SOCKET_PATH="/var/run/docker.sock" is a directory`, "Docker makes one", "spelling, and remove the directory"},
 		},
-		"file":   {[]string{mount(file)}, []string{`SOCKET_PATH="/var/run/docker.sock" is not a socket`}},
+		"file":   {[]string{mount(file)}, []string{`SOCKET_PATH="/var/run/docker.sock" is not a socket: mount the engine's with -v /var/run/docker.sock:`}},
 		"absent": {nil, []string{`no socket at SOCKET_PATH="/var/run/docker.sock"`, "-v /var/run/docker.sock:/var/run/docker.sock"}},
 		"bad RUN_AS": {
 			[]string{"--env=RUN_AS=nobody", mount(engineSocket)},
