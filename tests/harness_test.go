@@ -168,8 +168,13 @@ func start(t *testing.T, environ map[string]string) *postern {
 func startUp(t *testing.T, environ map[string]string) *postern {
 	t.Helper()
 	environ = with(map[string]string{"LISTEN": "tcp://127.0.0.1:0"}, environ)
-	p := &postern{t: t, exited: make(chan struct{}), changed: make(chan struct{})}
-	p.cmd = command(t, context.Background(), environ)
+	return startCommand(t, command(t, context.Background(), environ))
+}
+
+// startCommand does it with a command that was made for it.
+func startCommand(t *testing.T, cmd *exec.Cmd) *postern {
+	t.Helper()
+	p := &postern{t: t, cmd: cmd, exited: make(chan struct{}), changed: make(chan struct{})}
 	p.cmd.Stderr = &p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
