@@ -1,15 +1,21 @@
 package privilege
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -89,34 +95,42 @@ func TestDrop(t *testing.T) {
 
 func dropJob(secret string) map[string]string {
 	_, err := Drop(Identity{UID: 65532, GID: 4242})
-	found := map[string]string{"drop": verdict(err)}
+	return onThreads(func() map[string]string {
+		_, openErr := os.Open(secret)
+		_, _, idErr := syscall.RawSyscall(syscall.SYS_SETUID, 0, 0, 0)
+		_, _, groupsErr := syscall.RawSyscall(syscall.SYS_SETGROUPS, 0, 0, 0)
+		return map[string]string{
+			"drop": verdict(err), "who": whoAmI(),
+			"open a root-only file": verdict(openErr), "setuid(0)": verdict(idErr), "setgroups": verdict(groupsErr),
+		}
+	})
+}
+
+// onThreads returns what many threads find out, which should be the same.
+func onThreads(find func() map[string]string) map[string]string {
+	all := map[string]string{}
 	// As many threads as there are goroutines at one time.
 	var mu sync.Mutex
-	var threads, all sync.WaitGroup
+	var threads, done sync.WaitGroup
 	for range 16 {
 		threads.Add(1)
-		all.Go(func() {
+		done.Go(func() {
 			runtime.LockOSThread()
 			threads.Done()
 			threads.Wait()
-			_, openErr := os.Open(secret)
-			_, _, idErr := syscall.RawSyscall(syscall.SYS_SETUID, 0, 0, 0)
-			_, _, groupsErr := syscall.RawSyscall(syscall.SYS_SETGROUPS, 0, 0, 0)
-			who := whoAmI()
+			found := find()
 			mu.Lock()
 			defer mu.Unlock()
-			for name, value := range map[string]string{
-				"who": who, "open a root-only file": verdict(openErr), "setuid(0)": verdict(idErr), "setgroups": verdict(groupsErr),
-			} {
-				if found[name] != "" && found[name] != value {
-					value = "threads differ: " + found[name] + " and " + value
+			for name, value := range found {
+				if all[name] != "" && all[name] != value {
+					value = "threads differ: " + all[name] + " and " + value
 				}
-				found[name] = value
+				all[name] = value
 			}
 		})
 	}
-	all.Wait()
-	return found
+	done.Wait()
+	return all
 }
 
 // whoAmI is what the kernel says of this thread.
@@ -221,6 +235,7 @@ func TestConfine(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	served := serveNames(t)
 	got := runJob(t, "confine", dir)
 	for _, test := range []struct {
 		name  string
@@ -237,11 +252,16 @@ func TestConfine(t *testing.T) {
 		{"connect to another socket", 9},
 		{"connect to the engine", 0},
 		{"remove its own socket", 0},
-		{"resolve a name", 0},
+		{"resolve a name of the hosts file", 0},
 		{"connect to a name server", 0},
+		{"resolve a name by UDP", 0},
+		{"resolve a name by TCP", 0},
 		{"read the name servers", 0},
 	} {
 		want := "ok"
+		if strings.HasPrefix(test.name, "resolve a name by") && !served {
+			continue
+		}
 		if test.since > 0 && version >= test.since {
 			want = "denied"
 		}
@@ -249,6 +269,77 @@ func TestConfine(t *testing.T) {
 			t.Errorf("%s: %s, want %s with Landlock %d", test.name, got[test.name], want, version)
 		}
 	}
+}
+
+// nameServer is an address of this machine that nobody else has.
+const nameServer = "127.53.53.53:53"
+
+// serveNames answers what a confined process asks, and reports whether it may:
+// the port is root's. For tcp.test. it answers by TCP only, and so does a name
+// server whose answer is too long for UDP.
+func serveNames(t *testing.T) bool {
+	t.Helper()
+	udp, err := net.ListenPacket("udp", nameServer)
+	if errors.Is(err, fs.ErrPermission) {
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { udp.Close() })
+	tcp, err := net.Listen("tcp", nameServer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tcp.Close() })
+	go func() {
+		query := make([]byte, 512)
+		for {
+			n, from, err := udp.ReadFrom(query)
+			if err != nil {
+				return
+			}
+			udp.WriteTo(answerName(query[:n], bytes.Contains(query[:n], []byte("\x03tcp\x04test\x00"))), from)
+		}
+	}()
+	go func() {
+		for {
+			c, err := tcp.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				var length [2]byte
+				if _, err := io.ReadFull(c, length[:]); err != nil {
+					return
+				}
+				query := make([]byte, binary.BigEndian.Uint16(length[:]))
+				if _, err := io.ReadFull(c, query); err != nil {
+					return
+				}
+				answer := answerName(query, false)
+				c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...))
+			}()
+		}
+	}()
+	return true
+}
+
+// answerName answers a question for an IPv4 address, RFC 1035, section 4.
+func answerName(query []byte, truncated bool) []byte {
+	const head, tail = 12, 4 // before a name, and its type and class behind it
+	end := head + bytes.IndexByte(query[head:], 0) + 1 + tail
+	answer := slices.Clone(query[:end])
+	copy(answer[2:], []byte{0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}) // a response to one question
+	switch {
+	case truncated:
+		answer[2] |= 0x02
+	case answer[end-3] == 1: // type A
+		answer[7] = 1
+		answer = append(answer, 0xc0, head, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1)
+	}
+	return answer
 }
 
 func confineJob(dir string) map[string]string {
@@ -270,16 +361,18 @@ func confineJob(dir string) map[string]string {
 	if _, err := Confine(Paths{Connect: []string{in("engine/docker.sock")}, Remove: []string{in("own/api.sock")}}); err != nil {
 		panic(err)
 	}
-	found := map[string]string{
+	found := onThreads(func() map[string]string {
+		_, err := os.ReadFile(in("file"))
+		return map[string]string{"read a file": verdict(err)}
+	})
+	maps.Copy(found, map[string]string{
 		"connect to a name server":      connect("tcp", "127.0.0.1:53"),
 		"connect by TCP":                connect("tcp", l.Addr().String()),
 		"connect to an abstract socket": connect("unix", "@"+filepath.Base(dir)),
 		"connect to another socket":     connect("unix", in("own/api.sock")),
 		"connect to the engine":         connect("unix", in("engine/docker.sock")),
 		"start a program":               verdict(exec.Command(os.Args[0], "-test.list=^$").Run()),
-	}
-	_, err = os.ReadFile(in("file"))
-	found["read a file"] = verdict(err)
+	})
 	found["write a file"] = verdict(os.WriteFile(in("new"), nil, 0o666))
 	_, err = os.ReadDir(dir)
 	found["list a directory"] = verdict(err)
@@ -288,7 +381,17 @@ func confineJob(dir string) map[string]string {
 	_, err = os.ReadFile("/etc/resolv.conf")
 	found["read the name servers"] = verdict(err)
 	_, err = (&net.Resolver{PreferGo: true}).LookupHost(context.Background(), "localhost")
-	found["resolve a name"] = verdict(err)
+	found["resolve a name of the hosts file"] = verdict(err)
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, nameServer)
+	}}
+	for _, protocol := range []string{"UDP", "TCP"} {
+		addresses, err := resolver.LookupHost(context.Background(), strings.ToLower(protocol)+".test.")
+		if err == nil && !slices.Equal(addresses, []string{"192.0.2.1"}) {
+			err = fmt.Errorf("the addresses are %v", addresses)
+		}
+		found["resolve a name by "+protocol] = verdict(err)
+	}
 	// Go listens with Multipath TCP where it can, which Landlock does not know.
 	var plain net.ListenConfig
 	plain.SetMultipathTCP(false)
