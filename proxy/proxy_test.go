@@ -233,21 +233,51 @@ func TestTruncatedAnswers(t *testing.T) {
 	}
 }
 
-// A slow reader holds the engine back.
+// Whoever does not read holds the other side back.
 func TestBackpressure(t *testing.T) {
 	t.Parallel()
 	const most = 16 << 20 // far more than all buffers on the way
-	sent := make(chan int, 1)
-	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-		http.ReadRequest(r)
-		io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
-		c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-		n, _ := c.Write(make([]byte, 10*most))
-		sent <- n
-	})
-	c := s.dial("unix")
-	s.send(c, "GET /images/get HTTP/1.1\r\nHost: x\r\n\r\n")
-	if n := <-sent; n > most {
-		t.Errorf("the engine could send %d bytes to a client that reads none, want at most %d", n, most)
+	// flood writes until nothing more goes through.
+	flood := func(c net.Conn) int {
+		total, piece := 0, make([]byte, 1<<20)
+		for total <= most {
+			c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+			n, err := c.Write(piece)
+			total += n
+			if err != nil {
+				break
+			}
+		}
+		return total
+	}
+	for _, test := range []struct{ name, request, head string }{
+		{"answer", "GET /images/get HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"},
+		{"output", startUpgrade, upgraded},
+		{"input", startPlain, raw},
+		{"upload", "POST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n", ""},
+	} {
+		for _, network := range []string{"tcp", "unix"} {
+			t.Run(test.name+"/"+network, func(t *testing.T) {
+				t.Parallel()
+				sent, over := make(chan int, 1), make(chan struct{})
+				defer close(over)
+				s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+					http.ReadRequest(r)
+					io.WriteString(c, test.head)
+					if test.name == "answer" || test.name == "output" {
+						sent <- flood(c)
+					}
+					<-over
+				})
+				c := s.dial(network)
+				s.send(c, test.request)
+				if test.name == "input" || test.name == "upload" {
+					sent <- flood(c)
+				}
+				if n := <-sent; n > most {
+					t.Errorf("%d bytes could be sent to who reads none, want at most %d", n, most)
+				}
+			})
+		}
 	}
 }
