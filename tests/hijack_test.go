@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"postern/tests/engine"
 )
@@ -292,10 +291,14 @@ func TestDetach(t *testing.T) {
 		name := unused(t)
 		prepare(t, "run", "-dit", "--name", name, image, "cat")
 		s := w.open(t, true, "/containers/"+name+"/attach?stream=1&stdin=1&stdout=1&stderr=1", "")
-		time.Sleep(100 * time.Millisecond) // the engine says nothing when it has attached
+		(&stream{halfConn: s}).readHead(t)
+		// The engine says nothing when it has attached, but the terminal does.
+		io.WriteString(s, "hello\n")
+		heard := make([]byte, len("hello\r\nhello\r\n"))
+		io.ReadFull(s, heard)
 		io.WriteString(s, "\x10\x11")
-		all, err := io.ReadAll(s)
-		return fmt.Sprintf("%q %v %s", all, err, prepare(t, "inspect", "-f", "{{.State.Status}}", name))
+		rest, err := io.ReadAll(s)
+		return fmt.Sprintf("%q %q %v %s", heard, rest, err, prepare(t, "inspect", "-f", "{{.State.Status}}", name))
 	}
 	want := detach(onSocket)
 	for _, w := range throughProxy(t) {
