@@ -70,7 +70,7 @@ func (p *Proxy) identify(r *http.Request) sender {
 	if r.UserAgent() == healthAgent && from.isLocal() {
 		return sender{Client: healthClient, silent: true}
 	}
-	client, admitted := p.clients.Identify(r.Context(), &from.Peer)
+	client, admitted := p.clients.Identify(&from.Peer)
 	if !admitted {
 		return sender{Client: client, refusal: &acl.Verdict{Rule: "ALLOW_FROM", Advice: from.Addr.String() + " is not in ALLOW_FROM"}}
 	}

@@ -74,9 +74,9 @@ func NewSet(everybody *Client, declared []*Client, allowFrom From, log zerolog.L
 // keep the first one's permissions. A resolver that does not answer holds
 // nobody up for long and changes nothing. Whoever is known by a listener or by
 // an address that was written down does not wait.
-func (s *Set) Identify(ctx context.Context, p *Peer) (c *Client, admitted bool) {
+func (s *Set) Identify(p *Peer) (c *Client, admitted bool) {
 	if !p.fresh && s.dependsOnNames(p) {
-		s.names.freshen(ctx, p.Since)
+		s.names.freshen(p.Since)
 		p.fresh = true
 	}
 	admitted = s.allowed == nil || !p.Addr.IsValid() || s.allowed.find(p.Addr) != nil

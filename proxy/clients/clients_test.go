@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -97,7 +96,7 @@ func TestMostSpecificWins(t *testing.T) {
 					want, bits = c, p.Bits()
 				}
 			}
-			if got, _ := set.Identify(t.Context(), &Peer{Addr: a}); got != want {
+			if got, _ := set.Identify(&Peer{Addr: a}); got != want {
 				t.Fatalf("seed %d: %v is client %s, want %s", seed, a, got.Name, want.Name)
 			}
 		}
@@ -135,7 +134,7 @@ func TestAllowFrom(t *testing.T) {
 		if test.addr != "" {
 			p.Addr = netip.MustParseAddr(test.addr)
 		}
-		if c, admitted := set.Identify(t.Context(), &p); c != test.client || admitted != test.admitted {
+		if c, admitted := set.Identify(&p); c != test.client || admitted != test.admitted {
 			t.Errorf("%s: client %q, admitted %v, want %q, %v", test.addr, c.Name, admitted, test.client.Name, test.admitted)
 		}
 	}
@@ -147,10 +146,10 @@ func TestOwnerWins(t *testing.T) {
 	t.Parallel()
 	a, b := &Client{Name: "a", From: from(t, "10.0.0.5")}, &Client{Name: "b"}
 	set := NewSet(&Client{}, []*Client{a, b}, from(t, "10.0.0.0/24"), zerolog.Nop())
-	if c, admitted := set.Identify(t.Context(), &Peer{Owner: b, Addr: netip.MustParseAddr("10.0.0.5")}); c != b || !admitted {
+	if c, admitted := set.Identify(&Peer{Owner: b, Addr: netip.MustParseAddr("10.0.0.5")}); c != b || !admitted {
 		t.Errorf("client %q, admitted %v, want b, true", c.Name, admitted)
 	}
-	if _, admitted := set.Identify(t.Context(), &Peer{Owner: b, Addr: netip.MustParseAddr("10.9.0.5")}); admitted {
+	if _, admitted := set.Identify(&Peer{Owner: b, Addr: netip.MustParseAddr("10.9.0.5")}); admitted {
 		t.Error("an address outside ALLOW_FROM is admitted on a client's own listener")
 	}
 }
@@ -159,7 +158,7 @@ func TestIdentifyDoesNotAllocate(t *testing.T) {
 	set, peers := hundredClients(t)
 	i := 0
 	allocs := testing.AllocsPerRun(1000, func() {
-		set.Identify(context.Background(), &peers[i%len(peers)])
+		set.Identify(&peers[i%len(peers)])
 		i++
 	})
 	if allocs != 0 {
@@ -171,7 +170,7 @@ func BenchmarkIdentify(b *testing.B) {
 	set, peers := hundredClients(b)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		set.Identify(context.Background(), &peers[i%len(peers)])
+		set.Identify(&peers[i%len(peers)])
 	}
 }
 

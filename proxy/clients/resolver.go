@@ -95,8 +95,9 @@ func (r *resolver) run(ctx context.Context) {
 }
 
 // freshen returns when every name has been looked up since a moment, or when
-// that takes too long.
-func (r *resolver) freshen(ctx context.Context, since time.Time) {
+// that takes too long. That the peer has gone does not end it: whoever closes
+// its half behind a request would be judged by what was true earlier.
+func (r *resolver) freshen(since time.Time) {
 	start := time.Now()
 	for {
 		wait, ended := r.begin(since)
@@ -108,12 +109,8 @@ func (r *resolver) freshen(ctx context.Context, since time.Time) {
 		select {
 		case <-ended:
 		case <-timer.C:
-		case <-ctx.Done():
 		}
 		timer.Stop()
-		if ctx.Err() != nil {
-			return
-		}
 	}
 }
 

@@ -75,7 +75,7 @@ func newNamed(t *testing.T, allowFrom string) *named {
 // who identifies the peer of a connection that is accepted now.
 func (n *named) who(addr string) string {
 	n.t.Helper()
-	c, _ := n.set.Identify(n.t.Context(), &Peer{Addr: netip.MustParseAddr(addr), Since: time.Now()})
+	c, _ := n.set.Identify(&Peer{Addr: netip.MustParseAddr(addr), Since: time.Now()})
 	return c.Name
 }
 
@@ -135,11 +135,15 @@ func TestSilentResolver(t *testing.T) {
 		t.Errorf("two connections waited %v for a resolver that is silent", took)
 	}
 	// Whoever does not depend on it does not wait at all.
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if c, _ := n.set.Identify(ctx, &Peer{Addr: netip.MustParseAddr("10.0.0.99"), Since: time.Now()}); c.Name != "b" {
-		t.Errorf("10.0.0.99 is client %q, want b", c.Name)
+	n.mu.Lock()
+	before := n.lookups
+	n.mu.Unlock()
+	n.expect("10.0.0.99", "b")
+	n.mu.Lock()
+	if n.lookups != before {
+		t.Errorf("%d lookups for an address that is written down, want none", n.lookups-before)
 	}
+	n.mu.Unlock()
 	// Once it is known to be silent the wait is short.
 	awaitSilent(t, n)
 	begin = time.Now()
@@ -229,7 +233,7 @@ func TestAllowFromNames(t *testing.T) {
 	t.Parallel()
 	n := newNamed(t, "friend,10.0.0.99")
 	admitted := func(addr string) bool {
-		_, ok := n.set.Identify(t.Context(), &Peer{Addr: netip.MustParseAddr(addr), Since: time.Now()})
+		_, ok := n.set.Identify(&Peer{Addr: netip.MustParseAddr(addr), Since: time.Now()})
 		return ok
 	}
 	if admitted("192.168.0.1") {
@@ -262,7 +266,7 @@ func TestManyConnectionsFewLookups(t *testing.T) {
 		for range 5 {
 			all.Go(func() {
 				peer := &Peer{Addr: netip.MustParseAddr("192.168.0.1"), Since: together}
-				if c, _ := n.set.Identify(t.Context(), peer); c.Name != "a" {
+				if c, _ := n.set.Identify(peer); c.Name != "a" {
 					t.Errorf("client %q, want a", c.Name)
 				}
 			})
