@@ -7,9 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +26,7 @@ import (
 	"postern/proxy/console"
 	"postern/proxy/explain"
 	"postern/proxy/listen"
+	"postern/proxy/monitor"
 	"postern/proxy/privilege"
 )
 
@@ -88,22 +91,36 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	everybody, declared := cast(c)
 	listeners, errs := open(c, declared, owner(identity))
 	problems = append(problems, errs...)
+	monitored, errs := c.MetricsListen.Listen(owner(identity))
+	problems = append(problems, errs...)
 	if len(problems) > 0 {
-		return refuseStart(stderr, listeners, problems...)
+		return refuseStart(stderr, listeners, monitored, problems...)
 	}
 	state, err := privilege.Drop(identity)
 	if err == nil {
 		err = engine.Check()
 	}
 	if err != nil {
-		return refuseStart(stderr, listeners, err)
+		return refuseStart(stderr, listeners, monitored, err)
 	}
 
 	log := newLog(c, stdout)
 	confine(log, c, socket, state)
-	announce(log, c, everybody, declared, listeners)
-	p := proxy.New(engine, clients.NewSet(everybody, declared, c.AllowFrom, log), log, observers(c, log)...)
-	err = p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
+	announce(log, c, everybody, declared, listeners, monitored)
+	set := clients.NewSet(everybody, declared, c.AllowFrom, log)
+	observers := accessLog(c, log)
+	// Reading the settings took more memory than serving needs.
+	debug.FreeOSMemory()
+	if len(monitored) == 0 {
+		err = proxy.New(engine, set, log, observers...).Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
+	} else {
+		m := monitor.New(version, append([]*clients.Client{everybody}, declared...))
+		p := proxy.New(engine, set, log, append(observers, m)...)
+		m.Engine = p.Check
+		stop := m.Start(ctx, monitored, log)
+		err = p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
+		stop()
+	}
 	for _, left := range c.AllListen().Leftovers() {
 		log.Warn().Msg(left + " stays behind: its directory does not let this user remove it; the next start replaces it")
 	}
@@ -140,13 +157,12 @@ func open(c config.Config, declared []*clients.Client, owner listen.Owner) (all 
 	return all, errs
 }
 
-// observers are told of every request.
-func observers(c config.Config, log zerolog.Logger) []proxy.Observer {
-	var all []proxy.Observer
-	if c.AccessLog != "none" {
-		all = append(all, proxy.AccessLog{Log: log, DeniedOnly: c.AccessLog == "denied"})
+// accessLog is what writes requests to the log, if anything does.
+func accessLog(c config.Config, log zerolog.Logger) []proxy.Observer {
+	if c.AccessLog == "none" {
+		return nil
 	}
-	return all
+	return []proxy.Observer{proxy.AccessLog{Log: log, DeniedOnly: c.AccessLog == "denied"}}
 }
 
 // owner is who a socket file belongs to: whoever the process will be.
@@ -157,8 +173,11 @@ func owner(identity privilege.Identity) listen.Owner {
 	return listen.Owner{UID: identity.UID, GID: identity.GID}
 }
 
-func refuseStart(stderr io.Writer, listeners []proxy.Listener, problems ...error) int {
+func refuseStart(stderr io.Writer, listeners []proxy.Listener, monitored []net.Listener, problems ...error) int {
 	for _, l := range listeners {
+		l.Close()
+	}
+	for _, l := range monitored {
 		l.Close()
 	}
 	report(stderr, problems)
@@ -198,17 +217,21 @@ func report(stderr io.Writer, problems []error) {
 }
 
 // announce logs what the settings amount to, client by client.
-func announce(log zerolog.Logger, c config.Config, everybody *clients.Client, declared []*clients.Client, listeners []proxy.Listener) {
+func announce(log zerolog.Logger, c config.Config, everybody *clients.Client, declared []*clients.Client, listeners []proxy.Listener, monitored []net.Listener) {
 	for _, w := range c.Warnings {
 		log.Warn().Msg(w)
 	}
 	addresses := func(owner *clients.Client) (all []string) {
 		for _, l := range listeners {
 			if l.Owner == owner {
-				all = append(all, l.Addr().Network()+"://"+l.Addr().String())
+				all = append(all, url(l))
 			}
 		}
 		return all
+	}
+	var metrics []string
+	for _, l := range monitored {
+		metrics = append(metrics, url(l))
 	}
 	for i, client := range declared {
 		log := log.With().Str("client", client.Name).Logger()
@@ -220,10 +243,14 @@ func announce(log zerolog.Logger, c config.Config, everybody *clients.Client, de
 	summarize(log, c.Rules, everybody.Policy).
 		Str("version", version).
 		Strs("listen", addresses(nil)).
+		Strs("metrics", metrics).
 		Str("engine", string(c.SocketPath)).
 		Strs("allow_from", c.AllowFrom.Items()).
 		Msg("started")
 }
+
+// url is where a listener listens.
+func url(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().String() }
 
 // summarize logs what is dangerous about a policy and begins the line that
 // says what it opens.

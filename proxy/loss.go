@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,6 +32,10 @@ type watch struct {
 	engine Engine
 	log    zerolog.Logger
 	failed chan struct{}
+
+	mu      sync.Mutex
+	checked time.Time // when check looked
+	found   error     // and what it found
 }
 
 func newWatch(engine Engine, log zerolog.Logger) *watch {
@@ -55,6 +60,26 @@ func (w *watch) ping() error {
 		conn.Close()
 	}
 	return err
+}
+
+// checkInterval is how long check believes what it has found: whoever may ask
+// as often as they like must not make the engine accept connections as often.
+const checkInterval = time.Second
+
+// check looks whether the engine is there: it connects and sends nothing. It
+// tells the watch of a loss, which nobody may have noticed yet.
+func (w *watch) check() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.checked) < checkInterval {
+		return w.found
+	}
+	w.checked, w.found = time.Now(), nil
+	if err := w.ping(); isLoss(err) {
+		w.note(err)
+		w.found = errors.New(w.engine.explain(err))
+	}
+	return w.found
 }
 
 // isLoss reports whether the way to the engine is gone. A full backlog, a lack

@@ -44,6 +44,10 @@ func New(engine Engine, set *clients.Set, log zerolog.Logger, observers ...Obser
 	return p
 }
 
+// Check reports why the engine cannot be reached, or nil. It may be asked at
+// any time and as often as anybody likes.
+func (p *Proxy) Check() error { return p.watch.check() }
+
 func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:      rewrite,
@@ -121,7 +125,7 @@ const maxHead = 64 << 10
 const maxMethod = 32
 
 // oversized is the verdict on a request that is larger than that.
-var oversized = &acl.Verdict{Rule: "64 KiB"}
+var oversized = &acl.Verdict{Rule: "64 KiB", Advice: "the URL or the headers are longer than 64 KiB"}
 
 // oversize returns the status for a request that is too large, or 0.
 func oversize(r *http.Request) (status int, reason string) {
@@ -153,15 +157,18 @@ func redirect(w http.ResponseWriter, r *http.Request, path string) {
 	w.WriteHeader(http.StatusMovedPermanently)
 }
 
+// OutsideAPI says why nothing allows a path outside every section.
+const OutsideAPI = "this path is in no section of the Docker API"
+
 // refuse is the one place that answers a request which the policy denies.
 func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict) {
-	subject := r.Method + " " + printable(r.Path)
+	subject := r.Method + " " + Printable(r.Path)
 	if id := r.ID(); id != "" {
 		subject += " (" + id + ")"
 	}
 	reason := v.Advice
 	if reason == "" {
-		reason = "this path is in no section of the Docker API"
+		reason = OutsideAPI
 	}
 	writeMessage(w, http.StatusForbidden, fmt.Sprintf("%s is not allowed: %s", subject, reason))
 }
@@ -195,9 +202,9 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 // before it was answered.
 const statusClientGone = 499
 
-// printable makes a path fit for a terminal, where a client may print it, and
+// Printable makes a path fit for a terminal, where a client may print it, and
 // short enough to read.
-func printable(path string) string {
+func Printable(path string) string {
 	const most = 200
 	if len(path) > most {
 		path = path[:most] + "..."

@@ -162,6 +162,7 @@ func (c Config) conflicts() (errs []error) {
 		}
 	}
 	claim("LISTEN", c.Listen.Items()...)
+	claim("METRICS_LISTEN", c.MetricsListen.Items()...)
 	for _, client := range c.Clients {
 		claim(client.Rules.Prefix+"FROM", client.From.Items()...)
 		claim(client.Rules.Prefix+"LISTEN", client.Listen.Items()...)

@@ -30,6 +30,7 @@ type Config struct {
 	LogLevel         Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info (all requests), notice, warning (refusals), err, crit, alert, emerg"`
 	LogFormat        Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
 	AccessLog        Access           `env:"ACCESS_LOG" envDefault:"all" help:"which requests are logged: all, denied or none"`
+	MetricsListen    Monitor          `env:"METRICS_LISTEN" help:"metrics, health and a status page, as on :9323; empty is off"`
 	ShutdownGrace    Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
 	RunAs            UID              `env:"RUN_AS" envDefault:"65532" help:"who to become when started as root; 0 keeps root"`
 	ExitOnEngineLoss Duration         `env:"EXIT_ON_ENGINE_LOSS" envDefault:"0" help:"exit when the engine is gone this long, such as 30s; 0 never"`
@@ -62,6 +63,7 @@ func Parse(environ map[string]string) (Config, []error) {
 	errs = append(errs, c.outsiders()...)
 	if c.DisableIPv6 {
 		c.Listen.WithoutIPv6()
+		c.MetricsListen.WithoutIPv6()
 		for _, client := range c.Clients {
 			client.Listen.WithoutIPv6()
 		}
@@ -76,9 +78,9 @@ func Parse(environ map[string]string) (Config, []error) {
 // patternFiles name files with more of ALLOW and DENY.
 var patternFiles = []string{"ALLOW_FILE", "DENY_FILE"}
 
-// AllListen lists everybody's listeners and the clients' own.
+// AllListen lists everybody's listeners, the clients' own and the monitor's.
 func (c Config) AllListen() listen.Addresses {
-	all := slices.Clone(c.Listen)
+	all := slices.Concat(c.Listen, c.MetricsListen.Addresses)
 	for _, client := range c.Clients {
 		all = append(all, client.Listen...)
 	}
@@ -209,6 +211,20 @@ func (p *Path) UnmarshalText(text []byte) error {
 	}
 	*p = Path(text)
 	return nil
+}
+
+// Monitor is the value of METRICS_LISTEN: addresses as in LISTEN, and :9323 for
+// tcp://:9323.
+type Monitor struct{ listen.Addresses }
+
+func (m *Monitor) UnmarshalText(text []byte) error {
+	addresses := strings.Split(string(text), ",")
+	for i, a := range addresses {
+		if !strings.Contains(a, "://") {
+			addresses[i] = "tcp://" + strings.TrimSpace(a)
+		}
+	}
+	return m.Addresses.UnmarshalText([]byte(strings.Join(addresses, ",")))
 }
 
 // Duration is a time.Duration that is not negative.

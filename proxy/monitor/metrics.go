@@ -1,0 +1,164 @@
+package monitor
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"sync/atomic"
+
+	vm "github.com/VictoriaMetrics/metrics"
+
+	"postern/acl"
+	"postern/proxy"
+	"postern/proxy/clients"
+)
+
+// nobody is the value of the labels client and operation for everybody who is
+// no declared client, and for a path that is no operation: neither can be a
+// name.
+const nobody = "-"
+
+// buckets are the upper bounds of the histogram of durations, in seconds. An
+// engine answers most requests in a millisecond or two; a stop takes ten
+// seconds.
+var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// metrics counts by client and operation. There are as many counters as there
+// are clients times operations at the most, whatever is asked for, and each is
+// made when something is first counted, so that what a scrape returns is short.
+type metrics struct {
+	set       *vm.Set
+	everybody *counters
+	clients   map[*clients.Client]*counters
+	names     []string // of the operations, by slot
+	slots     []int    // of acl.Operations: some have one id
+	durations []atomic.Pointer[vm.PrometheusHistogram]
+}
+
+// counters are those of one client, by slot.
+type counters struct {
+	client   string
+	streams  atomic.Int64
+	failures *vm.Counter
+	by       []slot
+}
+
+type slot struct {
+	requests       [proxy.Outcomes]atomic.Pointer[vm.Counter]
+	sent, received atomic.Pointer[vm.Counter]
+}
+
+func newMetrics(m *Monitor, all []*clients.Client) *metrics {
+	vm.ExposeMetadata(true)
+	s := &metrics{set: vm.NewSet(), clients: map[*clients.Client]*counters{}, names: []string{nobody}}
+	slots := map[string]int{}
+	for _, op := range acl.Operations {
+		if slots[op.ID] == 0 {
+			slots[op.ID] = len(s.names)
+			s.names = append(s.names, op.ID)
+		}
+		s.slots = append(s.slots, slots[op.ID])
+	}
+	s.durations = make([]atomic.Pointer[vm.PrometheusHistogram], len(s.names))
+	for i, client := range all {
+		c := &counters{client: client.Name, by: make([]slot, len(s.names))}
+		if i == 0 {
+			c.client = nobody
+			s.everybody = c
+		}
+		c.failures = s.set.NewCounter(name("postern_failed_requests_total", "client", c.client))
+		s.gauge(name("postern_open_streams", "client", c.client), func() float64 { return float64(c.streams.Load()) })
+		s.clients[client] = c
+	}
+	s.gauge("postern_engine_up", func() float64 {
+		if m.Engine() != nil {
+			return 0
+		}
+		return 1
+	})
+	s.gauge("postern_start_time_seconds", func() float64 { return float64(m.started.UnixMilli()) / 1000 })
+	s.gauge(name("postern_build_info", "version", m.version, "goversion", runtime.Version()), func() float64 { return 1 })
+	return s
+}
+
+func (s *metrics) gauge(name string, value func() float64) { s.set.NewGauge(name, value) }
+
+// name is a metric's with its labels.
+func name(metric string, labels ...string) string {
+	text, separator := metric, "{"
+	for i := 0; i < len(labels); i += 2 {
+		text += fmt.Sprintf("%s%s=%q", separator, labels[i], labels[i+1])
+		separator = ","
+	}
+	return text + "}"
+}
+
+// of returns a client's counters. A client that nobody told of counts as
+// everybody.
+func (s *metrics) of(c *clients.Client) *counters {
+	if counters := s.clients[c]; counters != nil {
+		return counters
+	}
+	return s.everybody
+}
+
+// count adds a request that is over.
+func (s *metrics) count(e *proxy.Event) {
+	c, i := s.of(e.Client), s.slot(e.Request)
+	by := &c.by[i]
+	s.counter(&by.requests[e.Outcome], "postern_requests_total", c, i, e.Outcome).Inc()
+	s.add(&by.received, "postern_request_bytes_total", c, i, e.Received)
+	s.add(&by.sent, "postern_response_bytes_total", c, i, e.Bytes)
+	if e.Ending == proxy.Failed || e.Ending == proxy.CutByEngine {
+		c.failures.Inc()
+	}
+	// How long a stream lasted says nothing of how fast the engine is.
+	if e.Outcome == proxy.Allowed && !e.Streams() {
+		s.histogram(i).Update(e.Duration.Seconds())
+	}
+}
+
+func (s *metrics) slot(r acl.Request) int {
+	if i := r.Index(); i >= 0 {
+		return s.slots[i]
+	}
+	return 0
+}
+
+func (s *metrics) add(counter *atomic.Pointer[vm.Counter], metric string, c *counters, slot int, n int64) {
+	if n > 0 {
+		s.counter(counter, metric, c, slot, -1).AddInt64(n)
+	}
+}
+
+// counter returns a counter, which it makes if there is none yet. A negative
+// outcome is no label.
+func (s *metrics) counter(p *atomic.Pointer[vm.Counter], metric string, c *counters, slot int, outcome proxy.Outcome) *vm.Counter {
+	if counter := p.Load(); counter != nil {
+		return counter
+	}
+	labels := []string{"client", c.client, "operation", s.names[slot]}
+	if outcome >= 0 {
+		labels = append(labels, "verdict", outcome.String())
+	}
+	counter := s.set.GetOrCreateCounter(name(metric, labels...))
+	p.Store(counter)
+	return counter
+}
+
+func (s *metrics) histogram(slot int) *vm.PrometheusHistogram {
+	p := &s.durations[slot]
+	if h := p.Load(); h != nil {
+		return h
+	}
+	h := s.set.GetOrCreatePrometheusHistogramExt(name("postern_request_duration_seconds", "operation", s.names[slot]), buckets)
+	p.Store(h)
+	return h
+}
+
+// write writes everything in Prometheus' text format. The library's metrics of
+// the process are left out: they are read from /proc, which Landlock closes.
+func (s *metrics) write(w io.Writer) {
+	s.set.WritePrometheus(w)
+	vm.WriteGoMetrics(w)
+}

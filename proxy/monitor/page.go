@@ -1,0 +1,223 @@
+package monitor
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"postern/acl"
+	"postern/proxy"
+	"postern/proxy/clients"
+	"postern/proxy/explain"
+)
+
+//go:embed page.css
+var style string
+
+// contentSecurity lets the page have its own style and nothing else: were some
+// path shown as markup after all, it could neither run nor load nor send
+// anything.
+var contentSecurity = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+// page is what people see.
+func (m *Monitor) page() []byte {
+	now := time.Now()
+	d := &document{}
+	d.put(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>postern</title>
+<link rel="icon" href="data:,">
+<style>`)
+	d.WriteString(style)
+	d.put(`</style>
+<header>
+<h1>postern</h1>
+`)
+	if status, text := m.ready(); status == 200 {
+		d.put("<p class=\"state good\">The engine answers.</p>\n")
+	} else {
+		d.put("<p class=\"state bad\">%s</p>\n", text)
+	}
+	d.put("<p class=\"about\">version %s, up for %s, seen at %s; <a href=\"/metrics\">metrics</a></p>\n</header>\n<main>\n",
+		m.version, span(now.Sub(m.started)), now.Format(time.DateTime+" MST"))
+	d.putRefusals(m.refusals.list(), now)
+	oldest, open := m.streams.list()
+	d.putStreams(oldest, open, now)
+	d.Write(m.policies)
+	d.put("</main>\n</html>\n")
+	return d.Bytes()
+}
+
+// renderPolicies writes who may do what.
+func renderPolicies(all []*clients.Client) []byte {
+	d := &document{}
+	d.put("<section>\n<h2>Who may do what</h2>\n")
+	// Everybody else comes last.
+	for i := range all {
+		d.putPolicy(all[(i+1)%len(all)], len(all) > 1)
+	}
+	d.put("</section>\n")
+	return d.Bytes()
+}
+
+func (d *document) putPolicy(c *clients.Client, others bool) {
+	report := explain.New(c.Policy)
+	d.put("<article>\n<h3>")
+	switch {
+	case c.Name != "":
+		d.put("%s", c.Name)
+	case others:
+		d.put("everybody else")
+	default:
+		d.put("everybody")
+	}
+	d.put("</h3>\n")
+	if from := c.From.Items(); len(from) > 0 {
+		d.put("<p>from %s</p>\n", strings.Join(from, ", "))
+	} else if c.Name != "" {
+		d.put("<p>through a listener of its own</p>\n")
+	}
+	d.put("<dl>\n<dt>may run<dd>%d of %d operations\n", report.Summary.Allowed, report.Summary.Of)
+	d.putSections("reads", report.Summary.Reads)
+	d.putSections("writes", report.Summary.Writes)
+	d.put("</dl>\n")
+	d.putDangers(report.Warnings)
+	if report.Summary.Allowed > 0 {
+		d.put("<details><summary>Each operation and what allows it</summary>\n<table>\n<tr><th>operation<th>request<th>allowed by\n")
+		for _, op := range report.Operations {
+			if op.Allowed {
+				d.put("<tr><td>%s<td data-is=\"request\"><code>%s %s</code><td data-is=\"allowed by\"><code>%s</code>\n", op.ID, op.Method, op.Path, op.Rule)
+			}
+		}
+		d.put("</table>\n</details>\n")
+	}
+	d.put("</article>\n")
+}
+
+// putDangers writes a line for each kind of danger.
+func (d *document) putDangers(warnings []explain.Warning) {
+	if len(warnings) == 0 {
+		return
+	}
+	d.put("<ul class=\"dangers\">\n")
+	kind := ""
+	for _, w := range warnings {
+		if w.Kind != kind {
+			d.put("<li><b>%s</b>: ", w.Kind)
+			kind = w.Kind
+		} else {
+			d.put(", ")
+		}
+		d.put("<code title=\"lets a client %s\">%s</code>", w.Why, strings.Join(w.Operations, " with "))
+	}
+	d.put("</ul>\n")
+}
+
+func (d *document) putSections(title string, names []string) {
+	d.put("<dt>%s<dd>", title)
+	if len(names) == 0 {
+		d.put("nothing")
+	}
+	for _, name := range names {
+		d.put("<code>%s</code> ", name)
+	}
+	d.put("\n")
+}
+
+func (d *document) putRefusals(list []refusal, now time.Time) {
+	d.put("<section>\n<h2>Refused</h2>\n")
+	if len(list) == 0 {
+		d.put("<p class=\"none\">Nothing has been refused yet.</p>\n</section>\n")
+		return
+	}
+	d.put("<p>The last %d that differ, the latest first.</p>\n<table>\n<tr><th>request<th>what would allow it<th>client<th>last<th>times\n", maxRefusals)
+	for _, r := range list {
+		d.put("<tr><td><code class=\"path\">%s %s</code>", r.method, r.path)
+		if r.operation != "" {
+			d.put("<small>%s</small>", r.operation)
+		}
+		d.put("<td data-is=\"allowed by\">")
+		d.putRemedies(r.verdict)
+		d.putClient(r.client, r.address)
+		d.put("<td data-is=\"last\"><time title=\"%s\">%s ago</time><td data-is=\"times\">%d\n",
+			r.last.Format(time.DateTime+" MST"), span(now.Sub(r.last)), r.times)
+	}
+	d.put("</table>\n</section>\n")
+}
+
+// putRemedies writes each way to allow what was refused.
+func (d *document) putRemedies(v *acl.Verdict) {
+	for i, settings := range v.Remedies {
+		if i > 0 {
+			d.put(" or ")
+		}
+		for j, setting := range settings {
+			if j > 0 {
+				d.put(" and ")
+			}
+			d.put("<code>%s</code>", setting)
+		}
+	}
+	switch {
+	case len(v.Remedies) > 0:
+	case v.Advice != "":
+		d.put("nothing: %s", v.Advice)
+	default:
+		d.put("nothing: %s", proxy.OutsideAPI)
+	}
+}
+
+func (d *document) putClient(name, address string) {
+	d.put("<td data-is=\"client\">")
+	if name != "" {
+		d.put("%s ", name)
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = "unix socket"
+	}
+	d.put("<small>%s</small>", host)
+}
+
+func (d *document) putStreams(oldest []stream, open int, now time.Time) {
+	d.put("<section>\n<h2>Open streams</h2>\n")
+	if open == 0 {
+		d.put("<p class=\"none\">None.</p>\n</section>\n")
+		return
+	}
+	if open > len(oldest) {
+		d.put("<p>%d are open; these have been for the longest.</p>\n", open)
+	}
+	d.put("<table>\n<tr><th>request<th>client<th>open for\n")
+	for _, s := range oldest {
+		d.put("<tr><td><code class=\"path\">%s %s</code><small>%s</small>", s.method, proxy.Printable(s.path), s.operation)
+		d.putClient(s.client, s.address)
+		d.put("<td data-is=\"open for\"><time title=\"since %s\">%s</time>\n", s.start.Format(time.DateTime+" MST"), span(now.Sub(s.start)))
+	}
+	d.put("</table>\n</section>\n")
+}
+
+// span is a duration as a person says it: 45 s, 12 min, 5 h 3 min, 20 d 4 h.
+func span(d time.Duration) string {
+	s := int(d.Seconds())
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%d s", max(s, 0))
+	case s < 3600:
+		return fmt.Sprintf("%d min", s/60)
+	case s < 48*3600:
+		return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
+	}
+	return fmt.Sprintf("%d d %d h", s/86400, s/3600%24)
+}
