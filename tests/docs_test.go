@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -46,6 +47,39 @@ func TestDocs(t *testing.T) {
 	}
 	if !bytes.Equal(readme, want) {
 		t.Error("README's tables are not the code's: go test ./tests -run TestDocs -update writes them")
+	}
+}
+
+// TestExamples compares what the README shows of postern's output with what
+// postern prints.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, socket := standIn(t)
+	var refusal struct{ Message string }
+	body := start(t, map[string]string{"SOCKET_PATH": socket}).get("/containers/json").body
+	if err := json.Unmarshal([]byte(body), &refusal); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	printed := "Error response from daemon: " + refusal.Message + "\n"
+	containers := map[string]string{"CONTAINERS": "1"}
+	printed += run(t, containers, "explain").stdout + run(t, containers, "explain", "POST", "/v1.41/containers/web/restart").stdout
+	shown := 0
+	for line := range strings.Lines(string(readme)) {
+		line = strings.TrimSpace(strings.TrimSuffix(line, "...\n"))
+		if !regexp.MustCompile(`^(Error response|Clients may|read  |write  |warning: |refused: )`).MatchString(line) {
+			continue
+		}
+		shown++
+		if !strings.Contains(printed, line) {
+			t.Errorf("the README shows\n%s\nwhich is not in\n%.2000s", line, printed)
+		}
+	}
+	if shown < 6 {
+		t.Errorf("the README shows %d lines of output, want 6", shown)
 	}
 }
 
