@@ -118,6 +118,23 @@ func TestJudgeAgreesWithPodman(t *testing.T) {
 	}
 }
 
+// TestJudgeWantsBothReadings asserts that the second reading counts although
+// the table has no route for it: a newer Podman's may.
+func TestJudgeWantsBothReadings(t *testing.T) {
+	t.Parallel()
+	for rules, want := range map[string]bool{
+		"ALLOW=ContainerKill":                    false,
+		"ALLOW_RESTARTS=1":                       false,
+		"ALLOW_RESTARTS=1 CONTAINERS=1":          false,
+		"ALLOW_RESTARTS=1 CONTAINERS=1 POST=1":   true,
+		"CONTAINERS=1 POST=1 DENY=ContainerKill": false,
+	} {
+		if _, v := settings(t, rules).Judge("POST", "/containers/web/kill", "/containers/web%2fkill"); v.Allowed != want {
+			t.Errorf("%q: allowed is %v by %s, want %v", rules, v.Allowed, v.Rule, want)
+		}
+	}
+}
+
 // FuzzJudge looks for a request that Podman would run although the policy
 // refuses the operation.
 func FuzzJudge(f *testing.F) {

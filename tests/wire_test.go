@@ -17,8 +17,6 @@ import (
 	"postern/tests/engine"
 )
 
-// TestTargetsArriveAsSent asserts that the engine gets the path and the query
-// that were judged, byte for byte.
 // TestTargetsHideNothing asks for what is open in ways whose end, or whose
 // query, is what is closed: the engine must see nothing but what was judged.
 func TestTargetsHideNothing(t *testing.T) {
@@ -49,6 +47,8 @@ func TestTargetsHideNothing(t *testing.T) {
 	}
 }
 
+// TestTargetsArriveAsSent asserts that the engine gets the path and the query
+// that were judged, byte for byte.
 func TestTargetsArriveAsSent(t *testing.T) {
 	t.Parallel()
 	e, socket := standIn(t)
