@@ -121,7 +121,9 @@ type served struct {
 	request message
 	out     []byte // what is left to write of what is being written
 	bulk    int64  // bytes of a stream to send behind it
-	raw     bool   // taken over
+	// answered is set when a request has been answered, raw when the
+	// connection has been taken over.
+	answered, raw bool
 }
 
 func (s *served) serve() error {
@@ -154,6 +156,7 @@ func (s *served) serve() error {
 }
 
 func (s *served) answer() {
+	s.answered = true
 	_, target, _ := bytes.Cut(s.request.first, []byte(" "))
 	target, _, _ = bytes.Cut(target, []byte(" "))
 	path, query, _ := bytes.Cut(target, []byte("?"))
@@ -200,6 +203,9 @@ func (s *served) send() error {
 			return nil
 		}
 		s.out = more(&s.bulk)
+	}
+	if s.answered && s.request.last {
+		return net.ErrClosed
 	}
 	return nil
 }

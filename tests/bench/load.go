@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -178,6 +179,9 @@ func (c *client) done() error {
 	g := c.g
 	if status := c.answer.status(); status != g.Status {
 		return fmt.Errorf("status %d, want %d", status, g.Status)
+	}
+	if c.answer.last {
+		return errors.New("the connection is closed behind an answer")
 	}
 	now := time.Now()
 	g.Requests++

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strconv"
 )
@@ -22,6 +21,7 @@ type message struct {
 	left    int64 // of the body or of the chunk
 	line    []byte
 	chunked bool
+	last    bool // the connection is to be closed behind it
 }
 
 type state int
@@ -130,7 +130,7 @@ func (m *message) begin(head []byte) error {
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 			m.chunked = true
 		case bytes.EqualFold(name, []byte("Connection")) && bytes.EqualFold(value, []byte("close")):
-			return errors.New("the connection is to be closed")
+			m.last = true
 		}
 	}
 	switch {
