@@ -19,6 +19,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
+	"postern/proxy/clients"
 	"postern/proxy/config"
 	"postern/proxy/listen"
 )
@@ -62,7 +63,7 @@ func serveProfiled(path string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	c, problems := config.Parse(env.ToMap(os.Environ()))
-	listeners, errs := c.Listen.Listen(listen.Owner{UID: -1, GID: -1})
+	opened, errs := c.Listen.Listen(listen.Owner{UID: -1, GID: -1})
 	if err := errors.Join(append(problems, errs...)...); err != nil {
 		return err
 	}
@@ -71,6 +72,12 @@ func serveProfiled(path string) error {
 	}
 	defer pprof.StopCPUProfile()
 	log := zerolog.New(os.Stdout).With().Timestamp().Logger()
-	p := proxy.New(proxy.Engine{SocketPath: string(c.SocketPath)}, acl.Compile(c.Rules), log)
+	var listeners []proxy.Listener
+	for _, l := range opened {
+		listeners = append(listeners, proxy.Listener{Listener: l})
+	}
+	everybody := &clients.Client{Policy: acl.Compile(c.Rules)}
+	set := clients.NewSet(everybody, nil, clients.From{}, log)
+	p := proxy.New(proxy.Engine{SocketPath: string(c.SocketPath)}, set, log)
 	return p.Serve(ctx, listeners, time.Second)
 }
