@@ -9,14 +9,16 @@
 // operation and the engine would run another.
 //
 // [Policy.Decide] looks the operation up in a table of verdicts that
-// [Compile] made from the toggles, ALLOW and DENY. Nothing is computed per request.
+// [Compile] made from the toggles, ALLOW, DENY and PRESET. Nothing is computed
+// per request.
 //
 // # Order of evaluation
 //
 // The first of these that decides wins:
 //
 //  1. an operation that DENY names is denied;
-//  2. an operation that ALLOW names is allowed;
+//  2. an operation that ALLOW names, or that a preset in PRESET holds, is
+//     allowed;
 //  3. a granular grant (ALLOW_START and its kin) that is on allows;
 //  4. a section that is off denies; so does a second section that the
 //     operation needs (EXEC for ContainerExec);

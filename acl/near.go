@@ -1,6 +1,9 @@
 package acl
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Nearest returns the known name that a misspelt one most likely meant, or ""
 // when none is near: at most one slip in five letters, two in longer names,
@@ -16,6 +19,33 @@ func Nearest(name string, known []string) string {
 		}
 		if d := editDistance(name, k); d < distance {
 			best, distance = k, d
+		}
+	}
+	return best
+}
+
+// resembling returns the three names that most resemble a wanted one; one that
+// contains its letters, in any case, comes before one that only looks like it.
+func resembling(wanted string, names []string) []string {
+	wanted = strings.ToLower(wanted)
+	type candidate struct {
+		name     string
+		distance int
+	}
+	var candidates []candidate
+	for _, name := range names {
+		lower := strings.ToLower(name)
+		distance := editDistance(wanted, lower)
+		if !strings.Contains(lower, wanted) {
+			distance += len(wanted)
+		}
+		candidates = append(candidates, candidate{name, distance})
+	}
+	slices.SortStableFunc(candidates, func(a, b candidate) int { return a.distance - b.distance })
+	var best []string
+	for _, c := range candidates {
+		if len(best) < 3 && !slices.Contains(best, c.name) {
+			best = append(best, c.name)
 		}
 	}
 	return best

@@ -135,6 +135,9 @@ func decide(r Rules, s subject) (allowed bool, rule string) {
 	if pattern, allowed := matching(r.Allow, s.ID); allowed {
 		return true, "ALLOW=" + pattern
 	}
+	if name, allowed := r.preset(s.ID); allowed {
+		return true, "PRESET=" + name
+	}
 	t := r.Toggles
 	for _, grant := range s.GrantedBy {
 		if t.on(grant) {

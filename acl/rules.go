@@ -15,6 +15,9 @@ type Rules struct {
 	// Allow and Deny are operation ids in which * stands for any letters, none
 	// included. Deny wins over everything, Allow over everything else.
 	Allow, Deny []string
+	// Presets are names of Presets; what they hold is allowed as Allow is. A
+	// name that is none allows nothing.
+	Presets []string
 }
 
 // Only returns the rules that allow the operations with these ids and nothing
@@ -27,8 +30,8 @@ func Only(ids ...string) Rules {
 	return Rules{Toggles: off, Allow: ids}
 }
 
-// ParseRules picks toggles, ALLOW and DENY out of an environment, where each
-// has a prefix before its name. It returns an error for every value that means
+// ParseRules picks toggles, ALLOW, DENY and PRESET out of an environment, where
+// each has a prefix before its name. It returns an error for every value that means
 // nothing; the others are in Rules.
 func ParseRules(prefix string, environ map[string]string) (Rules, []error) {
 	toggles, errs := parseToggles(prefix, environ)
@@ -37,6 +40,8 @@ func ParseRules(prefix string, environ map[string]string) (Rules, []error) {
 	r.Allow, bad = parsePatterns(prefix+"ALLOW", environ)
 	errs = append(errs, bad...)
 	r.Deny, bad = parsePatterns(prefix+"DENY", environ)
+	errs = append(errs, bad...)
+	r.Presets, bad = parsePresets(prefix+"PRESET", environ)
 	return r, append(errs, bad...)
 }
 
@@ -54,7 +59,7 @@ func (r Rules) Idle() bool {
 
 // RuleVars lists the variables that [ParseRules] reads, without a prefix.
 func RuleVars() []string {
-	names := []string{"ALLOW", "DENY"}
+	names := []string{"ALLOW", "DENY", "PRESET"}
 	for _, t := range AllToggles() {
 		names = append(names, t.Var)
 	}
@@ -105,32 +110,11 @@ func glob(pattern, s string) bool {
 	return strings.HasSuffix(s, parts[last])
 }
 
-// nearestIDs returns the three ids that most resemble a pattern; one that
-// contains its letters, in any case, comes before one that only looks like it.
+// nearestIDs returns the three ids that most resemble a pattern.
 func nearestIDs(pattern string) []string {
-	wanted := strings.ToLower(strings.ReplaceAll(pattern, "*", ""))
-	type candidate struct {
-		id       string
-		distance int
-	}
-	var candidates []candidate
-	for _, op := range Operations {
-		id := strings.ToLower(op.ID)
-		distance := editDistance(wanted, id)
-		if !strings.Contains(id, wanted) {
-			distance += len(wanted)
-		}
-		candidates = append(candidates, candidate{op.ID, distance})
-	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int { return a.distance - b.distance })
 	var ids []string
-	for _, c := range candidates {
-		if !slices.Contains(ids, c.id) {
-			ids = append(ids, c.id)
-		}
-		if len(ids) == 3 {
-			break
-		}
+	for _, op := range Operations {
+		ids = append(ids, op.ID)
 	}
-	return ids
+	return resembling(strings.ReplaceAll(pattern, "*", ""), ids)
 }

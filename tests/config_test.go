@@ -45,6 +45,8 @@ func TestBadConfiguration(t *testing.T) {
 		{"ALLOW=ContainerList,ContainerLst", []string{`invalid ALLOW="ContainerLst": no operation has this id; want one such as ContainerList, `}},
 		{"DENY=*prune", []string{`invalid DENY="*prune": no operation has this id; want one such as ImagePrune, BuildPrune, VolumePrune`}},
 		{"DENY=*Prunes", []string{`invalid DENY="*Prunes": no operation has this id; want one such as `}},
+		{"PRESET=traefic", []string{`invalid PRESET="traefic": no preset has this name; want one such as traefik, `}},
+		{"PRESET=dozzle,Portainer", []string{`invalid PRESET="Portainer": no preset has this name; want one such as portainer, `}},
 		{"DENY_FILE=/none/deny", []string{`cannot read DENY_FILE="/none/deny": no such file or directory`}},
 		{"ALLOW_FILE=deny", []string{`invalid ALLOW_FILE="deny": want an absolute path`}},
 		{"LIBPOD_PODS=many", []string{`invalid LIBPOD_PODS="many": ` + boolean}},
@@ -189,6 +191,7 @@ func TestNearMisses(t *testing.T) {
 		"ALLOW_EVERYTHING=1":  `ALLOW_EVERYTHING="1" has no effect: there is no such toggle`,
 		"LOGLEVEL=debug":      `LOGLEVEL="debug" has no effect: did you mean LOG_LEVEL?`,
 		"SOCKETPATH=/x":       `SOCKETPATH="/x" has no effect: did you mean SOCKET_PATH?`,
+		"PRESETS=traefik":     `PRESETS="traefik" has no effect: did you mean PRESET?`,
 		"TZ=Mars/Olympus":     `unknown TZ="Mars/Olympus": times are in UTC; want a name such as Europe/Berlin`,
 		"HOST=1":              "",
 		"PATH=/usr/bin":       "",
@@ -240,8 +243,10 @@ func TestCommandLine(t *testing.T) {
 		{"help", 0, `(?s)postern guards .*CONTAINERS.*LISTEN.*`, ""},
 		{"--help", 0, `(?s)postern guards .*`, ""},
 		{"-h", 0, `(?s)postern guards .*`, ""},
-		{"start", 2, "", `postern: unknown command "start": want serve, explain, healthcheck, version or help\n`},
+		{"start", 2, "", `postern: unknown command "start": want serve, explain, presets, healthcheck, version or help\n`},
 		{"--verbose", 2, "", `postern: unknown command "--verbose": want .*\n`},
+		{"presets traefk", 2, "", `postern: invalid preset "traefk": no preset has this name; want one such as traefik, .*; postern presets lists them\n`},
+		{"presets traefik dozzle", 2, "", `postern: unexpected argument "traefik": postern help shows the commands\n`},
 		{"serve now", 2, "", `postern: unexpected argument "now": postern help shows the commands\n`},
 	} {
 		t.Run(test.args, func(t *testing.T) {

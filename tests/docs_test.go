@@ -30,6 +30,7 @@ func TestDocs(t *testing.T) {
 		"sections":   sectionTable(false),
 		"podman":     sectionTable(true),
 		"verbs":      verbTable(),
+		"presets":    presetTable(),
 		"settings":   settingTable(),
 		"operations": operationTable(),
 	} {
@@ -120,6 +121,19 @@ func verbTable() string {
 	b.WriteString("| variable | default | what it does |\n|---|---|---|\n")
 	for _, v := range acl.AllToggles()[len(acl.Sections):] {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Var, v.Default, v.Opens)
+	}
+	return b.String()
+}
+
+func presetTable() string {
+	var b strings.Builder
+	b.WriteString("| preset | for a program that | operations, guesses behind ? |\n|---|---|---|\n")
+	for _, p := range acl.Presets {
+		operations := "`" + strings.Join(p.Operations, "` `") + "`"
+		if len(p.Guesses) > 0 {
+			operations += " ? `" + strings.Join(p.Guesses, "` `") + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, p.Reason, operations)
 	}
 	return b.String()
 }

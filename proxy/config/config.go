@@ -39,7 +39,8 @@ type Config struct {
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
 	TZ               string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
 
-	// Rules are the toggles, ALLOW and DENY of everybody who is none of Clients.
+	// Rules are the toggles, ALLOW, DENY and PRESET of everybody who is none of
+	// Clients.
 	Rules acl.Rules `env:"-"`
 	// Clients are those with rules of their own, by name.
 	Clients []Client `env:"-"`
@@ -164,7 +165,7 @@ func suspects(environ map[string]string) []string {
 	for _, s := range Settings() {
 		settings = append(settings, s.Var)
 	}
-	settings = append(settings, "ALLOW", "DENY")
+	settings = append(settings, "ALLOW", "DENY", "PRESET")
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
 		if slices.Contains(toggles, name) || slices.Contains(settings, name) {

@@ -29,6 +29,7 @@ variables switch on, and answers everything else with 403 and what to set.
   postern explain POST /v1.41/containers/web/restart
                        whether this one is allowed: exit 0, or 1 and what to set;
                        --client NAME before it asks for a declared client
+  postern presets      what well-known programs need; postern presets traefik for one
   postern healthcheck  exit 0 if the engine answers through the proxy, else 1
   postern version
   postern help
@@ -41,6 +42,7 @@ Sections of the Docker API, one variable each, 1 or 0:
 Operations, by the ids of Docker's API reference, with * for any letters:
   ALLOW           allow these whatever the toggles say: ContainerList,ContainerInspect
   DENY            refuse these whatever else says: *Prune,*Delete
+  PRESET          allow what these programs need: traefik,dozzle (see postern presets)
 
 Clients with permissions of their own:
   CLIENT_<NAME>_FROM    addresses, subnets, host names: traefik,10.0.0.5,172.20.0.0/16

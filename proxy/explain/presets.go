@@ -1,0 +1,54 @@
+package explain
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"postern/acl"
+)
+
+// Presets writes the list of presets for a terminal: what each is for, and the
+// dangers of switching it on.
+func Presets(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range acl.Presets {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Reason, strings.Join(dangerKinds(p), ", "))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprint(w, "\nSwitch them on with PRESET=traefik,dozzle. postern presets traefik says what one allows.\n")
+	return err
+}
+
+// Preset writes what a preset allows.
+func Preset(w io.Writer, p acl.Preset) error {
+	fmt.Fprintf(w, "%s: %s\n\nPRESET=%s is the same as\nALLOW=%s\n\n", p.Name, p.Reason, p.Name, strings.Join(p.IDs(), ","))
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	guesses := "none: all of it is in the source"
+	if len(p.Guesses) > 0 {
+		guesses = strings.Join(p.Guesses, ", ") + " are not in the source, but likely"
+	}
+	fmt.Fprintf(table, "source\t%s\nguesses\t%s\n", p.Source, guesses)
+	if p.Note != "" {
+		fmt.Fprintf(table, "note\t%s\n", p.Note)
+	}
+	for _, d := range acl.Compile(p.Rules()).Dangers() {
+		fmt.Fprintf(table, "warning\t%s: %s lets a client %s\n", d.Kind, strings.Join(d.All, " with "), d.Why)
+	}
+	return table.Flush()
+}
+
+// dangerKinds lists the kinds of danger in a preset, worst first.
+func dangerKinds(p acl.Preset) []string {
+	var kinds []string
+	for _, d := range acl.Compile(p.Rules()).Dangers() {
+		if !slices.Contains(kinds, string(d.Kind)) {
+			kinds = append(kinds, string(d.Kind))
+		}
+	}
+	return kinds
+}

@@ -1,0 +1,158 @@
+package tests
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// nothing switches off what is on by default.
+var nothing = map[string]string{"EVENTS": "0", "PING": "0", "VERSION": "0", "LIBPOD_PING": "0", "LIBPOD_VERSION": "0"}
+
+// programNeeds is what a preset's program asks of the engine, as operation ids, and
+// which of them are guesses.
+type programNeeds struct{ all, guessed map[string]bool }
+
+// presetNeeds reads testdata/presets.txt, which knows the programs' sources,
+// with the ids of the engine's own table of routes.
+func presetNeeds(t *testing.T, requests []modelRequest) map[string]programNeeds {
+	t.Helper()
+	text, err := os.ReadFile("testdata/presets.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, r := range requests {
+		ids[r.method+" "+r.path] = r.id
+	}
+	needs := map[string]programNeeds{}
+	var name string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		request, guessed := strings.CutPrefix(line, "? ")
+		switch {
+		case line == "" || line[0] == '#':
+		case !strings.Contains(line, " "):
+			name = line
+			needs[name] = programNeeds{map[string]bool{}, map[string]bool{}}
+		case ids[request] == "":
+			t.Fatalf("%s: %s is no operation", name, request)
+		default:
+			needs[name].all[ids[request]] = true
+			if guessed {
+				needs[name].guessed[ids[request]] = true
+			}
+		}
+	}
+	return needs
+}
+
+// TestPresets replays under each preset every operation of Docker and Podman:
+// what its program asks passes, everything else is refused.
+func TestPresets(t *testing.T) {
+	t.Parallel()
+	socket := forwardedEngine(t)
+	requests := modelRequests(t)
+	needs := presetNeeds(t, requests)
+	if listed := listedPresets(t); !slices.Equal(listed, slices.Sorted(maps.Keys(needs))) {
+		t.Errorf("postern presets lists %q, want %q", listed, slices.Sorted(maps.Keys(needs)))
+	}
+	for name, need := range needs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, with(nothing, map[string]string{"SOCKET_PATH": socket, "PRESET": name}))
+			for i, forwarded := range p.forwarded(requests) {
+				if r := requests[i]; forwarded != need.all[r.id] {
+					t.Errorf("PRESET=%s: %+v: forwarded is %v, want %v", name, r, forwarded, need.all[r.id])
+				}
+			}
+			checkDescribed(t, name, need)
+		})
+	}
+}
+
+// listedPresets are the names that postern presets prints, one screen.
+func listedPresets(t *testing.T) []string {
+	t.Helper()
+	r := run(t, nil, "presets")
+	table, _, _ := strings.Cut(r.stdout, "\n\n")
+	var names []string
+	for line := range strings.Lines(table) {
+		names = append(names, strings.Fields(line)[0])
+		if len(line) > 140 {
+			t.Errorf("a line of %d characters: %s", len(line), line)
+		}
+	}
+	if len(names) > 40 || r.status != 0 {
+		t.Errorf("status %d, %d presets: more than a screen", r.status, len(names))
+	}
+	return names
+}
+
+// checkDescribed asserts that postern presets prints an ALLOW that is as good
+// as the preset, where it can be checked, and which of it are guesses.
+func checkDescribed(t *testing.T, name string, need programNeeds) {
+	t.Helper()
+	r := run(t, nil, "presets", name)
+	allow := regexp.MustCompile(`(?m)^ALLOW=(.*)$`).FindStringSubmatch(r.stdout)
+	if allow == nil || !strings.Contains(r.stdout, "\nsource ") {
+		t.Fatalf("postern presets %s prints\n%s", name, r)
+	}
+	ids := strings.Split(allow[1], ",")
+	slices.Sort(ids)
+	if !slices.Equal(ids, slices.Sorted(maps.Keys(need.all))) {
+		t.Errorf("presets %s prints ALLOW=%s, want %q", name, allow[1], slices.Sorted(maps.Keys(need.all)))
+	}
+	guesses := regexp.MustCompile(`(?m)^guesses +(.*?)(?: are not in .*| none: .*)?$`).FindStringSubmatch(r.stdout)
+	if guesses == nil {
+		t.Fatalf("postern presets %s says nothing of guesses:\n%s", name, r.stdout)
+	}
+	marked := map[string]bool{}
+	for _, id := range strings.Split(guesses[1], ", ") {
+		if need.all[id] {
+			marked[id] = true
+		}
+	}
+	if !maps.Equal(marked, need.guessed) {
+		t.Errorf("presets %s marks %v as guesses, want %v", name, marked, need.guessed)
+	}
+	explained := run(t, map[string]string{"ALLOW": allow[1]}, "explain").stdout
+	warned := strings.Contains(explained, "warning: root on the host")
+	if got := strings.Contains(r.stdout, "root on the host"); got != warned {
+		t.Errorf("presets %s warns of root on the host: %v, explain: %v", name, got, warned)
+	}
+}
+
+// TestPresetWithOthers asserts how a preset goes with the other settings, and
+// which rule is named.
+func TestPresetWithOthers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ environ, request, want string }{
+		{"PRESET=traefik", "GET /containers/json", "allowed: GET /containers/json (ContainerList) by PRESET=traefik\n"},
+		{"PRESET=dozzle,traefik", "GET /v1.51/containers/web/logs", "allowed: GET /containers/web/logs (ContainerLogs) by PRESET=dozzle\n"},
+		{"PRESET=dozzle,traefik", "GET /containers/json", "allowed: GET /containers/json (ContainerList) by PRESET=dozzle\n"},
+		{"PRESET=traefik", "GET /info", "refused: GET /info (SystemInfo) by INFO=0: set INFO=1, or ALLOW=SystemInfo"},
+		// Toggles add.
+		{"PRESET=traefik INFO=1", "GET /info", "allowed: GET /info (SystemInfo) by INFO=1\n"},
+		{"PRESET=traefik CONTAINERS=0 EVENTS=0", "GET /events", "allowed: GET /events (SystemEvents) by PRESET=traefik\n"},
+		{"PRESET=traefik ALLOW=Container*", "GET /containers/json", "allowed: GET /containers/json (ContainerList) by ALLOW=Container*\n"},
+		// DENY cuts.
+		{"PRESET=traefik DENY=ContainerInspect", "GET /containers/web/json", "refused: GET /containers/web/json (ContainerInspect) by DENY=ContainerInspect: DENY=ContainerInspect forbids it\n"},
+		// A preset stands for operations, not for what a newer engine may have.
+		{"PRESET=portainer", "GET /containers/web/novelty", "refused: GET /containers/web/novelty by CONTAINERS=0: set CONTAINERS=1\n"},
+		// Nor for what a start could do in old APIs.
+		{"PRESET=dozzle-actions", "POST /v1.23/containers/web/start", "refused: POST /containers/web/start (ContainerStart) by CONTAINERS=0: set CONTAINERS=1 and POST=1\n"},
+	} {
+		environ := map[string]string{}
+		for setting := range strings.FieldsSeq(test.environ) {
+			name, value, _ := strings.Cut(setting, "=")
+			environ[name] = value
+		}
+		if r := run(t, environ, append([]string{"explain"}, strings.Fields(test.request)...)...); !strings.HasPrefix(r.stdout, test.want) {
+			t.Errorf("%q explain %s: %s\nwant %s", test.environ, test.request, r, test.want)
+		}
+	}
+}
