@@ -26,6 +26,9 @@ type Request struct {
 	// takes a host configuration: Binds and Privileged among it.
 	configures         bool
 	section, operation int // where their verdicts stand in a Policy, plus one
+	// also is what the path is as the client wrote it, if that is something
+	// else, see [Policy.Judge].
+	also use
 }
 
 // Writes reports whether the request needs POST.

@@ -8,9 +8,10 @@ type Verdict struct {
 	// Rule is the setting that decided, such as "CONTAINERS=1", "POST=0" or
 	// "DENY=*Prune", or NoSection.
 	Rule string
-	// Remedies are the ways to allow what was denied, each a list of settings
-	// that do it together; the last is the narrow one, ALLOW. A path in no
-	// section has none, and neither has one that DENY forbids.
+	// Remedies are the ways to allow what was denied, or would be but for
+	// Learning, each a list of settings that do it together; the last is the
+	// narrow one, ALLOW. A path in no section has none, and neither has one that
+	// DENY forbids.
 	Remedies [][]string
 	// Advice puts them into words: "set CONTAINERS=1, or ALLOW=ContainerList".
 	Advice string
@@ -18,6 +19,10 @@ type Verdict struct {
 
 // NoSection is the rule that denies a path outside every section.
 const NoSection = "no section"
+
+// Learning is the rule that allows what the settings deny while they are being
+// learned. DENY and paths in no section stay denied.
+const Learning = "LEARN=1"
 
 // denied is the verdict on everything that no policy has an entry for.
 var denied = &Verdict{Rule: NoSection}
@@ -38,7 +43,7 @@ func (p *Policy) Decide(r Request) *Verdict {
 		v := p.Operation(r.operation - 1)
 		if v.Allowed && r.configures {
 			// ALLOW_START does not stand for what such a start can do.
-			if s := p.section(r); !s.Allowed {
+			if s := p.section(r); !s.Allowed || s.Rule == Learning {
 				return s
 			}
 		}
@@ -80,8 +85,14 @@ func (p *Policy) Judge(method, decoded, escaped string) (Request, *Verdict) {
 	}
 	// Outside every section Podman has no route either.
 	other := Classify(method, escaped)
-	if v := p.Decide(other); other.Section != nil && !v.Allowed {
+	if other.Section == nil {
+		return request, verdict
+	}
+	if v := p.Decide(other); !v.Allowed {
 		return other, v
+	}
+	if other.use() != request.use() {
+		request.also = other.use()
 	}
 	return request, verdict
 }
@@ -169,5 +180,8 @@ func judge(r Rules, s subject) Verdict {
 	}
 	v.Remedies = remedies(r, s)
 	v.Advice = "set " + strings.Join(ways(v.Remedies), ", or ")
+	if r.Learn {
+		v.Allowed, v.Rule = true, Learning
+	}
 	return v
 }

@@ -18,6 +18,9 @@ type Rules struct {
 	// Presets are names of Presets; what they hold is allowed as Allow is. A
 	// name that is none allows nothing.
 	Presets []string
+	// Learn allows everything in a section that Deny does not name, see
+	// [Learning].
+	Learn bool
 }
 
 // Only returns the rules that allow the operations with these ids and nothing
