@@ -51,7 +51,7 @@ func ParseRules(prefix string, environ map[string]string) (Rules, []error) {
 // Idle reports whether nobody meant the rules to allow anything: they say
 // nothing, or refuse every operation.
 func (r Rules) Idle() bool {
-	if len(r.Toggles) == 0 && len(r.Allow) == 0 {
+	if len(r.Toggles) == 0 && len(r.Allow) == 0 && len(r.Presets) == 0 {
 		return true
 	}
 	return !slices.ContainsFunc(subjects, func(s subject) bool {

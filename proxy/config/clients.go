@@ -21,7 +21,7 @@ type Client struct {
 	// From and Listen tell the client from others; one of them can be empty.
 	From   clients.From
 	Listen listen.Addresses
-	// Rules are its toggles, ALLOW and DENY.
+	// Rules are its toggles, ALLOW, DENY and PRESET.
 	Rules acl.Rules
 }
 
@@ -130,7 +130,7 @@ func strayVars(environ map[string]string, names, vars []string) (errs []error) {
 }
 
 func unknownVar(variable, prefix, value string, vars []string) error {
-	hint := "want a toggle, ALLOW, DENY, FROM or LISTEN behind " + prefix
+	hint := "want a toggle, ALLOW, DENY, PRESET, FROM or LISTEN behind " + prefix
 	if near := acl.Nearest(strings.TrimPrefix(variable, prefix), vars); near != "" {
 		hint = "did you mean " + prefix + near + "?"
 	}
