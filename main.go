@@ -111,6 +111,13 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	announce(log, c, everybody, declared, listeners, monitored)
 	set := clients.NewSet(everybody, declared, c.AllowFrom, log)
 	observers := accessLog(c, log)
+	if c.Learn.On() {
+		recorder := learn(log, c, everybody, declared)
+		observers = append(observers, recorder)
+		defer recorder.ReportOn(syscall.SIGUSR1, stderr)()
+	} else {
+		signal.Ignore(syscall.SIGUSR1) // there is nothing to report, and no reason to die
+	}
 	// Reading the settings took more memory than serving needs.
 	debug.FreeOSMemory()
 	if len(monitored) == 0 {
@@ -165,6 +172,16 @@ func accessLog(c config.Config, log zerolog.Logger) []proxy.Observer {
 		return nil
 	}
 	return []proxy.Observer{proxy.AccessLog{Log: log, DeniedOnly: c.AccessLog == "denied"}}
+}
+
+// learn records what clients ask for.
+func learn(log zerolog.Logger, c config.Config, everybody *clients.Client, declared []*clients.Client) *proxy.Recorder {
+	recorder := proxy.NewRecorder(string(c.Learn), log)
+	recorder.Learn(everybody, c.Rules)
+	for i, client := range declared {
+		recorder.Learn(client, c.Clients[i].Rules)
+	}
+	return recorder
 }
 
 // owner is who a socket file belongs to: whoever the process will be.
@@ -258,6 +275,9 @@ func url(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().S
 // says what it opens.
 func summarize(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) *zerolog.Event {
 	report := explain.New(policy)
+	if rules.Learn {
+		report.Warnings = nil // every danger there is, and said
+	}
 	for _, w := range report.Warnings {
 		log.Warn().Str("danger", w.Kind).Strs("operations", w.Operations).Msg("clients can " + w.Why)
 	}

@@ -137,6 +137,13 @@ func (l *Learned) Toggles(rules Rules) []Setting {
 			settings = append(settings, Setting{rules.Prefix + t.Var, "0"})
 		}
 	}
+	if len(settings) == 0 { // else a client would seem to have no settings
+		for _, s := range Sections {
+			if s.Default {
+				settings = append(settings, Setting{rules.Prefix + s.Var, "1"})
+			}
+		}
+	}
 	if len(rules.Deny) > 0 {
 		settings = append(settings, Setting{rules.Prefix + "DENY", strings.Join(rules.Deny, ",")})
 	}

@@ -130,6 +130,24 @@ func (e entry) String() string {
 	return string(line)
 }
 
+// output is what a program has written so far.
+type output struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.Buffer.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.Buffer.String()
+}
+
 // postern is a running proxy.
 type postern struct {
 	// addr is host:port of the first TCP listener, "" if there is none.
@@ -139,8 +157,9 @@ type postern struct {
 
 	t      *testing.T
 	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	stderr output
 	dumped bool          // ended by SIGQUIT
+	learns bool          // LEARN is on: a report goes to stderr
 	exited chan struct{} // closed when the process is gone and the log is read
 
 	mu      sync.Mutex
@@ -168,7 +187,9 @@ func start(t *testing.T, environ map[string]string) *postern {
 func startUp(t *testing.T, environ map[string]string) *postern {
 	t.Helper()
 	environ = with(map[string]string{"LISTEN": "tcp://127.0.0.1:0"}, environ)
-	return startCommand(t, command(t, context.Background(), environ))
+	p := startCommand(t, command(t, context.Background(), environ))
+	p.learns = environ["LEARN"] != "" && environ["LEARN"] != "0"
+	return p
 }
 
 // startCommand does it with a command that was made for it.
@@ -276,8 +297,10 @@ func (p *postern) stop() {
 		p.t.Errorf("postern's exit status is %d, want 0", status)
 	}
 	// The race detector and panics write there; postern itself writes nothing
-	// once it has started.
-	if p.stderr.Len() > 0 {
+	// but reports once it has started.
+	if p.learns {
+		p.reports()
+	} else if p.stderr.Len() > 0 {
 		p.t.Errorf("postern wrote to stderr: %s", p.stderr.String())
 	}
 }

@@ -263,7 +263,12 @@ func forwardedEngine(t *testing.T) string {
 // test.
 func (p *postern) forwarded(requests []modelRequest) []bool {
 	p.t.Helper()
-	conn := p.dial()
+	return p.forwardedOn(p.dial(), requests)
+}
+
+// forwardedOn does it on a connection that it closes.
+func (p *postern) forwardedOn(conn net.Conn, requests []modelRequest) []bool {
+	p.t.Helper()
 	defer conn.Close()
 	go func() {
 		for _, r := range requests {

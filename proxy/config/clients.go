@@ -42,11 +42,11 @@ func clientVars() []string {
 var clientName = regexp.MustCompile(`^[A-Z0-9]+(_[A-Z0-9]+)*$`)
 
 // parseClients reads every client out of an environment.
-func parseClients(environ map[string]string) (all []Client, errs []error) {
+func parseClients(environ map[string]string, learn Learn) (all []Client, errs []error) {
 	vars := clientVars()
 	names := declaredClients(environ)
 	for _, name := range names {
-		c, bad := parseClient(name, environ)
+		c, bad := parseClient(name, environ, learn)
 		errs = append(errs, bad...)
 		all = append(all, c)
 	}
@@ -68,7 +68,7 @@ func declaredClients(environ map[string]string) []string {
 	return names
 }
 
-func parseClient(name string, environ map[string]string) (c Client, errs []error) {
+func parseClient(name string, environ map[string]string, learn Learn) (c Client, errs []error) {
 	prefix := clientPrefix + name + "_"
 	c.Name = strings.ToLower(name)
 	if !clientName.MatchString(name) {
@@ -90,7 +90,8 @@ func parseClient(name string, environ map[string]string) (c Client, errs []error
 	}
 	rules, bad := acl.ParseRules(prefix, withFiles(prefix, environ, &errs))
 	c.Rules = rules
-	if len(bad) == 0 && rules.Idle() {
+	c.Rules.Learn = learn.Forwards()
+	if len(bad) == 0 && rules.Idle() && !learn.On() {
 		errs = append(errs, fmt.Errorf("client %s may do nothing: set what it needs, as in %sCONTAINERS=1", c.Name, prefix))
 	}
 	return c, append(errs, bad...)

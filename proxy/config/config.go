@@ -37,6 +37,7 @@ type Config struct {
 	AllowFrom        clients.From     `env:"ALLOW_FROM" help:"who may connect at all: addresses, subnets, host names; empty is anybody"`
 	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more of ALLOW, one pattern a line, # begins a comment"`
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
+	Learn            Learn            `env:"LEARN" envDefault:"0" help:"1 forwards everything and reports which settings would have sufficed; deny refuses and reports"`
 	TZ               string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
 
 	// Rules are the toggles, ALLOW, DENY and PRESET of everybody who is none of
@@ -58,7 +59,8 @@ func Parse(environ map[string]string) (Config, []error) {
 	rules, wrong := acl.ParseRules("", withFiles("", environ, &errs))
 	errs = append(errs, wrong...)
 	c.Rules = rules
-	c.Clients, wrong = parseClients(environ)
+	c.Rules.Learn = c.Learn.Forwards()
+	c.Clients, wrong = parseClients(environ, c.Learn)
 	errs = append(errs, wrong...)
 	errs = append(errs, c.conflicts()...)
 	errs = append(errs, c.outsiders()...)
@@ -274,6 +276,31 @@ func (a *Access) UnmarshalText(text []byte) error {
 	}
 	return nil
 }
+
+// Learn is LEARN: "0", "1" or "deny".
+type Learn string
+
+func (l *Learn) UnmarshalText(text []byte) error {
+	*l = Learn(strings.ToLower(string(text)))
+	if *l == "deny" {
+		return nil
+	}
+	on, err := acl.ParseBool(string(text))
+	if err != nil {
+		return errors.New("want 0, 1 or deny")
+	}
+	*l = "0"
+	if on {
+		*l = "1"
+	}
+	return nil
+}
+
+// On reports whether anything is learned.
+func (l Learn) On() bool { return l.Forwards() || l == "deny" }
+
+// Forwards reports whether what the settings refuse is forwarded.
+func (l Learn) Forwards() bool { return l == "1" }
 
 // Level is a log level by HAProxy's (syslog's) name or by zerolog's.
 type Level zerolog.Level
