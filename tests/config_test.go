@@ -47,6 +47,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"DENY=*Prunes", []string{`invalid DENY="*Prunes": no operation has this id; want one such as `}},
 		{"PRESET=traefic", []string{`invalid PRESET="traefic": no preset has this name; want one such as traefik, `}},
 		{"PRESET=dozzle,Portainer", []string{`invalid PRESET="Portainer": no preset has this name; want one such as portainer, `}},
+		{"LEARN=maybe", []string{`invalid LEARN="maybe": want 0, 1 or deny`}},
 		{"DENY_FILE=/none/deny", []string{`cannot read DENY_FILE="/none/deny": no such file or directory`}},
 		{"ALLOW_FILE=deny", []string{`invalid ALLOW_FILE="deny": want an absolute path`}},
 		{"LIBPOD_PODS=many", []string{`invalid LIBPOD_PODS="many": ` + boolean}},

@@ -122,3 +122,18 @@ func TestLearnDockerCompose(t *testing.T) {
 		return true, ""
 	}).check(t, 1)
 }
+
+// TestLearnInContainer follows README: a signal to the container, and the
+// report is in its log, apart from the log's lines.
+func TestLearnInContainer(t *testing.T) {
+	t.Parallel()
+	c := launch(t, "--read-only", "-v", engineSocket+":"+engineSocket, "-e", "LEARN=1")
+	if r := docker(t, c.host(), "ps"); r.status != 0 {
+		t.Errorf("docker ps under LEARN=1: %v", r)
+	}
+	prepare(t, "kill", "-s", "USR1", c.name)
+	await(t, "report", func() bool { return strings.Contains(c.logs().stderr, "      ALLOW: ContainerList,SystemPing") })
+	if len(c.entries("learned")) == 0 || c.inspect("{{.State.Running}}") != "true" {
+		t.Errorf("no line of the log, or not running any longer: %s", c.logs().stdout)
+	}
+}

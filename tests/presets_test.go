@@ -141,6 +141,9 @@ func TestPresetWithOthers(t *testing.T) {
 		{"PRESET=traefik ALLOW=Container*", "GET /containers/json", "allowed: GET /containers/json (ContainerList) by ALLOW=Container*\n"},
 		// DENY cuts.
 		{"PRESET=traefik DENY=ContainerInspect", "GET /containers/web/json", "refused: GET /containers/web/json (ContainerInspect) by DENY=ContainerInspect: DENY=ContainerInspect forbids it\n"},
+		// Behind a client's prefix.
+		{"CLIENT_A_FROM=192.0.2.1 CLIENT_A_PRESET=traefik", "--client a GET /containers/json", "allowed: GET /containers/json (ContainerList) by CLIENT_A_PRESET=traefik\n"},
+		{"CLIENT_A_FROM=192.0.2.1 CLIENT_A_PRESET=traefik", "GET /containers/json", "refused: GET /containers/json (ContainerList) by CONTAINERS=0: "},
 		// A preset stands for operations, not for what a newer engine may have.
 		{"PRESET=portainer", "GET /containers/web/novelty", "refused: GET /containers/web/novelty by CONTAINERS=0: set CONTAINERS=1\n"},
 		// Nor for what a start could do in old APIs.

@@ -37,7 +37,7 @@ type Config struct {
 	AllowFrom        clients.From     `env:"ALLOW_FROM" help:"who may connect at all: addresses, subnets, host names; empty is anybody"`
 	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more of ALLOW, one pattern a line, # begins a comment"`
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
-	Learn            Learn            `env:"LEARN" envDefault:"0" help:"1 forwards everything and reports which settings would have sufficed; deny refuses and reports"`
+	Learn            Learn            `env:"LEARN" envDefault:"0" help:"1 forwards all and reports which settings would have done; deny refuses and reports"`
 	TZ               string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
 
 	// Rules are the toggles, ALLOW, DENY and PRESET of everybody who is none of

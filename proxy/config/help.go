@@ -25,14 +25,12 @@ func WriteHelp(w io.Writer) {
 variables switch on, and answers everything else with 403 and what to set.
 
   postern [serve]      run the proxy
-  postern explain      what the settings permit and why; --json for programs
+  postern explain      what the settings permit and why; --json for programs, --client NAME for one client
   postern explain POST /v1.41/containers/web/restart
-                       whether this one is allowed: exit 0, or 1 and what to set;
-                       --client NAME before it asks for a declared client
+                       whether this one is allowed: exit 0, or 1 and what to set
   postern presets      what well-known programs need; postern presets traefik for one
   postern healthcheck  exit 0 if the engine answers through the proxy, else 1
-  postern version
-  postern help
+  postern version, postern help
 
 Sections of the Docker API, one variable each, 1 or 0:
   on by default   %s
@@ -51,12 +49,7 @@ Clients with permissions of their own:
 
 Toggles:
 `, strings.Join(on, " "), fold(off, 60, "\n                  "), fold(podman, 60, "\n                  "))
-	for _, t := range acl.AllToggles()[len(acl.Sections):] {
-		if strings.HasPrefix(t.Var, "LIBPOD_") {
-			continue // linuxserver's names, in README
-		}
-		fmt.Fprintf(w, "  %-15s %s\n", t.Var, strings.ReplaceAll(t.Opens, "`", ""))
-	}
+	writeToggles(w)
 	fmt.Fprint(w, "\nSettings:\n")
 	for _, s := range Settings() {
 		help := s.Help
@@ -70,6 +63,42 @@ Example:
   docker run -d --name postern -p 127.0.0.1:2375:2375 -e CONTAINERS=1 \
     -v /var/run/docker.sock:/var/run/docker.sock postern
 `)
+}
+
+// kinds says of toggles of a kind what they open, by the first of them; a text
+// that is missing is the toggle's own.
+var kinds = map[string]string{
+	"POST":          "",
+	"ALLOW_START":   "these POSTs under /containers/{id}/, even with CONTAINERS=0 and POST=0; RESTARTS: stop, restart, kill",
+	"ALLOW_LOGS":    "0 refuses these reads under /containers/{id}/ though CONTAINERS=1",
+	"ALLOW_ARCHIVE": "0 refuses files and file systems of containers; so does POST=0 without a 1 here",
+}
+
+// writeToggles writes the toggles that are no sections, kind by kind.
+// Linuxserver's older names are left to README.
+func writeToggles(w io.Writer) {
+	var names []string
+	opens := ""
+	write := func() {
+		if len(names) > 0 {
+			fmt.Fprintf(w, "  %s\n      %s\n", strings.Join(names, " "), strings.ReplaceAll(opens, "`", ""))
+		}
+		names = nil
+	}
+	for _, t := range acl.AllToggles()[len(acl.Sections):] {
+		if strings.HasPrefix(t.Var, "LIBPOD_") {
+			continue
+		}
+		if text, first := kinds[t.Var]; first {
+			write()
+			opens = text
+			if opens == "" {
+				opens = t.Opens
+			}
+		}
+		names = append(names, t.Var)
+	}
+	write()
 }
 
 // fold joins words with spaces, in lines of at most width.
