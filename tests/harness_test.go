@@ -132,20 +132,20 @@ func (e entry) String() string {
 
 // output is what a program has written so far.
 type output struct {
-	mu sync.Mutex
-	bytes.Buffer
+	mu   sync.Mutex
+	text strings.Builder
 }
 
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.Buffer.Write(b)
+	return o.text.Write(b)
 }
 
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.Buffer.String()
+	return o.text.String()
 }
 
 // postern is a running proxy.
@@ -300,7 +300,7 @@ func (p *postern) stop() {
 	// but reports once it has started.
 	if p.learns {
 		p.reports()
-	} else if p.stderr.Len() > 0 {
+	} else if p.stderr.String() != "" {
 		p.t.Errorf("postern wrote to stderr: %s", p.stderr.String())
 	}
 }
