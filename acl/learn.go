@@ -96,10 +96,14 @@ func (l *Learned) Uses() []Use {
 		all = append(all, *u)
 	}
 	rank := func(u Use) int {
-		if u.use.operation > 0 {
-			return u.use.operation
+		n := 2 * u.use.operation
+		if n == 0 {
+			n = 2 * (len(Operations) + 1 + u.use.section)
 		}
-		return len(Operations) + 1 + u.use.section
+		if u.use.configures {
+			n++
+		}
+		return n
 	}
 	slices.SortFunc(all, func(a, b Use) int {
 		if d := rank(a) - rank(b); d != 0 {
