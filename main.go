@@ -55,8 +55,12 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	switch {
 	case command == "explain":
 		return explainPolicy(args[1:], environ, stdout, stderr)
-	case command == "presets" && len(args) <= 2:
-		return presets(args[1:], stdout, stderr)
+	case command == "presets":
+		if err := explain.Presets(stdout, args[1:]...); err != nil {
+			fmt.Fprintf(stderr, "postern: %v\n", err)
+			return exitUsage
+		}
+		return exitOK
 	case len(args) > 1:
 		fmt.Fprintf(stderr, "postern: unexpected argument %q: postern help shows the commands\n", args[1])
 		return exitUsage
@@ -352,24 +356,6 @@ func explainPolicy(args []string, environ map[string]string, stdout, stderr io.W
 		return exitFailed
 	}
 	return status
-}
-
-// presets lists the presets, or says what one allows.
-func presets(args []string, stdout, stderr io.Writer) int {
-	write := explain.Presets
-	if len(args) > 0 {
-		preset, err := acl.FindPreset(args[0])
-		if err != nil {
-			fmt.Fprintf(stderr, "postern: invalid preset %q: %v\n", args[0], err)
-			return exitUsage
-		}
-		write = func(w io.Writer) error { return explain.Preset(w, preset) }
-	}
-	if err := write(stdout); err != nil {
-		fmt.Fprintf(stderr, "postern: %v\n", err)
-		return exitFailed
-	}
-	return exitOK
 }
 
 func healthcheck(ctx context.Context, environ map[string]string, stderr io.Writer) int {

@@ -10,9 +10,29 @@ import (
 	"postern/acl"
 )
 
-// Presets writes the list of presets for a terminal: what each is for, and the
-// dangers of switching it on.
-func Presets(w io.Writer) error {
+// Presets writes what the presets of these names allow, for a terminal; without
+// a name, the list of all with what each is for and its dangers. An error is
+// about a name, or w's.
+func Presets(w io.Writer, names ...string) error {
+	if len(names) == 0 {
+		return listPresets(w)
+	}
+	for i, name := range names {
+		preset, err := acl.FindPreset(name)
+		if err != nil {
+			return fmt.Errorf("invalid preset %q: %w", name, err)
+		}
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := writePreset(w, preset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listPresets(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range acl.Presets {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Reason, strings.Join(dangerKinds(p), ", "))
@@ -24,8 +44,7 @@ func Presets(w io.Writer) error {
 	return err
 }
 
-// Preset writes what a preset allows.
-func Preset(w io.Writer, p acl.Preset) error {
+func writePreset(w io.Writer, p acl.Preset) error {
 	fmt.Fprintf(w, "%s: %s\n\nPRESET=%s is the same as\nALLOW=%s\n\n", p.Name, p.Reason, p.Name, strings.Join(p.IDs(), ","))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	guesses := "none: all of it is in the source"
