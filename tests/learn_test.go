@@ -228,6 +228,19 @@ func TestLearnReports(t *testing.T) {
 	}
 }
 
+// TestNothingToReport asserts that a proxy that learns nothing survives the
+// signal that asks for a report, and says nothing.
+func TestNothingToReport(t *testing.T) {
+	t.Parallel()
+	p := start(t, map[string]string{"SOCKET_PATH": forwardedEngine(t)})
+	if err := p.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.get("/version").status; got != 200 {
+		t.Errorf("GET /version after SIGUSR1: status %d, want 200", got)
+	}
+}
+
 // TestLearnDeny asserts that LEARN=deny changes no verdict, and reports what
 // was refused and what would allow it.
 func TestLearnDeny(t *testing.T) {
