@@ -163,10 +163,14 @@ func (c Config) conflicts() (errs []error) {
 		}
 	}
 	claim("LISTEN", c.Listen.Items()...)
-	claim("METRICS_LISTEN", c.MetricsListen.Items()...)
 	for _, client := range c.Clients {
 		claim(client.Rules.Prefix+"FROM", client.From.Items()...)
 		claim(client.Rules.Prefix+"LISTEN", client.Listen.Items()...)
+	}
+	for _, item := range c.MetricsListen.Items() {
+		if other, taken := owner[item]; taken && !strings.HasSuffix(item, ":0") {
+			errs = append(errs, fmt.Errorf("%s and METRICS_LISTEN both have %s: metrics take an address of their own", other, item))
+		}
 	}
 	return errs
 }

@@ -1,0 +1,186 @@
+package monitor
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/acl"
+	"postern/proxy"
+	"postern/proxy/clients"
+)
+
+// stage is a monitor in front of an engine that answers.
+func stage(names ...string) (*Monitor, []*clients.Client) {
+	all := []*clients.Client{{Policy: acl.Compile(acl.Rules{})}}
+	for _, name := range names {
+		all = append(all, &clients.Client{Name: name, Policy: acl.Compile(acl.Rules{})})
+	}
+	m := New("test", all)
+	m.Engine = func() error { return nil }
+	return m, all
+}
+
+// event is a request that has been decided.
+func event(c *clients.Client, method, path string) *proxy.Event {
+	e := &proxy.Event{Start: time.Now(), Client: c, Address: "10.0.0.1:4711", Method: method, Path: path, Status: 403, Bytes: 90}
+	e.Request, e.Verdict = c.Policy.Judge(method, path, path)
+	if e.Verdict.Allowed {
+		e.Outcome = proxy.Allowed
+	}
+	return e
+}
+
+// TestNothingIsMarkup puts what an attacker chooses, and what only a mistake
+// could put there, everywhere on the page.
+func TestNothingIsMarkup(t *testing.T) {
+	t.Parallel()
+	for _, attack := range []string{
+		`<script>alert(1)</script>`, `</code></table><img src=x onerror=alert(1)>`, `" onmouseover="alert(1)`, `' onmouseover='alert(1)`,
+		`</style><script>`, `<!--`, `]]>`, `&lt;script&gt;`, "\u202e<b>\x1b[31m\x00", `%s%d%!(EXTRA`, "<\xff\xfescript>",
+	} {
+		m, all := stage(attack)
+		m.version = attack
+		m.Engine = func() error { return errors.New(attack) }
+		m.policies = renderPolicies([]*clients.Client{all[0], {Name: attack, Policy: all[1].Policy, From: clients.From{Names: []string{attack}}}})
+		for _, c := range all {
+			e := event(c, attack, "/"+attack)
+			e.Address = attack
+			m.Begin(e)
+			m.End(e)
+			open := event(c, "GET", "/events")
+			open.Method, open.Path, open.Address = attack, attack, attack
+			m.Begin(open)
+		}
+		page := string(m.page())
+		plain, _ := stage()
+		want := map[string]bool{}
+		for _, tag := range tags(string(plain.page())) {
+			want[tag] = true
+		}
+		for _, tag := range tags(page) {
+			name, _, _ := strings.Cut(tag, " ")
+			if strings.Contains(tag, "alert") || !want[tag] && !ours[name] {
+				t.Errorf("%q makes the page have <%s>", attack, tag)
+			}
+		}
+		if strings.Contains(page, attack) && strings.ContainsAny(attack, `<>"'&`) {
+			t.Errorf("%q is on the page as it is", attack)
+		}
+	}
+}
+
+// ours are the elements of a page that has something to show.
+var ours = func() map[string]bool {
+	m := map[string]bool{}
+	for name := range strings.FieldsSeq("/code /small /table /time b /b /dangers code details li p small summary table td th time tr ul") {
+		m[name] = true
+	}
+	return m
+}()
+
+// tags lists what a browser could take for a tag.
+func tags(page string) (all []string) {
+	for _, part := range strings.Split(page, "<")[1:] {
+		tag, _, _ := strings.Cut(part, ">")
+		all = append(all, tag)
+	}
+	return all
+}
+
+// TestRefusalsAreBounded asserts that neither many different refusals nor one
+// again and again pushes out more than it must, and that none is kept whole.
+func TestRefusalsAreBounded(t *testing.T) {
+	t.Parallel()
+	m, all := stage("other")
+	add := func(c *clients.Client, path string) { m.End(event(c, "GET", path)) }
+	add(all[0], "/info")
+	for range 1000 {
+		add(all[1], "/info")
+	}
+	list := m.refusals.list()
+	if len(list) != 2 || list[0].client != "other" || list[0].times != 1000 || list[1].client != "" || list[1].times != 1 {
+		t.Errorf("got %+v, want other's 1000, then everybody's one", list)
+	}
+	for i := range 10 * maxRefusals {
+		add(all[0], fmt.Sprintf("/containers/%d/%s", i, strings.Repeat("x", 60000)))
+	}
+	add(all[0], "/networks")
+	list = m.refusals.list()
+	if len(list) != maxRefusals || list[0].path != "/networks" || list[0].times != 1 || !strings.HasPrefix(list[1].path, "/containers/499/") {
+		t.Errorf("%d refusals are kept, the latest %+v, want %d and /networks", len(list), list[0], maxRefusals)
+	}
+	for _, r := range list {
+		if len(r.path) > 300 {
+			t.Errorf("a path of %d bytes is kept", len(r.path))
+		}
+	}
+}
+
+// TestStreamsAreBounded asserts that those are shown which have been open for
+// the longest, and their number.
+func TestStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	m, all := stage()
+	var events []*proxy.Event
+	begin := time.Now()
+	for i := range 3 * maxStreams {
+		e := event(all[0], "GET", "/events")
+		e.Start = begin.Add(-time.Duration(i) * time.Minute)
+		m.Begin(e)
+		events = append(events, e)
+	}
+	list, open := m.streams.list()
+	if len(list) != maxStreams || open != 3*maxStreams || !list[0].start.Equal(events[3*maxStreams-1].Start) {
+		t.Errorf("%d of %d are shown, want %d of %d, the oldest first", len(list), open, maxStreams, 3*maxStreams)
+	}
+	for _, e := range events {
+		m.End(e)
+	}
+	if list, open := m.streams.list(); len(list) != 0 || open != 0 {
+		t.Errorf("%d of %d are left when all are over", len(list), open)
+	}
+}
+
+// TestEventsCostNothing asserts that counting a request allocates nothing once
+// the like of it has been counted.
+func TestEventsCostNothing(t *testing.T) {
+	m, all := stage("other")
+	for _, path := range []string{"/_ping", "/v1.41/version"} {
+		e := event(all[1], "GET", path)
+		if n := testing.AllocsPerRun(100, func() { m.Begin(e); m.End(e) }); n != 0 {
+			t.Errorf("GET %s: %v allocations, want none", path, n)
+		}
+	}
+}
+
+func BenchmarkEvent(b *testing.B) {
+	m, all := stage("other")
+	for name, e := range map[string]*proxy.Event{
+		"allowed": event(all[1], "GET", "/_ping"),
+		"stream":  event(all[1], "GET", "/events"),
+		"refused": event(all[1], "GET", "/info"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				m.Begin(e)
+				m.End(e)
+			}
+		})
+	}
+}
+
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min", time.Hour - 1: "59 min",
+		47*time.Hour + 59*time.Minute: "47 h 59 min", 50 * time.Hour: "2 d 2 h",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("span(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
