@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -94,4 +95,23 @@ func TestHealthcheckOpensNothing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHealthcheckFromElsewhere asserts that who connects from another container
+// and calls itself the health check is judged, and logged, like everybody.
+func TestHealthcheckFromElsewhere(t *testing.T) {
+	t.Parallel()
+	other := box(t)
+	e, socket := standIn(t)
+	p := start(t, map[string]string{"SOCKET_PATH": socket, "PING": "0", "LISTEN": "tcp://:0"})
+	gateway := strings.TrimSpace(prepare(t, "inspect", "--format", "{{.NetworkSettings.Gateway}}", other))
+	_, port, _ := net.SplitHostPort(p.addr)
+	r := docker(t, direct, "exec", other, "wget", "-q", "-O", "-", "-U", "postern-healthcheck", "http://"+net.JoinHostPort(gateway, port)+"/_ping")
+	if r.status == 0 || !strings.Contains(r.stderr, "403") {
+		t.Errorf("wget: %v\nwant status 403", r)
+	}
+	if got := targets(e); len(got) > 0 {
+		t.Errorf("the engine received %q, want nothing", got)
+	}
+	p.awaitLog(func(e entry) bool { return e["message"] == "refused" && e["path"] == "/_ping" })
 }
