@@ -215,10 +215,15 @@ func TestUpgradeIsStripped(t *testing.T) {
 		"POST /build", "POST /images/load", "POST /containers/web/exec", "GET /containers/web/novelty",
 		"POST /containers/web/attach/novelty", "GET /containers/web/attach", "POST /session/novelty", "GET /grpc",
 	} {
-		for _, upgrade := range []string{"tcp", "h2c", "websocket"} {
+		for _, asked := range []string{
+			"Connection: Upgrade\r\nUpgrade: tcp", "Connection: Upgrade\r\nUpgrade: h2c", "Connection: Upgrade\r\nUpgrade: websocket",
+			"Connection: close, uPGRADE\r\nUpgrade: tcp", "Connection: keep-alive\r\nConnection: upgrade\r\nupgrade: tcp",
+			"Connection:\r\n upgrade\r\nUpgrade:\r\n\ttcp", "Connection: X\r\nUpgrade: tcp",
+			"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
+		} {
 			e.Reset()
 			method, target, _ := strings.Cut(request, " ")
-			response, _, conn := open(t, p, head(method, target, "Connection: Upgrade", "Upgrade: "+upgrade, "Content-Length: 0"))
+			response, _, conn := open(t, p, head(method, target, asked, "Content-Length: 0"))
 			conn.Close()
 			if response.StatusCode == http.StatusSwitchingProtocols {
 				t.Errorf("%s: status 101, want none", request)
@@ -309,6 +314,19 @@ func TestMalformedRequests(t *testing.T) {
 		{"G{T /_ping HTTP/1.1\r\nHost: docker\r\n\r\n", 400},
 		{"GET /_ping\x00 HTTP/1.1\r\nHost: docker\r\n\r\n", 400},
 		{"GET /_ping HTTP/9.9\r\nHost: docker\r\n\r\n", 505},
+		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 301}, // HTTP/2 without having asked, which newer engines speak
+		{"CONNECT docker:2375 HTTP/1.1\r\nHost: docker\r\n\r\n", 301},
+		{"OPTIONS * HTTP/1.1\r\nHost: docker\r\n\r\n", 301},
+		{"GET ftp://docker/_ping HTTP/1.1\r\nHost: docker\r\n\r\n", 400},
+		{"GET /_ping HTTP/1.1\r\nHost: docker/secrets\r\n\r\n", 400},
+		{"GET /_ping HTTP/1.1\r\nHost: docker\r\nA\xc3\xa9: b\r\n\r\n", 400},
+		{"GET /_ping HTTP/1.1\r\nHost: docker\r\nA: a\rHost: b\r\n\r\n", 400},
+		{"POST /build HTTP/1.1\r\nHost: docker\r\nContent-Length: 2, 2\r\n\r\nab", 400},
+		{"POST /build HTTP/1.1\r\nHost: docker\r\nContent-Length: +2\r\n\r\nab", 400},
+		{"POST /build HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400},
+		{"POST /build HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n", 400},
+		{"POST /build HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501},
+		{"POST /build HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\nTrailer: Content-Length\r\n\r\n0\r\n\r\n", 400},
 		{"GET /_ping HTTP/1.1\r\n\r\n", 400},
 		{"GET /_ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
 		{"GET /_ping HTTP/1.1\r\nHost: docker\r\nnonsense\r\n\r\n", 400},
@@ -349,6 +367,22 @@ func TestNothingIsSmuggled(t *testing.T) {
 			fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner},
 		{"body of a GET", "GET /containers/json HTTP/1.1\r\nHost: docker\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner},
 		{"body of a refused request", "POST /secrets/create HTTP/1.1\r\nHost: docker\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner},
+		{"length that is one of the chunks", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(inner), inner)},
+		{"chunks that a connection header hides", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nConnection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner},
+		{"chunks in HTTP/1.0", "POST /containers/create HTTP/1.0\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner},
+		{"chunks with a tab", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n" + inner},
+		{"chunk extensions", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\n2;a=\"\r\n{}\r\n0;b\r\n\r\n" + inner},
+		{"chunks with bare line feeds", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n" + inner},
+		{"chunk of too great a length", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000002\r\n{}\r\n0\r\n\r\n" + inner},
+		{"trailers that frame", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n0\r\nA: b\r\nContent-Length: 99\r\nTransfer-Encoding: x\r\n\r\n" + inner},
+		{"body that waits to be asked for", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nExpect: 100-continue\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner},
+		{"refused body that waits to be asked for", "POST /secrets/create HTTP/1.1\r\nHost: docker\r\nExpect: 100-continue\r\n" +
+			fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner},
+		{"body of a HEAD", "HEAD /_ping HTTP/1.1\r\nHost: docker\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner},
+		{"refused upgrade", "POST /secrets/x/attach HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + inner},
+		{"tunnel to a path", "CONNECT /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n" + inner},
+		{"folded header", "GET /_ping HTTP/1.1\r\nHost: docker\r\nA: b\r\n GET /secrets HTTP/1.1\r\n\r\n" + inner},
 		{"bad chunk", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + inner},
 		{"upgrade of an ordinary request", "GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + inner},
 		{"line feed in the target", "GET /containers/%0d%0a%0d%0aGET%20/secrets%20HTTP/1.1%0d%0a/json HTTP/1.1\r\nHost: docker\r\n\r\n"},
