@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -412,5 +413,28 @@ func TestNothingIsSmuggled(t *testing.T) {
 				t.Errorf("the engine received %q, want GET /version last", got)
 			}
 		})
+	}
+}
+
+// TestRefusalsArePrintable asserts that a path cannot forge lines or colours
+// on the terminal of whoever reads the refusal, nor fill it.
+func TestRefusalsArePrintable(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	p := start(t, map[string]string{"SOCKET_PATH": socket})
+	for target, want := range map[string]string{
+		"/secrets/%1b%5b31m":                   `GET /secrets/\x1b[31m (SecretInspect) is not`,
+		"/secrets/a%0apostern:%20b":            `GET /secrets/a\npostern: b (`,
+		"/secrets/%e2%80%ae%c2%9b":             `GET /secrets/\u202e\u009b (`,
+		"/secrets/%22%ff":                      `GET /secrets/"\xff (`,
+		"/secrets/" + strings.Repeat("a", 999): "GET /secrets/" + strings.Repeat("a", 191) + "... (",
+	} {
+		var refusal struct{ Message string }
+		if err := json.Unmarshal([]byte(p.get(target).body), &refusal); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(refusal.Message, "postern: "+want) {
+			t.Errorf("GET %.40s: %q, want %q", target, refusal.Message, want)
+		}
 	}
 }
