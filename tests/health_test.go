@@ -16,6 +16,7 @@ func TestHealthcheck(t *testing.T) {
 		{"every address", "tcp://:0"},
 		{"IPv6", "tcp://[::1]:0"},
 		{"unix", "unix://{dir}/postern.sock"},
+		{"the machine's own address", "tcp://" + net.JoinHostPort(ownAddress(t), "0")},
 	} {
 		if test.name == "IPv6" && !hasIPv6() {
 			continue
@@ -114,4 +115,37 @@ func TestHealthcheckFromElsewhere(t *testing.T) {
 		t.Errorf("the engine received %q, want nothing", got)
 	}
 	p.awaitLog(func(e entry) bool { return e["message"] == "refused" && e["path"] == "/_ping" })
+}
+
+// TestHealthcheckOverAMountedSocket asserts the same of a unix socket that
+// other containers can open.
+func TestHealthcheckOverAMountedSocket(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	dir := filepath.Dir(socket)
+	listen := "LISTEN=unix://" + dir + "/postern.sock?mode=0666"
+	c := launch(t, "--volume", dir+":"+dir, "--env", "SOCKET_PATH="+socket, "--env", listen, "--env", "PING=0")
+	if !c.healthy() {
+		t.Error("postern's own check fails")
+	}
+	got := send(t, dial(t, "unix", dir+"/postern.sock"), head("GET", "/_ping", "User-Agent: postern-healthcheck"))
+	if got.status != 403 {
+		t.Errorf("GET /_ping from outside, as the check: status %d, want 403", got.status)
+	}
+}
+
+// ownAddress is an address of this machine that others can reach, or loopback
+// where it has none.
+func ownAddress(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addresses {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && !ip.IP.IsLoopback() {
+			return ip.IP.String()
+		}
+	}
+	return "127.0.0.1"
 }
