@@ -1,0 +1,37 @@
+package upstream
+
+import "testing"
+
+// TestBytesBehindAnAnswer asserts that what an engine sends behind its answer
+// is not taken for the answer to somebody else's request.
+func TestBytesBehindAnAnswer(t *testing.T) {
+	t.Parallel()
+	transport, connections := play(t, say(ok+"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", ok), say(ok))
+	for range 2 {
+		if got, want := outcome(transport.RoundTrip(request(t, "GET", "/x", ""))), `200 "ok"`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if n := connections(); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+}
+
+// TestHijackerUsesAConnectionOnce asserts that a connection which could have
+// become a stream is no other request's, also where the answer was ordinary.
+func TestHijackerUsesAConnectionOnce(t *testing.T) {
+	t.Parallel()
+	transport, connections := play(t, say(ok, ok, ok))
+	for _, roundTrip := range []func() string{
+		func() string { return outcome(transport.Hijacker().RoundTrip(request(t, "POST", "/exec/x/start", ""))) },
+		func() string { return outcome(transport.RoundTrip(request(t, "GET", "/x", ""))) },
+		func() string { return outcome(transport.Hijacker().RoundTrip(request(t, "POST", "/exec/x/start", ""))) },
+	} {
+		if got, want := roundTrip(), `200 "ok"`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if n := connections(); n != 3 {
+		t.Errorf("%d connections, want 3", n)
+	}
+}
