@@ -438,3 +438,23 @@ func TestRefusalsArePrintable(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedUploadEndsItsConnection asserts that a client which is refused in
+// the middle of a body is told that the connection ends: what is left of the
+// body must not be read as a request.
+func TestRefusedUploadEndsItsConnection(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	p := start(t, map[string]string{"SOCKET_PATH": socket})
+	for size, want := range map[int]bool{0: false, 1 << 20: true} {
+		conn := p.dial()
+		io.WriteString(conn, fmt.Sprintf("POST /images/load HTTP/1.1\r\nHost: docker\r\nContent-Length: %d\r\n\r\n", size))
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != 403 || response.Close != want {
+			t.Errorf("refusal of %d bytes: status %d, connection ends is %v, want 403, %v", size, response.StatusCode, response.Close, want)
+		}
+	}
+}
