@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -95,6 +96,44 @@ func TestExplainWarns(t *testing.T) {
 		p.mu.Unlock()
 		if got := strings.Join(logged, "; "); got != test.dangers {
 			t.Errorf("ALLOW=%s: the log warns of %q, want %q", test.allow, got, test.dangers)
+		}
+	}
+}
+
+// TestStartSaysWhatIsOpen asserts that the log says at start what explain does,
+// in short, and each open section in the README's words.
+func TestStartSaysWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	environ := map[string]string{
+		"SOCKET_PATH": socket, "CONTAINERS": "1", "POST": "1", "PING": "0", "LIBPOD_PING": "0", "LIBPOD_VERSION": "no", "ALLOW": "ImageList", "DENY": "*Prune",
+	}
+	started := start(t, environ).started
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, _ := started["open"].(map[string]any)
+	if len(open) != 3 {
+		t.Errorf("open is %v, want CONTAINERS, EVENTS and VERSION", open)
+	}
+	for _, name := range []string{"CONTAINERS", "EVENTS", "VERSION"} {
+		if words, _ := open[name].(string); !regexp.MustCompile("(?m)^\\| `" + name + "` .*\\| " + regexp.QuoteMeta(words) + ` \|$`).Match(readme) {
+			t.Errorf("%s opens %q, which the README says in other words", name, words)
+		}
+	}
+	var explained struct {
+		Summary struct{ Allowed, Reads, Writes any }
+	}
+	if err := json.Unmarshal([]byte(run(t, environ, "explain", "--json").stdout), &explained); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]any{
+		"POST": true, "ALLOW": []any{"ImageList"}, "DENY": []any{"*Prune"},
+		"operations": explained.Summary.Allowed, "reads": explained.Summary.Reads, "writes": explained.Summary.Writes,
+	} {
+		if got := started[key]; !reflect.DeepEqual(got, want) {
+			t.Errorf("the log says %s: %v, want %v", key, got, want)
 		}
 	}
 }

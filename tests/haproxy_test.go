@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // haproxyVerbs are what the toggles of single POSTs match in
@@ -92,9 +90,7 @@ func TestDiffersFromHAProxyAsDocumented(t *testing.T) {
 	t.Parallel()
 	socket := forwardedEngine(t)
 	requests := haproxyRequests(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := seeded(t)
 	found := map[int]int{}
 	for range 40 {
 		environ := map[string]string{"POST": fmt.Sprint(random.IntN(2))}

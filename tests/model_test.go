@@ -93,9 +93,7 @@ func TestModel(t *testing.T) {
 	t.Parallel()
 	socket := forwardedEngine(t)
 	requests := modelRequests(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := seeded(t)
 	for range 200 {
 		environ := randomSettings(random, requests)
 		p := start(t, with(environ, map[string]string{"SOCKET_PATH": socket}))
@@ -114,6 +112,13 @@ func TestModel(t *testing.T) {
 			return
 		}
 	}
+}
+
+// seeded returns random numbers, and logs what makes them the same again.
+func seeded(t *testing.T) *rand.Rand {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
 }
 
 // TestAllowedAlone allows each operation by itself and expects the proxy to
