@@ -203,6 +203,11 @@ func TestEarlyRefusals(t *testing.T) {
 				if n, err := io.Copy(io.Discard, c); n > 0 {
 					t.Errorf("after the answer came %d bytes and %v, want the end", n, err)
 				}
+				c = s.dial("tcp")
+				s.send(c, "PUT "+test.path+" HTTP/1.1\r\nHost: x\r\n"+framing+"some")
+				if res, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || !res.Close {
+					t.Errorf("got %v, %v, want an answer that says the connection is closed", res, err)
+				}
 			}
 			c := s.dial("tcp")
 			s.send(c, "PUT "+test.path+" HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 20000000\r\n\r\n")
@@ -211,6 +216,43 @@ func TestEarlyRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An answer may begin before the end of the request, and the two go on side by
+// side: docker load shows how far it is.
+func TestAnswerDuringRequest(t *testing.T) {
+	t.Parallel()
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+		one := make([]byte, 1)
+		for {
+			if _, err := io.ReadFull(req.Body, one); err != nil {
+				break
+			}
+			fmt.Fprintf(c, "1\r\n%s\r\n", one)
+		}
+		io.WriteString(c, "0\r\n\r\n")
+	})
+	c := s.dial("tcp")
+	s.send(c, "POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+	r := bufio.NewReader(c)
+	for _, said := range []string{"a", "b"} {
+		s.send(c, "1\r\n"+said+"\r\n")
+		if said == "a" {
+			res, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r = bufio.NewReader(res.Body)
+		}
+		s.receive(r, said)
+	}
+	s.send(c, "0\r\n\r\n")
+	s.receiveEnd(r)
 }
 
 // An answer that the engine breaks off looks broken off.

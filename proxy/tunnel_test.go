@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -231,6 +232,28 @@ func TestTunnelDeliversEarlyBytes(t *testing.T) {
 	})
 }
 
+// The engine may take the connection over before it has read the request's
+// body: what follows the body is the stream.
+func TestTunnelBodyBeforeStream(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			if _, err := http.ReadRequest(r); err == nil {
+				io.WriteString(c, head)
+				io.Copy(c, r)
+			}
+		})
+		c := s.dial(network)
+		part, _ := strings.CutSuffix(request, "}")
+		s.send(c, part)
+		for _, more := range []string{"}", "stream", " and more"} {
+			s.send(c, more)
+		}
+		s.receive(c, head+"{}stream and more")
+		c.CloseWrite()
+		s.receiveEnd(c)
+	})
+}
+
 func TestTunnelEndOfInputFirst(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -349,26 +372,41 @@ func hangsUp(c *net.UnixConn) bool {
 }
 
 // Input that the engine no longer reads must not cost the client its output:
-// closing a connection with unread bytes on it resets it.
+// closing a connection with unread bytes on it resets it. Nor may it hold the
+// connection.
 func TestTunnelEngineGone(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
-		output := strings.Repeat("output\n", 200_000)
+		output := strings.Repeat("output\n", 40_000)
+		if network == "tcp" {
+			output = strings.Repeat("output\n", 300_000) // more than the client's own buffer takes
+		}
+		gone := make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 			answerRaw(c, r)
 			io.WriteString(c, output)
+			close(gone)
 		})
 		c := s.dial(network)
 		s.send(c, request)
 		s.receive(c, head)
+		sent := make(chan error, 1)
 		go func() {
-			// Ends when the connection is closed.
-			for err := error(nil); err == nil; {
-				_, err = c.Write(make([]byte, 1000))
+			for {
+				if _, err := c.Write(make([]byte, 1000)); err != nil {
+					sent <- err
+					return
+				}
 			}
 		}()
-		got, _ := io.ReadAll(io.LimitReader(c, int64(len(output))))
+		got := make([]byte, len(output))
+		n, _ := io.ReadFull(c, got[:1000])
+		<-gone // the rest of the output is in buffers
+		m, err := io.ReadFull(c, got[n:])
 		if string(got) != output {
-			t.Errorf("%d bytes of %d came", len(got), len(output))
+			t.Errorf("%d bytes of %d came: %v", n+m, len(output), err)
+		}
+		if err := <-sent; errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("the client could send for ever to an engine that is gone")
 		}
 	})
 }

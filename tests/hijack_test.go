@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/tests/engine"
 )
@@ -61,6 +62,7 @@ func (w wire) open(t *testing.T, upgrade bool, path, body string) halfConn {
 		request += "Connection: Upgrade\r\nUpgrade: tcp\r\n"
 	}
 	conn := dial(t, w.network, w.addr)
+	conn.SetDeadline(time.Now().Add(4 * patience)) // 50 MB through a terminal
 	request += fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
@@ -87,9 +89,10 @@ var (
 // stream is a taken-over connection and what became of it.
 type stream struct {
 	halfConn
-	w    wire
-	tty  bool
-	path string // of the exec or container
+	w     wire
+	scene string
+	tty   bool
+	path  string // of the exec or container
 	// head is the answer's; seen is what else the scene saw.
 	head string
 	seen bytes.Buffer
@@ -137,14 +140,16 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// size is how much the scenes with much data move: 50 MB, and less where the
-// engine itself takes its time over it, with a terminal or a log to write.
+// size is how much the scenes with much data move: 50 MB, and less where a
+// terminal makes the engine take its time over it, in all but one of them.
 func (s *stream) size() int {
-	if s.tty || strings.HasPrefix(s.path, "/containers/") {
+	if s.tty && s.scene != bothWays {
 		return 1 << 20
 	}
 	return 50 << 20
 }
+
+const bothWays = "much both ways at once"
 
 var scenes = []scene{
 	{"echo until the end of input", "cat", func(t *testing.T, s *stream) {
@@ -177,7 +182,7 @@ var scenes = []scene{
 		fmt.Fprintf(&s.seen, "%q %v %q %v", ready, err, sum, err2)
 	}, either},
 	{"much down", "yes 0123456789abcdef | head -c $SIZE", func(t *testing.T, s *stream) { s.readAll(t) }, either},
-	{"much both ways at once", "stty raw -echo 2>/dev/null; echo ready; head -c $SIZE | tr a-z A-Z", func(t *testing.T, s *stream) {
+	{bothWays, "stty raw -echo 2>/dev/null; echo ready; head -c $SIZE | tr a-z A-Z", func(t *testing.T, s *stream) {
 		payload := s.payload(t)
 		io.ReadFull(payload, make([]byte, len("ready\n")))
 		go s.Write(bytes.Repeat([]byte("abcdefgh"), s.size()/8))
@@ -233,7 +238,7 @@ func TestTakenOverConnections(t *testing.T) {
 // execScene plays a scene with an exec.
 func execScene(t *testing.T, w wire, container string, sc scene, tty, upgrade bool) string {
 	t.Helper()
-	s := &stream{w: w, tty: tty, path: "/exec/"}
+	s := &stream{w: w, scene: sc.name, tty: tty, path: "/exec/"}
 	body, _ := json.Marshal(map[string]any{
 		"AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": tty,
 		"Env": []string{fmt.Sprint("SIZE=", s.size())}, "Cmd": []string{"sh", "-c", sc.command},
@@ -255,10 +260,11 @@ func execScene(t *testing.T, w wire, container string, sc scene, tty, upgrade bo
 func attachScene(t *testing.T, w wire, image string, sc scene, tty, upgrade bool) string {
 	t.Helper()
 	name := unused(t)
-	s := &stream{w: w, tty: tty, path: "/containers/" + name}
+	s := &stream{w: w, scene: sc.name, tty: tty, path: "/containers/" + name}
 	body, _ := json.Marshal(map[string]any{
 		"Image": image, "Env": []string{fmt.Sprint("SIZE=", s.size())}, "Tty": tty, "OpenStdin": true, "StdinOnce": true,
 		"AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Cmd": []string{"sh", "-c", sc.command},
+		"HostConfig": map[string]any{"LogConfig": map[string]any{"Type": "none"}}, // it would take most of the time
 	})
 	w.call(t, "POST", "/containers/create?name="+name, string(body))
 	s.halfConn = w.open(t, upgrade, s.path+"/attach?stream=1&stdin=1&stdout=1&stderr=1", "")

@@ -32,7 +32,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	jobs := map[string]func(string) map[string]string{"drop": dropJob, "confine": confineJob}
+	jobs := map[string]func(string) map[string]string{"drop": dropJob, "leak": leakJob, "confine": confineJob}
 	job, ok := jobs[os.Getenv(jobVar)]
 	if !ok {
 		os.Exit(m.Run())
@@ -106,6 +106,31 @@ func dropJob(secret string) map[string]string {
 	})
 }
 
+// TestDropIsTried asserts that what root could do is tried, too, whatever the
+// kernel says of the process.
+func TestDropIsTried(t *testing.T) {
+	t.Parallel()
+	open := filepath.Join(t.TempDir(), "open")
+	if err := os.WriteFile(open, nil, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	for dir := filepath.Dir(open); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		os.Chmod(dir, 0o755)
+	}
+	want := "privileges were not given up: " + open + " can still be read"
+	if got := runJob(t, "leak", open)["drop"]; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// leakJob drops what it has where a file that is root's alone can be read by
+// everybody.
+func leakJob(open string) map[string]string {
+	rootOnly = []string{open}
+	_, err := Drop(Identity{UID: 65532, GID: 4242})
+	return map[string]string{"drop": verdict(err)}
+}
+
 // onThreads returns what many threads find out, which should be the same.
 func onThreads(find func() map[string]string) map[string]string {
 	all := map[string]string{}
@@ -176,8 +201,8 @@ func TestVerify(t *testing.T) {
 	}
 	// Nothing was given up here: what the state says of root is not true.
 	err := nobody.verify(nobody)
-	if root := os.Geteuid() == 0; (err != nil) != root {
-		t.Errorf("error %v, want one for root alone", err)
+	if root := os.Geteuid() == 0; (err != nil) != root || root && !strings.Contains(err.Error(), "setuid(0)") {
+		t.Errorf("error %v, want one for root alone, that setuid(0) works", err)
 	}
 }
 

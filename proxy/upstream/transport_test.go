@@ -133,6 +133,15 @@ func outcome(res *http.Response, err error) string {
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
+// fate is what becomes of a connection behind an answer.
+type fate int
+
+const (
+	reused  fate = iota
+	ended        // by the engine
+	dropped      // although the engine would serve another request on it
+)
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -140,51 +149,53 @@ func TestAnswers(t *testing.T) {
 		method string
 		answer string
 		want   string
-		// reused is whether the next request may go on the same connection.
-		reused bool
+		fate   fate
 	}{
-		{"length", "GET", ok, `200 "ok"`, true},
-		{"empty", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", `200 ""`, true},
-		{"chunked", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x=y\r\ncde\r\n0\r\n\r\n", `200 "abcde"`, true},
-		{"trailer", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n2\r\nab\r\n0\r\nSum: 7\r\n\r\n", `200 "ab" Sum: 7`, true},
-		{"until the end", "GET", "HTTP/1.1 200 OK\r\n\r\nabc", `200 "abc"`, false},
-		{"asked to close", "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", `200 "ok"`, false},
-		{"HTTP/1.0", "GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", `200 "ok"`, false},
-		{"HEAD with a length", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", `200 ""`, true},
-		{"HEAD chunked", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", `200 ""`, true},
-		{"204", "DELETE", "HTTP/1.1 204 No Content\r\n\r\n", `204 ""`, true},
-		{"304", "POST", "HTTP/1.1 304 Not Modified\r\n\r\n", `304 ""`, true},
-		{"304 with a length", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", `304 ""`, true},
-		{"after 102 and 103", "GET", "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok, `200 "ok"`, true},
-		{"100 unasked", "GET", "HTTP/1.1 100 Continue\r\n\r\n" + ok, `200 "ok"`, true},
-		{"gzip stays gzip", "GET", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", `200 "\x1f\x8b"`, true},
-		{"more than announced", "GET", ok + "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nforge", `200 "ok"`, false},
-		{"more after nothing", "GET", "HTTP/1.1 204 No Content\r\n\r\nforged", `204 ""`, false},
-		{"length cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", `200 "abc" broken: unexpected EOF`, false},
-		{"chunk cut", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc", `200 "abc" broken: unexpected EOF`, false},
-		{"last chunk missing", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", `200 "abc" broken: unexpected EOF`, false},
-		{"end of the last chunk missing", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", `200 "abc" broken: http: unexpected EOF reading trailer`, false},
-		{"head cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", `no answer: it closed the connection`, false},
-		{"nothing", "GET", "", `no answer: it closed the connection`, false},
-		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `no answer: it closed the connection`, false},
-		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `no answer: it switched protocols unasked`, false},
-		{"not HTTP", "GET", "+OK ready\r\n\r\n", `no answer: malformed HTTP status code "ready"`, false},
+		{"length", "GET", ok, `200 "ok"`, reused},
+		{"empty", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", `200 ""`, reused},
+		{"chunked", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x=y\r\ncde\r\n0\r\n\r\n", `200 "abcde"`, reused},
+		{"trailer", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n2\r\nab\r\n0\r\nSum: 7\r\n\r\n", `200 "ab" Sum: 7`, reused},
+		{"until the end", "GET", "HTTP/1.1 200 OK\r\n\r\nabc", `200 "abc"`, ended},
+		{"asked to close", "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", `200 "ok"`, dropped},
+		{"HTTP/1.0", "GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", `200 "ok"`, dropped},
+		{"HEAD with a length", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", `200 ""`, reused},
+		{"HEAD chunked", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", `200 ""`, reused},
+		{"204", "DELETE", "HTTP/1.1 204 No Content\r\n\r\n", `204 ""`, reused},
+		{"204, asked to close", "DELETE", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", `204 ""`, dropped},
+		{"304", "POST", "HTTP/1.1 304 Not Modified\r\n\r\n", `304 ""`, reused},
+		{"304 with a length", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", `304 ""`, reused},
+		{"after 102 and 103", "GET", "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok, `200 "ok"`, reused},
+		{"100 unasked", "GET", "HTTP/1.1 100 Continue\r\n\r\n" + ok, `200 "ok"`, reused},
+		{"gzip stays gzip", "GET", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", `200 "\x1f\x8b"`, reused},
+		{"more than announced", "GET", ok + "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nforge", `200 "ok"`, dropped},
+		{"more after nothing", "GET", "HTTP/1.1 204 No Content\r\n\r\nforged", `204 ""`, dropped},
+		{"length cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", `200 "abc" broken: unexpected EOF`, ended},
+		{"chunk cut", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc", `200 "abc" broken: unexpected EOF`, ended},
+		{"last chunk missing", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", `200 "abc" broken: unexpected EOF`, ended},
+		{"end of the last chunk missing", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", `200 "abc" broken: http: unexpected EOF reading trailer`, ended},
+		{"bad chunk", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n", `200 "a" broken: invalid byte in chunk length`, dropped},
+		{"head cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", `no answer: it closed the connection`, ended},
+		{"nothing", "GET", "", `no answer: it closed the connection`, ended},
+		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `no answer: it closed the connection`, ended},
+		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `no answer: it switched protocols unasked`, dropped},
+		{"not HTTP", "GET", "+OK ready\r\n\r\n", `no answer: malformed HTTP status code "ready"`, dropped},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			transport, connections := play(t, say(test.answer, ok), say(ok))
-			if !test.reused {
-				transport, connections = play(t, say(test.answer), say(ok))
+			first := say(test.answer, ok)
+			if test.fate == ended {
+				first = say(test.answer)
 			}
+			transport, connections := play(t, first, say(ok))
 			if got := outcome(transport.RoundTrip(request(t, test.method, "/x", ""))); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 			if got, want := outcome(transport.RoundTrip(request(t, "GET", "/y", ""))), `200 "ok"`; got != want {
 				t.Errorf("next request: got %s, want %s", got, want)
 			}
-			if reused := connections() == 1; reused != test.reused {
-				t.Errorf("connection reused: %v, want %v", reused, test.reused)
+			if is, want := connections() == 1, test.fate == reused; is != want {
+				t.Errorf("connection reused: %v, want %v", is, want)
 			}
 		})
 	}
@@ -435,6 +446,7 @@ func TestStaleConnections(t *testing.T) {
 		{"POST to the dying", "POST", "", true, `no answer: it closed the connection`},
 		{"DELETE to the dying", "DELETE", "", true, `no answer: it closed the connection`},
 		{"body to the dying", "PUT", "body", true, `no answer: it closed the connection`},
+		{"GET with a body to the dying", "GET", "body", true, `no answer: it closed the connection`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -455,7 +467,11 @@ func TestStaleConnections(t *testing.T) {
 			if !test.reads {
 				<-dead
 			}
-			if got := outcome(transport.RoundTrip(request(t, test.method, "/x", test.body))); got != test.want {
+			req := request(t, test.method, "/x", test.body)
+			if test.body != "" {
+				req.ContentLength = -1 // sent again, what is left of it would look whole
+			}
+			if got := outcome(transport.RoundTrip(req)); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
@@ -538,7 +554,11 @@ func TestEngineDown(t *testing.T) {
 	}
 }
 
-func TestIdleConnectionsAreFewAndShortLived(t *testing.T) {
+func TestIdleConnectionsAreFew(t *testing.T)        { testIdle(t, 2, 0, 1) }
+func TestIdleConnectionsAreShortLived(t *testing.T) { testIdle(t, 3, 50*time.Millisecond, 3) }
+
+// testIdle makes three connections idle and waits until some are closed.
+func testIdle(t *testing.T, most int, timeout time.Duration, gone int) {
 	t.Parallel()
 	closed := make(chan struct{}, 3)
 	// No answer comes before all requests have, each on its own connection.
@@ -552,7 +572,7 @@ func TestIdleConnectionsAreFewAndShortLived(t *testing.T) {
 		waitEOF(c)
 		closed <- struct{}{}
 	})
-	transport.MaxIdle, transport.IdleTimeout = 2, 50*time.Millisecond
+	transport.MaxIdle, transport.IdleTimeout = most, timeout
 	done := make(chan string)
 	for range 3 {
 		go func() { done <- outcome(transport.RoundTrip(request(t, "GET", "/x", ""))) }()
@@ -562,13 +582,35 @@ func TestIdleConnectionsAreFewAndShortLived(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	<-closed // one too many
-	<-closed // and the others when their time is over
-	<-closed
+	for range gone {
+		<-closed
+	}
 	transport.mu.Lock()
 	defer transport.mu.Unlock()
-	if len(transport.idle) != 0 {
-		t.Errorf("%d connections are idle, want 0", len(transport.idle))
+	if got, want := len(transport.idle), 3-gone; got != want {
+		t.Errorf("%d connections are idle, want %d", got, want)
+	}
+}
+
+// A connection that may be taken over serves no other request, before or after.
+func TestHijackerIsAlone(t *testing.T) {
+	t.Parallel()
+	transport, connections := play(t, say(ok, ok, ok))
+	for i, test := range []struct {
+		by   http.RoundTripper
+		want int // connections so far
+	}{{transport, 1}, {transport.Hijacker(), 2}, {transport, 2}, {transport.Hijacker(), 3}} {
+		if got, want := outcome(test.by.RoundTrip(request(t, "POST", "/exec/x/start", ""))), `200 "ok"`; got != want {
+			t.Errorf("request %d: got %s, want %s", i, got, want)
+		}
+		if n := connections(); n != test.want {
+			t.Errorf("request %d: %d connections so far, want %d", i, n, test.want)
+		}
+	}
+	transport.mu.Lock()
+	defer transport.mu.Unlock()
+	if len(transport.idle) != 1 {
+		t.Errorf("%d connections are idle, want 1", len(transport.idle))
 	}
 }
 
