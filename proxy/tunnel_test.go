@@ -2,168 +2,16 @@ package proxy
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/rs/zerolog"
-
-	"postern/acl"
-	"postern/proxy/clients"
 )
-
-// patience is how long a test waits for what takes milliseconds when it works.
-const patience = 20 * time.Second
-
-// everything is the policy that allows what the tests ask for.
-var everything = acl.Toggles{"CONTAINERS": true, "EXEC": true, "IMAGES": true, "SESSION": true, "POST": true}
-
-// stage is a proxy between a scripted engine and the test.
-type stage struct {
-	t *testing.T
-	// addr is the proxy's TCP address, path its unix socket.
-	addr, path string
-	// log gets the lines of the log.
-	log chan string
-	// stop ends Serve; stopped is closed when it has returned.
-	stop    context.CancelFunc
-	stopped chan struct{}
-}
-
-// play starts a proxy in front of an engine that plays the script on each
-// connection and then closes it.
-func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader)) *stage {
-	t.Helper()
-	// The path of a unix socket may have 107 bytes.
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "e"), Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			c, err := engine.AcceptUnix()
-			if err != nil {
-				return
-			}
-			c.SetDeadline(time.Now().Add(patience))
-			go func() {
-				defer c.Close()
-				r := bufio.NewReader(c)
-				// The proxy may also look whether anybody is there.
-				if _, err := r.Peek(1); err == nil {
-					script(c, r)
-				}
-			}()
-		}
-	}()
-	s := &stage{t: t, path: filepath.Join(dir, "p"), log: make(chan string, 1000), stopped: make(chan struct{})}
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	unix, err := net.Listen("unix", s.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.addr = tcp.Addr().String()
-	var ctx context.Context
-	ctx, s.stop = context.WithCancel(context.Background())
-	everybody := &clients.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
-	log := zerolog.New(lines(s.log))
-	set := clients.NewSet(everybody, nil, clients.From{}, zerolog.Nop())
-	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, set, log, AccessLog{Log: log})
-	go func() {
-		defer close(s.stopped)
-		p.Serve(ctx, []Listener{{Listener: tcp}, {Listener: unix}}, 100*time.Millisecond)
-	}()
-	t.Cleanup(func() {
-		s.stop()
-		<-s.stopped
-		engine.Close()
-		os.RemoveAll(dir)
-	})
-	return s
-}
-
-type lines chan string
-
-func (l lines) Write(b []byte) (int, error) {
-	l <- string(b)
-	return len(b), nil
-}
-
-// awaitLog waits for a line of the log.
-func (s *stage) awaitLog(part string) {
-	s.t.Helper()
-	for timeout := time.After(patience); ; {
-		select {
-		case line := <-s.log:
-			if strings.Contains(line, part) {
-				return
-			}
-		case <-timeout:
-			s.t.Fatalf("no line with %s in the log", part)
-		}
-	}
-}
-
-// half is a connection that can be closed for writing only.
-type half interface {
-	net.Conn
-	CloseWrite() error
-}
-
-func (s *stage) dial(network string) half {
-	s.t.Helper()
-	addr := s.addr
-	if network == "unix" {
-		addr = s.path
-	}
-	c, err := net.Dial(network, addr)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(patience))
-	return c.(half)
-}
-
-func (s *stage) send(c io.Writer, raw string) {
-	s.t.Helper()
-	if _, err := io.WriteString(c, raw); err != nil {
-		s.t.Fatalf("sending %.80q: %v", raw, err)
-	}
-}
-
-// receive asserts that exactly these bytes come next.
-func (s *stage) receive(c io.Reader, want string) {
-	s.t.Helper()
-	got := make([]byte, len(want))
-	n, err := io.ReadFull(c, got)
-	if string(got[:n]) != want {
-		s.t.Fatalf("got %q, %v, want %q", got[:n], err, want)
-	}
-}
-
-// receiveEnd asserts that nothing more comes.
-func (s *stage) receiveEnd(c io.Reader) {
-	s.t.Helper()
-	if got, err := io.ReadAll(c); len(got) > 0 || err != nil {
-		s.t.Fatalf("got %.80q, %v, want the end", got, err)
-	}
-}
 
 const (
 	upgraded = "HTTP/1.1 101 UPGRADED\r\ncontent-type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
@@ -236,15 +84,19 @@ func TestTunnelDeliversEarlyBytes(t *testing.T) {
 // body: what follows the body is the stream.
 func TestTunnelBodyBeforeStream(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
+		answered := make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 			if _, err := http.ReadRequest(r); err == nil {
 				io.WriteString(c, head)
+				close(answered)
 				io.Copy(c, r)
 			}
 		})
 		c := s.dial(network)
 		part, _ := strings.CutSuffix(request, "}")
 		s.send(c, part)
+		<-answered
+		time.Sleep(20 * time.Millisecond) // in which nothing must happen
 		for _, more := range []string{"}", "stream", " and more"} {
 			s.send(c, more)
 		}
@@ -408,6 +260,30 @@ func TestTunnelEngineGone(t *testing.T) {
 		if err := <-sent; errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error("the client could send for ever to an engine that is gone")
 		}
+	})
+}
+
+// An engine that reads no more, but goes on to write, is as it is on a socket
+// that is open for reading only: what is sent goes nowhere.
+func TestTunnelEngineReadsNoMore(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		sent := make(chan struct{})
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			answerRaw(c, r)
+			c.CloseRead()
+			<-sent
+			io.WriteString(c, "output")
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head)
+		_, err := c.Write(make([]byte, 20_000_000))
+		close(sent)
+		if err != nil {
+			t.Errorf("input that nobody reads: %v", err)
+		}
+		s.receive(c, "output")
+		s.receiveEnd(c)
 	})
 }
 
