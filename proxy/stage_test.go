@@ -161,4 +161,3 @@ func (s *stage) receiveEnd(c io.Reader) {
 		s.t.Fatalf("got %.80q, %v, want the end", got, err)
 	}
 }
-
