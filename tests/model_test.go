@@ -22,8 +22,31 @@ const (
 	sectionToggles = "AUTH BUILD COMMIT CONFIGS CONTAINERS DISTRIBUTION EVENTS EXEC GRPC IMAGES INFO NETWORKS NODES PING PLUGINS SECRETS SERVICES SESSION SWARM SYSTEM TASKS VERSION VOLUMES " +
 		"LIBPOD_ARTIFACTS LIBPOD_BUILD LIBPOD_COMMIT LIBPOD_CONTAINERS LIBPOD_EVENTS LIBPOD_EXEC LIBPOD_GENERATE LIBPOD_IMAGES LIBPOD_INFO LIBPOD_KUBE LIBPOD_LOCAL LIBPOD_MANIFESTS LIBPOD_NETWORKS LIBPOD_PING LIBPOD_PLAY LIBPOD_PODS LIBPOD_QUADLETS LIBPOD_SECRETS LIBPOD_SYSTEM LIBPOD_VERSION LIBPOD_VOLUMES"
 	otherToggles = "POST ALLOW_START ALLOW_STOP ALLOW_RESTARTS ALLOW_PAUSE ALLOW_UNPAUSE ALLOW_LOGS ALLOW_TOP ALLOW_CHANGES ALLOW_ARCHIVE ALLOW_EXPORT " +
-		"LIBPOD_ALLOW_START LIBPOD_ALLOW_POD_START LIBPOD_ALLOW_RESTARTS LIBPOD_ALLOW_POD_RESTARTS LIBPOD_ALLOW_STOP LIBPOD_ALLOW_POD_STOP"
+		"LIBPOD_ALLOW_START LIBPOD_ALLOW_POD_START LIBPOD_ALLOW_RESTARTS LIBPOD_ALLOW_POD_RESTARTS LIBPOD_ALLOW_STOP LIBPOD_ALLOW_POD_STOP " +
+		"LIBPOD_ALLOW_PAUSE LIBPOD_ALLOW_POD_PAUSE LIBPOD_ALLOW_UNPAUSE LIBPOD_ALLOW_POD_UNPAUSE"
 )
+
+// TestModelKnowsEveryToggle asserts that the random settings are made of all
+// toggles, which TestDocs asserts of the README's tables.
+func TestModelKnowsEveryToggle(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, table := range regexp.MustCompile(`(?s)<!-- (?:sections|podman|verbs) -->.*?<!-- end -->`).FindAllString(string(readme), -1) {
+		for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)`").FindAllStringSubmatch(table, -1) {
+			listed = append(listed, row[1])
+		}
+	}
+	known := strings.Fields(sectionToggles + " " + otherToggles)
+	slices.Sort(listed)
+	slices.Sort(known)
+	if !slices.Equal(listed, known) {
+		t.Errorf("the README lists %q, the model knows %q", listed, known)
+	}
+}
 
 // model is what postern promises, written from its documentation and without
 // its code: environ holds "0" or "1" for the toggles that are set.
