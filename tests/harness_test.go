@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -61,18 +62,20 @@ func TestMain(m *testing.M) {
 
 // program builds the binary once, with the race detector if the tests have it:
 // a race in the server then fails the test that runs it.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(workDir, "postern")
-	args := []string{"build", "-o", path}
-	if raceDetector() {
-		args = append(args, "-race")
-	}
-	out, err := exec.Command("go", append(args, "postern")...).CombinedOutput()
+var program = sync.OnceValues(func() (string, error) { return buildProgram("postern", raceDetector()) })
+
+// quickProgram has none: for a test that starts it hundreds of times to see what
+// it decides, with one client.
+var quickProgram = sync.OnceValues(func() (string, error) { return buildProgram("quick", false) })
+
+func buildProgram(name string, race bool) (string, error) {
+	path := filepath.Join(workDir, name)
+	out, err := exec.Command("go", "build", "-o", path, fmt.Sprintf("-race=%v", race), "postern").CombinedOutput()
 	if err != nil {
 		err = errors.New(string(out))
 	}
 	return path, err
-})
+}
 
 // raceDetector reports whether the tests, and so the program, have it.
 func raceDetector() bool {
@@ -83,7 +86,13 @@ func raceDetector() bool {
 // command is postern with an environment that inherits nothing.
 func command(t *testing.T, ctx context.Context, environ map[string]string, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := program()
+	return commandOf(t, program, ctx, environ, args...)
+}
+
+// commandOf is command with one of the builds.
+func commandOf(t *testing.T, build func() (string, error), ctx context.Context, environ map[string]string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := build()
 	if err != nil {
 		t.Fatalf("building postern: %v", err)
 	}
@@ -158,9 +167,12 @@ type postern struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	stderr output
-	dumped bool          // ended by SIGQUIT
-	learns bool          // LEARN is on: a report goes to stderr
-	exited chan struct{} // closed when the process is gone and the log is read
+	// forgets is set for a test that makes very many requests and does not look
+	// at the log: it keeps no line behind the one that says started.
+	forgets bool
+	dumped  bool          // ended by SIGQUIT
+	learns  bool          // LEARN is on: a report goes to stderr
+	exited  chan struct{} // closed when the process is gone and the log is read
 
 	mu      sync.Mutex
 	log     []entry
@@ -173,6 +185,51 @@ type postern struct {
 func start(t *testing.T, environ map[string]string) *postern {
 	t.Helper()
 	p := startUp(t, environ)
+	p.awaitStart()
+	return p
+}
+
+// startUp starts the proxy as start does and waits for nothing.
+func startUp(t *testing.T, environ map[string]string) *postern {
+	t.Helper()
+	environ = with(anyPort, environ)
+	p := &postern{t: t, cmd: command(t, context.Background(), environ)}
+	p.launch()
+	p.learns = environ["LEARN"] != "" && environ["LEARN"] != "0"
+	return p
+}
+
+// anyPort listens on a free one.
+var anyPort = map[string]string{"LISTEN": "tcp://127.0.0.1:0"}
+
+// startCommand does it with a command that was made for it.
+func startCommand(t *testing.T, cmd *exec.Cmd) *postern {
+	t.Helper()
+	p := &postern{t: t, cmd: cmd}
+	p.launch()
+	p.awaitStart()
+	return p
+}
+
+// launch runs the command.
+func (p *postern) launch() {
+	p.t.Helper()
+	p.exited, p.changed = make(chan struct{}), make(chan struct{})
+	p.cmd.Stderr = &p.stderr
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	go p.follow(stdout)
+	p.t.Cleanup(p.stop)
+}
+
+// awaitStart waits until the proxy listens.
+func (p *postern) awaitStart() {
+	p.t.Helper()
 	p.started = p.awaitLog(func(e entry) bool { return e["message"] == "started" })
 	for _, address := range p.started["listen"].([]any) {
 		if addr, ok := strings.CutPrefix(address.(string), "tcp://"); ok {
@@ -180,33 +237,6 @@ func start(t *testing.T, environ map[string]string) *postern {
 			break
 		}
 	}
-	return p
-}
-
-// startUp starts the proxy as start does and waits for nothing.
-func startUp(t *testing.T, environ map[string]string) *postern {
-	t.Helper()
-	environ = with(map[string]string{"LISTEN": "tcp://127.0.0.1:0"}, environ)
-	p := startCommand(t, command(t, context.Background(), environ))
-	p.learns = environ["LEARN"] != "" && environ["LEARN"] != "0"
-	return p
-}
-
-// startCommand does it with a command that was made for it.
-func startCommand(t *testing.T, cmd *exec.Cmd) *postern {
-	t.Helper()
-	p := &postern{t: t, cmd: cmd, exited: make(chan struct{}), changed: make(chan struct{})}
-	p.cmd.Stderr = &p.stderr
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go p.follow(stdout)
-	t.Cleanup(p.stop)
-	return p
 }
 
 // with returns the settings with others added or replaced.
@@ -224,11 +254,16 @@ func (p *postern) follow(stdout io.Reader) {
 	defer close(p.exited)
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 1<<20)
+	started := false
 	for lines.Scan() {
+		if p.forgets && started {
+			continue
+		}
 		var e entry
 		if json.Unmarshal(lines.Bytes(), &e) != nil {
 			e = entry{"not JSON": lines.Text()}
 		}
+		started = started || e["message"] == "started"
 		p.mu.Lock()
 		p.log = append(p.log, e)
 		close(p.changed)

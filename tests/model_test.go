@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -119,7 +120,7 @@ func TestModel(t *testing.T) {
 	random := seeded(t)
 	for range 200 {
 		environ := randomSettings(random, requests)
-		p := start(t, with(environ, map[string]string{"SOCKET_PATH": socket}))
+		p := startQuick(t, with(environ, map[string]string{"SOCKET_PATH": socket}))
 		explained := explained(t, environ)
 		for i, forwarded := range p.forwarded(requests) {
 			r := requests[i]
@@ -160,7 +161,7 @@ func TestAllowedAlone(t *testing.T) {
 			continue
 		}
 		seen[alone.id] = true
-		p := start(t, with(closed, map[string]string{"ALLOW": alone.id}))
+		p := startQuick(t, with(closed, map[string]string{"ALLOW": alone.id}))
 		for i, forwarded := range p.forwarded(requests) {
 			if r := requests[i]; forwarded != (r.id == alone.id) {
 				t.Errorf("ALLOW=%s: %+v: forwarded is %v", alone.id, r, forwarded)
@@ -176,11 +177,20 @@ func TestAllowedAlone(t *testing.T) {
 	}
 }
 
+// startQuick is start with the build that starts fast.
+func startQuick(t *testing.T, environ map[string]string) *postern {
+	t.Helper()
+	p := &postern{t: t, cmd: commandOf(t, quickProgram, context.Background(), with(anyPort, environ)), forgets: true}
+	p.launch()
+	p.awaitStart()
+	return p
+}
+
 // explained asks postern explain for its verdicts, by operation, method and
 // route.
 func explained(t *testing.T, environ map[string]string) map[string]bool {
 	t.Helper()
-	r := run(t, environ, "explain", "--json")
+	r := finish(t, commandOf(t, quickProgram, t.Context(), environ, "explain", "--json"))
 	var report struct {
 		Operations []struct {
 			ID, Method, Path string

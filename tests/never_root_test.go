@@ -165,6 +165,7 @@ func TestCannotStart(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got := refuses(t, test.args...)
 			for _, want := range test.want {
 				if !strings.Contains(got, want) {
