@@ -197,14 +197,14 @@ func TestFaults(t *testing.T) {
 		e = startEngine()
 	}
 	wg.Wait()
-	defer e.Close()
 	if n := answered.Load(); n < asked.Load()/2 {
 		t.Errorf("%d of %d clients were answered, want half at least", n, asked.Load())
 	}
 	// A last restart, for the idle connections to the engine that may stay for a
 	// minute or two.
 	e.Crash()
-	e = startEngine()
+	last := startEngine()
+	defer last.Close()
 	if a := p.get("/_ping"); a.status != http.StatusOK {
 		t.Errorf("status %d afterwards, want 200", a.status)
 	}
