@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -21,6 +20,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
+	"postern/proxy/announce"
 	"postern/proxy/clients"
 	"postern/proxy/config"
 	"postern/proxy/console"
@@ -111,8 +111,14 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	}
 
 	log := newLog(c, stdout)
-	confine(log, c, socket, state)
-	announce(log, c, everybody, declared, listeners, monitored)
+	landlock, err := privilege.Confine(privilege.Paths{
+		Connect: []string{string(c.SocketPath)},
+		Remove:  c.AllListen().Files(),
+	})
+	announce.Confined(log, state, socket.GID, landlock, err)
+	announce.Start{
+		Version: version, Config: c, Everybody: everybody, Declared: declared, Listeners: listeners, Monitored: monitored,
+	}.Log(log)
 	set := clients.NewSet(everybody, declared, c.AllowFrom, log)
 	observers := accessLog(c, log)
 	if c.Learn.On() {
@@ -207,29 +213,6 @@ func refuseStart(stderr io.Writer, listeners []proxy.Listener, monitored []net.L
 	return exitUsage
 }
 
-// confine locks the process in and logs what it is from here on.
-func confine(log zerolog.Logger, c config.Config, socket proxy.Socket, s privilege.State) {
-	landlock, err := privilege.Confine(privilege.Paths{
-		Connect: []string{string(c.SocketPath)},
-		Remove:  c.AllListen().Files(),
-	})
-	log.Info().
-		Int("uid", s.UID[0]).Int("gid", s.GID[0]).Str("groups", s.Groups).
-		Str("capabilities", fmt.Sprintf("%#x", s.Permitted)).
-		Str("bounding", fmt.Sprintf("%#x", s.Bounding)).
-		Bool("no_new_privs", s.NoNewPrivs).
-		Int("landlock", landlock).AnErr("landlock_error", err).
-		Msg("confined")
-	switch {
-	case s.UID[0] == 0:
-		log.Warn().Msg("running as root, as RUN_AS=0 asks: without capabilities, but whoever takes the proxy over owns what root owns")
-	case s.GID[0] == 0 && socket.GID != 0:
-		log.Info().Msg("running with group 0, which a user without a group is left with: add one, as in user: \"65532:65532\"")
-	case s.GID[0] == 0:
-		log.Info().Msg("running with group 0, because the engine's socket belongs to root's group; the user is not root")
-	}
-}
-
 func report(stderr io.Writer, problems []error) {
 	var b strings.Builder
 	fmt.Fprintln(&b, "postern: cannot start:")
@@ -239,76 +222,12 @@ func report(stderr io.Writer, problems []error) {
 	io.WriteString(stderr, b.String())
 }
 
-// announce logs what the settings amount to, client by client.
-func announce(log zerolog.Logger, c config.Config, everybody *clients.Client, declared []*clients.Client, listeners []proxy.Listener, monitored []net.Listener) {
-	for _, w := range c.Warnings {
-		log.Warn().Msg(w)
-	}
-	addresses := func(owner *clients.Client) (all []string) {
-		for _, l := range listeners {
-			if l.Owner == owner {
-				all = append(all, url(l))
-			}
-		}
-		return all
-	}
-	var metrics []string
-	for _, l := range monitored {
-		metrics = append(metrics, url(l))
-	}
-	for i, client := range declared {
-		log := log.With().Str("client", client.Name).Logger()
-		summarize(log, c.Clients[i].Rules, client.Policy).
-			Strs("from", client.From.Items()).
-			Strs("listen", addresses(client)).
-			Msg("client")
-	}
-	summarize(log, c.Rules, everybody.Policy).
-		Str("version", version).
-		Strs("listen", addresses(nil)).
-		Strs("metrics", metrics).
-		Str("engine", string(c.SocketPath)).
-		Strs("allow_from", c.AllowFrom.Items()).
-		Msg("started")
-}
-
-// url is where a listener listens.
-func url(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().String() }
-
-// summarize logs what is dangerous about a policy and begins the line that
-// says what it opens.
-func summarize(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) *zerolog.Event {
-	report := explain.New(policy)
-	if rules.Learn {
-		report.Warnings = nil // every danger there is, and said
-	}
-	for _, w := range report.Warnings {
-		log.Warn().Str("danger", w.Kind).Strs("operations", w.Operations).Msg("clients can " + w.Why)
-	}
-	open := zerolog.Dict()
-	for _, s := range rules.Toggles.Open() {
-		open.Str(s.Var, s.Exposes)
-	}
-	return log.Info().
-		Dict("open", open).
-		Bool("POST", rules.Toggles["POST"]).
-		Strs("ALLOW", rules.Allow).
-		Strs("DENY", rules.Deny).
-		Strs("PRESET", rules.Presets).
-		Int("operations", report.Summary.Allowed).
-		Strs("reads", report.Summary.Reads).
-		Strs("writes", report.Summary.Writes)
-}
-
 // explainPolicy prints what the settings permit, or judges one request: the
 // exit status is then 0 for allowed and 1 for refused.
 func explainPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	asJSON := flags.Bool("json", false, "")
-	name := flags.String("client", "", "")
-	if err := flags.Parse(args); err != nil || flags.NArg() != 0 && flags.NArg() != 2 {
-		fmt.Fprintln(stderr, "postern: usage: postern explain [--client NAME] [--json] [METHOD PATH]")
+	question, err := explain.ParseQuestion(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "postern: %v\n", err)
 		return exitUsage
 	}
 	c, problems := config.Parse(environ)
@@ -316,46 +235,15 @@ func explainPolicy(args []string, environ map[string]string, stdout, stderr io.W
 		report(stderr, problems)
 		return exitUsage
 	}
-	rules := c.Rules
-	if *name != "" {
-		client, err := c.Client(*name)
-		if err != nil {
-			fmt.Fprintf(stderr, "postern: %v\n", err)
-			return exitUsage
-		}
-		*name, rules = client.Name, client.Rules
-	}
-	policy := acl.Compile(rules)
-	var result interface{ Text(io.Writer) error }
-	status := exitOK
-	if flags.NArg() == 0 {
-		report := explain.New(policy)
-		report.Client = *name
-		for _, client := range c.Clients {
-			report.Clients = append(report.Clients, client.Name)
-		}
-		result = report
-	} else {
-		answer, err := explain.Request(policy, flags.Arg(0), flags.Arg(1))
-		if err != nil {
-			fmt.Fprintf(stderr, "postern: %v\n", err)
-			return exitUsage
-		}
-		if !answer.Allowed {
-			status = exitFailed
-		}
-		answer.Client = *name
-		result = answer
-	}
-	write := result.Text
-	if *asJSON {
-		write = func(w io.Writer) error { return explain.JSON(w, result) }
-	}
-	if err := write(stdout); err != nil {
+	allowed, err := question.Answer(stdout, c)
+	switch {
+	case err != nil:
 		fmt.Fprintf(stderr, "postern: %v\n", err)
+		return exitUsage
+	case !allowed:
 		return exitFailed
 	}
-	return status
+	return exitOK
 }
 
 func healthcheck(ctx context.Context, environ map[string]string, stderr io.Writer) int {

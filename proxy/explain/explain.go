@@ -127,8 +127,8 @@ func list(names []string) string {
 	return strings.Join(names, " ")
 }
 
-// JSON writes a report, or the answer on one request, for programs.
-func JSON(w io.Writer, v any) error {
+// printJSON writes a report, or the answer on one request, for programs.
+func printJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
