@@ -1,0 +1,40 @@
+package proxy
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"postern/acl"
+	"postern/proxy/clients"
+)
+
+func logged() (AccessLog, *Event) {
+	c := &clients.Client{Name: "dashboard", Policy: acl.Compile(acl.Rules{Toggles: everything})}
+	e := &Event{
+		Start: time.Now(), Client: c, Address: "172.18.0.3:36052", Method: "GET", Path: "/v1.41/containers/json", Query: "all=1",
+		Outcome: Allowed, Status: 200, Bytes: 2522, Duration: time.Millisecond,
+	}
+	e.Request, e.Verdict = c.Policy.Judge(e.Method, e.Path, e.Path)
+	return AccessLog{Log: zerolog.New(io.Discard).Level(zerolog.InfoLevel).With().Timestamp().Logger()}, e
+}
+
+// TestAccessLogAllocatesNothing holds a line of the log to what writing it
+// takes.
+func TestAccessLogAllocatesNothing(t *testing.T) {
+	log, e := logged()
+	if n := testing.AllocsPerRun(100, func() { log.Begin(e); log.End(e) }); n != 0 {
+		t.Errorf("a line of the log takes %v allocations, want none", n)
+	}
+}
+
+func BenchmarkAccessLog(b *testing.B) {
+	log, e := logged()
+	b.ReportAllocs()
+	for b.Loop() {
+		log.Begin(e)
+		log.End(e)
+	}
+}
