@@ -14,7 +14,8 @@ type From struct {
 	// Prefixes are the addresses, each a subnet of one, and the subnets. IPv4
 	// is never mapped into IPv6.
 	Prefixes []netip.Prefix
-	// Names are host names in small letters.
+	// Names are host names in small letters, without a dot at the end. They are
+	// whole: no search domain is added.
 	Names []string
 }
 
@@ -67,7 +68,7 @@ func (f *From) add(item string) error {
 	if !isHostName(item) {
 		return fmt.Errorf("%q is neither an address such as 10.0.0.5, nor a subnet such as 172.20.0.0/16, nor a host name", item)
 	}
-	if name := strings.ToLower(item); !slices.Contains(f.Names, name) {
+	if name := strings.ToLower(strings.TrimSuffix(item, ".")); !slices.Contains(f.Names, name) {
 		f.Names = append(f.Names, name)
 	}
 	return nil
@@ -96,10 +97,9 @@ func parsePrefix(item string) (netip.Prefix, error) {
 		if err != nil {
 			return netip.Prefix{}, fmt.Errorf("%q is no address; want one such as 10.0.0.5 or fd00::5", item)
 		}
-		if addr.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("%q has a zone, which a peer's address does not tell; want %s", item, addr.WithZone(""))
+		if addr = Address(addr); addr.IsLinkLocalUnicast() && addr.Is6() {
+			return netip.Prefix{}, linkLocal(item)
 		}
-		addr = Address(addr)
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	prefix, err := netip.ParsePrefix(item)
@@ -112,8 +112,17 @@ func parsePrefix(item string) (netip.Prefix, error) {
 		}
 		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
 	}
+	if prefix.Addr().IsLinkLocalUnicast() && prefix.Addr().Is6() {
+		return netip.Prefix{}, linkLocal(item)
+	}
 	if masked := prefix.Masked(); masked != prefix {
 		return netip.Prefix{}, fmt.Errorf("%q names an address and a subnet; want %s for all of it, or %s", item, masked, prefix.Addr())
 	}
 	return prefix, nil
+}
+
+// linkLocal is about fe80::/10: on another network, somebody else has the same
+// address.
+func linkLocal(item string) error {
+	return fmt.Errorf("%q is link-local, and each network has its own: want an address such as fd00::5, or a host name", item)
 }

@@ -103,6 +103,11 @@ func strayVars(environ map[string]string, names, vars []string) (errs []error) {
 	for _, variable := range slices.Sorted(maps.Keys(environ)) {
 		rest, ours := strings.CutPrefix(variable, clientPrefix)
 		if !ours {
+			errs = append(errs, smallLetters(variable, names)...)
+			continue
+		}
+		if slices.Contains(identityVars, rest) {
+			errs = append(errs, fmt.Errorf("%s names no client: want one between, as in %sPORTAINER_%s", variable, clientPrefix, rest))
 			continue
 		}
 		var owners []string
@@ -128,6 +133,18 @@ func strayVars(environ map[string]string, names, vars []string) (errs []error) {
 		}
 	}
 	return errs
+}
+
+// smallLetters is about client_a_from, which would have declared a client, and
+// client_a_info of one that is declared.
+func smallLetters(variable string, names []string) []error {
+	rest, ours := strings.CutPrefix(strings.ToUpper(variable), clientPrefix)
+	isClients := func(s string) bool { return strings.HasPrefix(rest, s+"_") }
+	isIdentity := func(s string) bool { return strings.HasSuffix(rest, "_"+s) }
+	if !ours || !slices.ContainsFunc(names, isClients) && !slices.ContainsFunc(identityVars, isIdentity) {
+		return nil
+	}
+	return []error{fmt.Errorf("%s has no effect: want capital letters, %s", variable, strings.ToUpper(variable))}
 }
 
 func unknownVar(variable, prefix, value string, vars []string) error {
@@ -189,6 +206,19 @@ func (c Config) outsiders() (errs []error) {
 		}
 	}
 	return errs
+}
+
+// openPorts warns of a client that is told by its addresses and by a port:
+// people take the one for a limit on the other.
+func (c Config) openPorts() (warnings []string) {
+	for _, client := range c.Clients {
+		for _, a := range client.Listen {
+			if a.Network != "unix" && !client.From.Empty() {
+				warnings = append(warnings, fmt.Sprintf("whoever reaches %[1]sLISTEN=%[2]s is client %[3]s, wherever from: %[1]sFROM does not limit it", client.Rules.Prefix, a, client.Name))
+			}
+		}
+	}
+	return warnings
 }
 
 // ErrNoClient is the error of a client that is not declared.

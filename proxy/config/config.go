@@ -74,6 +74,7 @@ func Parse(environ map[string]string) (Config, []error) {
 	if _, err := time.LoadLocation(strings.TrimPrefix(c.TZ, ":")); err != nil {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("unknown TZ=%q: times are in UTC; want a name such as Europe/Berlin", c.TZ))
 	}
+	c.Warnings = append(c.Warnings, c.openPorts()...)
 	c.Warnings = append(c.Warnings, suspects(environ)...)
 	return c, errs
 }
