@@ -226,6 +226,61 @@ func TestChangingClients(t *testing.T) {
 	}
 }
 
+// TestKeptConnectionOfRenamed: a connection that lasts belongs to a client as
+// long as the client's name does.
+func TestKeptConnectionOfRenamed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	member, other := s.member(), unused(t)
+	p := s.serve(map[string]string{"CLIENT_READER_FROM": member, "CLIENT_READER_CONTAINERS": "1"})
+	prepare(t, "exec", "-d", member, "/ask", "-every", "50ms", "-keep", p.url(), "GET", "/containers/json")
+	last := func(message string) func() bool {
+		return func() bool {
+			all := p.entries("")
+			return len(all) > 0 && all[len(all)-1]["message"] == message
+		}
+	}
+	await(t, "allowed request", last("allowed"))
+	prepare(t, "rename", member, other)
+	await(t, "refused request of a container that is no longer called so", last("refused"))
+	prepare(t, "rename", other, member)
+	await(t, "allowed request of one that is called so again", last("allowed"))
+	connections := map[any]bool{}
+	for _, e := range p.entries("") {
+		if e["path"] == "/containers/json" {
+			connections[e["address"]] = true
+		}
+	}
+	if len(connections) != 1 {
+		t.Errorf("the requests came on %d connections, want one that is kept", len(connections))
+	}
+}
+
+// TestGoneFromInternalNetwork: Docker's resolver passes a name that it no longer
+// knows on to a server that an internal network cannot reach (engines before
+// 23.0.11), and says nothing. Neither the first connection from the address of a
+// client that is gone nor a later one may have its permissions.
+func TestGoneFromInternalNetwork(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "--internal", "--subnet", subnet())
+	p := s.serve(map[string]string{"CLIENT_READER_FROM": "reader", "CLIENT_READER_CONTAINERS": "1"})
+	for range 3 {
+		reader := s.member("--network-alias", "reader")
+		if status := ask(t, reader, p.url(), "GET", "/containers/json"); status != 200 {
+			t.Errorf("a reader: status %d, want 200", status)
+		}
+		address := container{t, reader}.address(s)
+		remove(reader)
+		stranger := s.member("--ip", address)
+		for range 3 {
+			if status := ask(t, stranger, p.url(), "GET", "/containers/json"); status != 403 {
+				t.Errorf("a stranger on the address of a reader that is gone: status %d, want 403", status)
+			}
+		}
+		remove(stranger)
+	}
+}
+
 // TestDNSIsCut: known clients keep working, and nobody is let in.
 func TestDNSIsCut(t *testing.T) {
 	t.Parallel()
@@ -260,7 +315,7 @@ func TestDNSIsCut(t *testing.T) {
 			t.Errorf("a reader that was not known: status %d, want 403", status)
 		}
 	}
-	await(t, "line of the log about the resolver", func() bool { return len(p.entries("the resolver does not answer")) == 1 })
+	await(t, "line of the log about the resolver", func() bool { return len(p.entries("no answer from the resolver")) == 1 })
 	firewall("--delete")
 	await(t, "new reader once the resolver is back", func() bool {
 		return s.first(host, "GET", "/containers/json", "--network-alias", "reader") == 200

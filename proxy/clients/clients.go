@@ -40,12 +40,17 @@ type Peer struct {
 	// Since is when the connection was accepted.
 	Since time.Time
 
-	fresh bool // the names have been looked up since
+	checked time.Time // when the names were last looked up for it
 }
+
+// stale is how old an answer may be when a request comes on a connection that
+// is older: a name can change its container while a connection lasts.
+const stale = time.Second
 
 // Set tells clients apart. Make it with [NewSet].
 type Set struct {
 	everybody *Client
+	byAddress bool // some client is known by an address or a name
 	clients   *book
 	allowed   *book // nil when anybody may connect
 	names     *resolver
@@ -58,6 +63,7 @@ func NewSet(everybody *Client, declared []*Client, allowFrom From, log zerolog.L
 	s := &Set{everybody: everybody, clients: newBook(), names: newResolver(log)}
 	for _, c := range declared {
 		s.clients.add(c, c.From, s.names)
+		s.byAddress = s.byAddress || !c.From.Empty()
 	}
 	if !allowFrom.Empty() {
 		s.allowed = newBook()
@@ -68,16 +74,18 @@ func NewSet(everybody *Client, declared []*Client, allowFrom From, log zerolog.L
 
 // Identify returns who a peer is, and whether it may connect at all.
 //
-// A host name's addresses are looked up anew for each connection, and the
-// answer is awaited: a container that has just started is known from its first
-// request on, and an address that has been handed to another container does not
-// keep the first one's permissions. A resolver that does not answer holds
-// nobody up for long and changes nothing. Whoever is known by a listener or by
-// an address that was written down does not wait.
+// A host name's addresses are looked up anew for each connection, and for each
+// request on it that finds them stale, and the answer is awaited: a container
+// that has just started is known from its first request on, and an address that
+// has been handed to another container does not keep the first one's
+// permissions. A resolver that does not answer holds nobody up for long and
+// changes nothing. Whoever is known by a listener or by an address that was
+// written down does not wait.
+//
+// It is not for concurrent use on one Peer.
 func (s *Set) Identify(p *Peer) (c *Client, admitted bool) {
-	if !p.fresh && s.dependsOnNames(p) {
-		s.names.freshen(p.Since)
-		p.fresh = true
+	if s.dependsOnNames(p) {
+		s.check(p, time.Now())
 	}
 	admitted = s.allowed == nil || !p.Addr.IsValid() || s.allowed.find(p.Addr) != nil
 	c = p.Owner
@@ -90,6 +98,19 @@ func (s *Set) Identify(p *Peer) (c *Client, admitted bool) {
 	return c, admitted
 }
 
+// check looks the names up for a request that comes now.
+func (s *Set) check(p *Peer, now time.Time) {
+	if now.Sub(p.checked) < stale {
+		return
+	}
+	since := now
+	if now.Sub(p.Since) < stale {
+		since = p.Since // the first request, most likely: others came with it
+	}
+	s.names.freshen(since, p.Addr)
+	p.checked = now
+}
+
 // dependsOnNames reports whether what a name resolves to can make a difference.
 func (s *Set) dependsOnNames(p *Peer) bool {
 	switch {
@@ -99,6 +120,12 @@ func (s *Set) dependsOnNames(p *Peer) bool {
 		return true
 	}
 	return p.Owner == nil && s.clients.hasNames && s.clients.written.exact[p.Addr] == nil
+}
+
+// Stranger reports whether a peer might have been a declared client, had it
+// another address.
+func (s *Set) Stranger(p *Peer, c *Client) bool {
+	return c == s.everybody && s.byAddress && p.Addr.IsValid()
 }
 
 // Run keeps the host names' addresses up to date until ctx is done.

@@ -16,8 +16,20 @@ import (
 type fakeDNS struct {
 	mu      sync.Mutex
 	hosts   map[string][]string // a name that is missing does not exist
-	silent  map[string]bool     // "" is all names
+	silent  map[string]bool     // "" is all names and addresses
 	lookups int
+}
+
+// reverse answers unless the resolver is silent altogether.
+func (d *fakeDNS) reverse(ctx context.Context, _ netip.Addr) error {
+	d.mu.Lock()
+	silent := d.silent[""]
+	d.mu.Unlock()
+	if silent {
+		<-ctx.Done()
+		return &net.DNSError{Err: "i/o timeout", IsTimeout: true}
+	}
+	return nil
 }
 
 func (d *fakeDNS) lookup(ctx context.Context, name string) ([]netip.Addr, error) {
@@ -68,7 +80,7 @@ func newNamed(t *testing.T, allowFrom string) *named {
 		{Name: "c", From: from(t, "10.0.0.0/8")},
 	}
 	set := NewSet(&Client{}, declared, from(t, allowFrom), zerolog.Nop())
-	set.names.lookup = dns.lookup
+	set.names.lookup, set.names.reverse = dns.lookup, dns.reverse
 	return &named{dns, t, set}
 }
 
@@ -109,9 +121,12 @@ func TestNames(t *testing.T) {
 	n.expect("192.168.0.1", "b")
 	n.expect("192.168.0.7", "")
 
-	// An address of two clients is neither's; one that is written down is its
-	// owner's.
-	n.resolve("a", "192.168.0.1", "10.0.0.99")
+	// An address of two clients is neither's, at once if it is new and with the
+	// next refresh if it has been one's; one that is written down is its owner's.
+	n.resolve("a", "192.168.0.1", "192.168.0.8", "10.0.0.99")
+	n.resolve("b", "192.168.0.8")
+	n.expect("192.168.0.8", "")
+	n.set.names.await(time.Now(), func(*host) bool { return true }, patience)
 	n.expect("192.168.0.1", "")
 	n.expect("10.0.0.99", "b")
 }
@@ -198,6 +213,92 @@ func TestOneSilentName(t *testing.T) {
 	n.expect("192.168.0.3", "a")
 }
 
+// TestOnlySilentName is the same where no other name is there to be answered:
+// the first connection from the address already is nobody's. A name that comes
+// back while its address is in doubt is known.
+func TestOnlySilentName(t *testing.T) {
+	t.Parallel()
+	for _, back := range []bool{false, true} {
+		n := newNamed(t, "")
+		n.resolve("a", "192.168.0.1")
+		n.expect("192.168.0.1", "a")
+		for _, name := range []string{"a", "b", "b2"} {
+			n.silence(name, true)
+		}
+		n.set.names.reverse = func(context.Context, netip.Addr) error {
+			n.silence("a", !back)
+			return &net.DNSError{Err: "no such host", IsNotFound: true}
+		}
+		want := ""
+		if back {
+			want = "a"
+		}
+		n.expect("192.168.0.1", want)
+	}
+}
+
+// TestKeptConnection: a name moves on while a connection lasts. That has been
+// idle or not: what is stale is asked anew, and what is not does not cost a
+// lookup a request.
+func TestKeptConnection(t *testing.T) {
+	t.Parallel()
+	n := newNamed(t, "")
+	n.resolve("a", "192.168.0.1")
+	p := Peer{Addr: netip.MustParseAddr("192.168.0.1"), Since: time.Now()}
+	is := func(want string) {
+		t.Helper()
+		if c, _ := n.set.Identify(&p); c.Name != want {
+			t.Errorf("client %q, want %q", c.Name, want)
+		}
+	}
+	is("a")
+	before := n.lookups
+	now := p.checked
+	for range 100 {
+		n.set.check(&p, now.Add(stale-1))
+	}
+	if n.lookups != before {
+		t.Errorf("%d lookups for requests on a connection that has just been looked at, want none", n.lookups-before)
+	}
+	n.resolve("a", "192.168.0.2")
+	for p.checked == now { // as time goes on
+		n.set.check(&p, time.Now())
+	}
+	is("")
+	if age := p.checked.Sub(now); age > stale+patience {
+		t.Errorf("the address is looked at again after %v, want %v", age, stale)
+	}
+}
+
+// TestKnownWhileOthersAreSilent: where one client's container is gone and the
+// resolver is silent about it, the others do not wait for it.
+func TestKnownWhileOthersAreSilent(t *testing.T) {
+	t.Parallel()
+	n := newNamed(t, "")
+	n.resolve("a", "192.168.0.1")
+	n.silence("b", true)
+	n.silence("b2", true)
+	n.expect("192.168.0.1", "a")
+	for silent := 0; silent < 2; {
+		silent = 0
+		n.expect("192.168.0.1", "a")
+		n.set.names.mu.Lock()
+		for _, h := range n.set.names.hosts {
+			if h.silent {
+				silent++
+			}
+		}
+		n.set.names.mu.Unlock()
+	}
+	begin := time.Now()
+	for range 20 {
+		n.expect("192.168.0.1", "a")
+	}
+	if took := time.Since(begin); took > 10*impatience {
+		t.Errorf("20 connections took %v, want none to wait", took)
+	}
+}
+
 func TestServerFailureIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	n := newNamed(t, "")
@@ -272,15 +373,51 @@ func TestManyConnectionsFewLookups(t *testing.T) {
 			})
 		}
 		// Each asks before the next comes.
-		n.set.names.begin(together)
+		n.set.names.begin(together, func(*host) bool { return true }, impatience)
 	}
-	if got, want := n.set.names.underWay(), most*len(n.set.names.hosts); got != want {
-		t.Errorf("%d lookups are under way, want %d", got, want)
+	if got, limit := n.set.names.underWay(), most*len(n.set.names.hosts); got == 0 || got > limit {
+		t.Errorf("%d lookups are under way, want some and at most %d", got, limit)
 	}
 	close(release)
 	all.Wait()
 	if want := (most + 1) * len(n.set.names.hosts); n.lookups > want {
 		t.Errorf("%d lookups for 500 connections, want at most %d", n.lookups, want)
+	}
+}
+
+// TestFloodOfConnections: lookups do not come as fast as connections do, those
+// of names that somebody else's server may be asked for least of all.
+func TestFloodOfConnections(t *testing.T) {
+	t.Parallel()
+	n := newNamed(t, "")
+	n.resolve("a", "192.168.0.1")
+	var mu sync.Mutex
+	count := map[string]int{}
+	n.set.names.lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
+		mu.Lock()
+		count[name]++
+		mu.Unlock()
+		return n.fakeDNS.lookup(ctx, name)
+	}
+	begin := time.Now()
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			for time.Since(begin) < 5*impatience {
+				if i%2 == 0 {
+					n.expect("192.168.0.1", "a")
+				} else {
+					n.expect("192.168.0.7", "")
+				}
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(begin)
+	for name, interval := range map[string]time.Duration{"a": pace, "b": impatience, "b2": impatience} {
+		if limit := int(took/interval) + 2; count[name] == 0 || count[name] > limit {
+			t.Errorf("%d lookups of %s in %v, want some and at most %d", count[name], name, took, limit)
+		}
 	}
 }
 

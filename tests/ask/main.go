@@ -3,14 +3,17 @@
 //
 //	ask tcp://postern:2375 GET /info
 //	ask -every 50ms unix:///run/docker.sock GET /info
+//	ask -every 50ms -keep unix:///run/docker.sock GET /info
 //
-// Each request has a connection of its own. Without -every it is one request.
+// Each request has a connection of its own, or all share one with -keep. Without
+// -every it is one request.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -20,16 +23,17 @@ import (
 
 func main() {
 	every := flag.Duration("every", 0, "ask again and again, with this pause")
+	keep := flag.Bool("keep", false, "keep the connection")
 	flag.Parse()
 	if flag.NArg() != 3 {
-		fmt.Fprintln(os.Stderr, "usage: ask [-every 50ms] tcp://HOST:PORT|unix:///PATH METHOD TARGET")
+		fmt.Fprintln(os.Stderr, "usage: ask [-every 50ms] [-keep] tcp://HOST:PORT|unix:///PATH METHOD TARGET")
 		os.Exit(2)
 	}
 	network, address, _ := strings.Cut(flag.Arg(0), "://")
 	client := &http.Client{
 		Timeout: 20 * time.Second,
 		Transport: &http.Transport{
-			DisableKeepAlives: true,
+			DisableKeepAlives: !*keep,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, network, address)
 			},
@@ -53,6 +57,7 @@ func status(client *http.Client, method, target string) string {
 	if err != nil {
 		return err.Error()
 	}
+	io.Copy(io.Discard, response.Body)
 	response.Body.Close()
 	return fmt.Sprint(response.StatusCode)
 }
