@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"postern/acl"
@@ -53,6 +54,9 @@ type sender struct {
 	refusal *acl.Verdict
 	// silent keeps the request out of the log.
 	silent bool
+	// stranger is the address of one that no declared client has; not valid
+	// where none has any.
+	stranger netip.Addr
 }
 
 // nobody may do nothing.
@@ -74,7 +78,11 @@ func (p *Proxy) identify(r *http.Request) sender {
 	if !admitted {
 		return sender{Client: client, refusal: &acl.Verdict{Rule: "ALLOW_FROM", Advice: from.Addr.String() + " is not in ALLOW_FROM"}}
 	}
-	return sender{Client: client}
+	s := sender{Client: client}
+	if p.clients.Stranger(&from.Peer, client) {
+		s.stranger = from.Addr
+	}
+	return s
 }
 
 // isLocal reports whether the peer is in the proxy's own container. For TCP

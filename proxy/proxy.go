@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -104,7 +105,7 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 	case e.Outcome == Redirected:
 		redirect(x, r, e.Request.Redirect)
 	case e.Outcome != Allowed:
-		refuse(x, e.Request, e.Verdict)
+		refuse(x, e.Request, e.Verdict, from.stranger)
 	case e.Request.Hijacks():
 		p.hijack.ServeHTTP(x, r)
 	default:
@@ -160,8 +161,9 @@ func redirect(w http.ResponseWriter, r *http.Request, path string) {
 // OutsideAPI says why nothing allows a path outside every section.
 const OutsideAPI = "this path is in no section of the Docker API"
 
-// refuse is the one place that answers a request which the policy denies.
-func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict) {
+// refuse is the one place that answers a request which the policy denies. Who
+// is no declared client, though there are some, may have meant to be one.
+func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict, stranger netip.Addr) {
 	subject := r.Method + " " + Printable(r.Path)
 	if id := r.ID(); id != "" {
 		subject += " (" + id + ")"
@@ -169,6 +171,8 @@ func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict) {
 	reason := v.Advice
 	if reason == "" {
 		reason = OutsideAPI
+	} else if stranger.IsValid() {
+		reason += "; " + stranger.String() + " is none of the declared clients"
 	}
 	writeMessage(w, http.StatusForbidden, fmt.Sprintf("%s is not allowed: %s", subject, reason))
 }

@@ -49,6 +49,9 @@ func TestLimitExcept(t *testing.T) {
 	if want := "postern: POST /networks/create (NetworkCreate) is not allowed: set POST=1, or ALLOW=NetworkCreate;"; a.status != 403 || !strings.HasPrefix(a.message(), want) {
 		t.Errorf("creating a network from 127.0.0.6: status %d, %q, want 403 and %q", a.status, a.message(), want)
 	}
+	if want := "; 127.0.0.6 is none of the declared clients"; !strings.HasSuffix(a.message(), want) {
+		t.Errorf("creating a network from 127.0.0.6: %q, want %q at the end", a.message(), want)
+	}
 
 	// What the client was not given names its own variables, in the log too.
 	a = send(t, p.dialFrom("127.0.0.5"), head("GET", "/info"))
@@ -133,6 +136,9 @@ func TestAllowFrom(t *testing.T) {
 		"CLIENT_NOBODY_NETWORKS": "1",
 	}
 	p := start(t, environ)
+	if w := p.awaitLog(func(e entry) bool { return e["level"] == "warn" }); w["message"] != "whoever reaches CLIENT_B_LISTEN=tcp://127.0.0.7:0 is client b, wherever from: CLIENT_B_FROM does not limit it" {
+		t.Errorf("the first warning is %v, want one about client b's port", w)
+	}
 	for address, want := range map[string]int{"127.0.0.4": 200, "127.0.0.5": 403, "127.0.0.6": 403, "127.0.0.1": 403} {
 		if a := send(t, p.dialFrom(address), head("GET", "/containers/json")); a.status != want {
 			t.Errorf("GET /containers/json from %s: status %d, want %d", address, a.status, want)
