@@ -1,0 +1,72 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"postern/acl"
+	"postern/proxy/clients"
+)
+
+// from is a connection of which no more is known than where it comes from.
+type from struct {
+	net.Conn
+	addr netip.AddrPort
+}
+
+func (f from) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(f.addr) }
+
+// TestDecisionDoesNotAllocate: 100 clients, 1,000 subnets, a host name each and
+// an ALLOW_FROM; from the connection to the verdict a request costs no memory.
+func TestDecisionDoesNotAllocate(t *testing.T) {
+	read := func(list string) (f clients.From) {
+		if err := f.UnmarshalText([]byte(list)); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	var declared []*clients.Client
+	for i := range 100 {
+		list := "localhost"
+		for j := range 10 {
+			// No two alike: some addresses, some subnets of each length.
+			list += fmt.Sprintf(",10.%d.%d.0/%d,fd00:%x:%x::/%d", i, j*16, 20+j, i, j, 48+j)
+		}
+		declared = append(declared, &clients.Client{Name: fmt.Sprint(i), Policy: acl.Compile(acl.Only("ContainerList")), From: read(list)})
+	}
+	set := clients.NewSet(&clients.Client{Policy: acl.Compile(acl.Rules{})}, declared, read("10.0.0.0/8,fd00::/8,192.168.0.1,localhost"), zerolog.Nop())
+	p := New(Engine{}, set, zerolog.Nop())
+
+	for _, test := range []struct {
+		addr    string
+		client  string
+		allowed bool
+	}{
+		{"10.57.32.9", "57", true},
+		{"fd00:63:9::1", "99", true},
+		{"192.168.0.1", "", false},
+	} {
+		ctx := withPeer(context.Background(), from{addr: netip.AddrPortFrom(netip.MustParseAddr(test.addr), 1)})
+		r, err := http.NewRequestWithContext(ctx, "GET", "http://docker/v1.41/containers/json", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decide := func() (sender, *acl.Verdict) {
+			s := p.identify(r)
+			_, v := s.Policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
+			return s, v
+		}
+		if s, v := decide(); s.Name != test.client || s.refusal != nil || v.Allowed != test.allowed {
+			t.Errorf("%s is client %q, refused %v, may list containers %v; want %q, not refused, %v", test.addr, s.Name, s.refusal != nil, v.Allowed, test.client, test.allowed)
+		}
+		if n := testing.AllocsPerRun(1000, func() { decide() }); n != 0 {
+			t.Errorf("a decision about %s allocates %v times, want 0", test.addr, n)
+		}
+	}
+}
