@@ -282,11 +282,11 @@ func (r *resolver) assign(h *host, begun time.Time, addrs []netip.Addr) {
 	if first || len(addrs) == 0 || len(h.addrs) == 0 {
 		event = r.log.Info()
 	}
-	message := "host name resolved"
-	if len(addrs) == 0 {
-		message = "host name has no address: nobody is known by it"
+	if event = h.event(event); len(addrs) == 0 {
+		event.Msg("host name has no address: nobody is known by it")
+	} else {
+		event.Any("addresses", addrs).Msg("host name resolved")
 	}
-	h.event(event).Any("addresses", addrs).Msg(message)
 	h.addrs = addrs
 	for _, e := range h.entries {
 		r.rebuild(e.book)
