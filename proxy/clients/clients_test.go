@@ -37,7 +37,8 @@ func TestFrom(t *testing.T) {
 		{"Traefik,tasks.web,my_app,a1,host.docker.internal", "traefik,tasks.web,my_app,a1,host.docker.internal", ""},
 		{"10.0.0.256", "", `"10.0.0.256" is no address`},
 		{"10.0.0", "", `"10.0.0" is no address`},
-		{"10.0.0.5:80", "", `"10.0.0.5:80" is no address`},
+		{"10.0.0.5:80", "", `"10.0.0.5:80" is an endpoint`},
+		{"traefik:8080", "", `"traefik:8080" is an endpoint; want the address or the host name alone`},
 		{"010.0.0.5", "", `"010.0.0.5" is no address`},
 		{"fe80::1%eth0", "", `"fe80::1%eth0" is link-local`},
 		{"fe80::1", "", `"fe80::1" is link-local`},
@@ -49,7 +50,9 @@ func TestFrom(t *testing.T) {
 		{"web server", "", "neither an address"},
 		{"*", "", "neither an address"},
 		{"a..b", "", "neither an address"},
-		{"tcp://web", "", "is no subnet"},
+		{"tcp://web", "", `"tcp://web" is an endpoint`},
+		{"a b", "", "a comma separates them"},
+		{"abcd:12::/32,ab::1", "abcd:12::/32,ab::1", ""},
 		{"10.0.0.256,fine,*", "", `"*" is neither`},
 	} {
 		var f From

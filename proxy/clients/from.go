@@ -58,6 +58,9 @@ func (f *From) UnmarshalText(text []byte) error {
 }
 
 func (f *From) add(item string) error {
+	if host, port, ok := strings.Cut(item, ":"); ok && isHostName(host) && (strings.HasPrefix(port, "//") || isNumber(port)) {
+		return fmt.Errorf("%q is an endpoint; want the address or the host name alone, that the client connects from", item)
+	}
 	if strings.ContainsAny(item, "/:") || endsInDigits(item) {
 		prefix, err := parsePrefix(item)
 		if err == nil && !slices.Contains(f.Prefixes, prefix) {
@@ -66,7 +69,7 @@ func (f *From) add(item string) error {
 		return err
 	}
 	if !isHostName(item) {
-		return fmt.Errorf("%q is neither an address such as 10.0.0.5, nor a subnet such as 172.20.0.0/16, nor a host name", item)
+		return fmt.Errorf("%q is neither an address such as 10.0.0.5, nor a subnet such as 172.20.0.0/16, nor a host name; a comma separates them", item)
 	}
 	if name := strings.ToLower(strings.TrimSuffix(item, ".")); !slices.Contains(f.Names, name) {
 		f.Names = append(f.Names, name)
@@ -77,9 +80,10 @@ func (f *From) add(item string) error {
 // endsInDigits reports whether the last part between dots is a number: no host
 // name's is, so that 10.0.0.256 is a mistyped address.
 func endsInDigits(s string) bool {
-	last := s[strings.LastIndexByte(s, '.')+1:]
-	return last != "" && strings.Contains(s, ".") && strings.Trim(last, "0123456789") == ""
+	return strings.Contains(s, ".") && isNumber(s[strings.LastIndexByte(s, '.')+1:])
 }
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 func isHostName(s string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"

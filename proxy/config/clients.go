@@ -92,7 +92,11 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 	c.Rules = rules
 	c.Rules.Learn = learn.Forwards()
 	if len(bad) == 0 && rules.Idle() && !learn.On() {
-		errs = append(errs, fmt.Errorf("client %s may do nothing: set what it needs, as in %sCONTAINERS=1", c.Name, prefix))
+		hint := ""
+		if strings.HasSuffix("_"+name, "_ALLOW") {
+			hint = "; ALLOW_FROM is for everybody and has no prefix"
+		}
+		errs = append(errs, fmt.Errorf("client %s may do nothing: set what it needs, as in %sCONTAINERS=1%s", c.Name, prefix, hint))
 	}
 	return c, append(errs, bad...)
 }
