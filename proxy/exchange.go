@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+
+	"postern/proxy/upstream"
 )
 
 // exchange is the client's side of a request: it watches the answer go by for
@@ -19,6 +21,13 @@ type exchange struct {
 	taken    bool // the connection has left HTTP
 
 	body *requestBody // nil without one
+
+	conn   *clientConn      // nil in a test without one
+	answer *upstream.Answer // nil without a body
+	// flowing is set for an answer without a length: each piece goes out at
+	// once. imminent is set while its head waits for a piece that is here
+	// already.
+	flowing, imminent bool
 }
 
 // Unwrap lets http.ResponseController flush and hijack.
@@ -36,14 +45,46 @@ func (x *exchange) WriteHeader(status int) {
 			// What is left of the body must not be read as a request.
 			x.Header().Set("Connection", "close")
 		}
+		x.flowing = x.conn != nil && x.answer != nil && x.Header().Get("Content-Length") == ""
+		x.imminent = x.flowing && x.answer.Ready()
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
 
 func (x *exchange) Write(b []byte) (int, error) {
+	if !x.flowing {
+		n, err := x.ResponseWriter.Write(b)
+		x.bytes += int64(n)
+		return n, err
+	}
+	// net/http writes a chunk in three or four pieces, and the end of the
+	// answer in another. To the kernel, and to a client that waits, each costs
+	// as much as all of them.
+	x.imminent = false
+	last := x.answer.Ended() && x.conn.hold(len(b))
+	if !last {
+		x.conn.gather()
+	}
 	n, err := x.ResponseWriter.Write(b)
 	x.bytes += int64(n)
+	if err == nil {
+		err = http.NewResponseController(x.ResponseWriter).Flush()
+	}
+	if last {
+		x.conn.leave()
+	} else if failed := x.conn.send(); err == nil {
+		err = failed
+	}
 	return n, err
+}
+
+// FlushError sends what has been written, but for a head whose body is here.
+// It is for [http.ResponseController].
+func (x *exchange) FlushError() error {
+	if x.imminent {
+		return nil
+	}
+	return http.NewResponseController(x.ResponseWriter).Flush()
 }
 
 // flushBroken passes on what came of an answer that breaks off: net/http drops
@@ -65,7 +106,13 @@ func (x *exchange) openBody(r *http.Request) {
 	x.body = &requestBody{ReadCloser: r.Body, x: x}
 	x.body.due.Store(r.Header.Get("Expect") == "")
 	r.Body = x.body
+	if x.conn != nil && (r.ContentLength < 0 || r.ContentLength > bulky) {
+		x.conn.readAhead()
+	}
 }
+
+// bulky is a length from which a body comes in many pieces.
+const bulky = 64 << 10
 
 // drainBody reads what the client still sends although it has its answer: many
 // clients look for the answer only when they have sent everything, and would

@@ -18,10 +18,21 @@ type Listener struct {
 	Owner *clients.Client
 }
 
+// Accept waits for the next connection.
+func (l Listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if s, ok := c.(stream); ok {
+		return &clientConn{stream: s}, nil
+	}
+	return c, err
+}
+
 // peer is the other end of a client's connection.
 type peer struct {
 	clients.Peer
-	conn net.Conn
+	conn *clientConn
+	// exchange is the request that is served now.
+	exchange *exchange
 }
 
 type (
@@ -39,7 +50,8 @@ func withOwner(ctx context.Context, l net.Listener) context.Context {
 
 // withPeer lets a request find its connection.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	p := &peer{conn: c, Peer: clients.Peer{Since: time.Now()}}
+	p := &peer{Peer: clients.Peer{Since: time.Now()}}
+	p.conn, _ = c.(*clientConn)
 	p.Owner, _ = ctx.Value(ownerKey{}).(*clients.Client)
 	if remote, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		p.Addr = clients.Address(remote.AddrPort().Addr())
@@ -89,7 +101,10 @@ func (p *Proxy) identify(r *http.Request) sender {
 // that is its network namespace: loopback, or an address that is the
 // listener's own. Another container cannot send from either.
 func (p *peer) isLocal() bool {
-	switch c := p.conn.(type) {
+	if p.conn == nil {
+		return false
+	}
+	switch c := p.conn.stream.(type) {
 	case *net.TCPConn:
 		local, ok := c.LocalAddr().(*net.TCPAddr)
 		return ok && (p.Addr.IsLoopback() || p.Addr == clients.Address(local.AddrPort().Addr()))

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
@@ -20,6 +21,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy/clients"
+	"postern/proxy/readahead"
 	"postern/proxy/upstream"
 )
 
@@ -51,11 +53,12 @@ func (p *Proxy) Check() error { return p.watch.check() }
 
 func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Rewrite:      rewrite,
-		Transport:    transport,
-		BufferPool:   copyBuffers{},
-		ErrorHandler: p.fail,
-		ErrorLog:     errorLog(p.log),
+		Rewrite:        rewrite,
+		Transport:      transport,
+		BufferPool:     readahead.Buffers{},
+		ModifyResponse: meet,
+		ErrorHandler:   p.fail,
+		ErrorLog:       errorLog(p.log),
 	}
 }
 
@@ -65,15 +68,35 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.Out.Trailer = r.In.Trailer
 }
 
+// meet shows an answer to the exchange that it is for. Its headers become the
+// client's as they are: copying them costs as much as parsing them.
+func meet(res *http.Response) error {
+	from, ok := res.Request.Context().Value(peerKey{}).(*peer)
+	if !ok {
+		return nil
+	}
+	x := from.exchange
+	x.answer, _ = res.Body.(*upstream.Answer)
+	maps.Copy(x.Header(), res.Header)
+	clear(res.Header)
+	return nil
+}
+
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.open.Add(1)
 	defer p.open.Add(-1)
 
 	x := &exchange{ResponseWriter: w}
+	if from, ok := r.Context().Value(peerKey{}).(*peer); ok {
+		x.conn, from.exchange = from.conn, x
+	}
 	defer x.flushBroken()
 	x.openBody(r)
 	p.serve(x, r)
 	x.drainBody()
+	if x.conn != nil {
+		x.conn.ahead.Store(false)
+	}
 }
 
 // serve is a request's way: identify the client, classify, decide, then forward

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net"
 	"syscall"
+
+	"postern/proxy/readahead"
 )
 
 // pump copies until src ends, like io.Copy, and returns no error then. It
@@ -25,7 +27,7 @@ func pump(dst, src net.Conn) (int64, error) {
 		buffer, n, err := readReady(raw)
 		if n > 0 {
 			m, err := dst.Write(buffer[:n])
-			copyBuffers{}.Put(buffer)
+			readahead.Buffers{}.Put(buffer)
 			copied += int64(m)
 			if err != nil {
 				return copied, err
@@ -41,7 +43,7 @@ func pump(dst, src net.Conn) (int64, error) {
 // returns it with their number: 0 at the end.
 func readReady(raw syscall.RawConn) (buffer []byte, n int, err error) {
 	failed := raw.Read(func(fd uintptr) bool {
-		buffer = copyBuffers{}.Get()
+		buffer = readahead.Buffers{}.Get()
 		for {
 			n, err = syscall.Read(int(fd), buffer)
 			if err != syscall.EINTR {
@@ -50,7 +52,7 @@ func readReady(raw syscall.RawConn) (buffer []byte, n int, err error) {
 		}
 		if n <= 0 {
 			n = 0
-			copyBuffers{}.Put(buffer)
+			readahead.Buffers{}.Put(buffer)
 			buffer = nil
 		}
 		return err != syscall.EAGAIN

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"postern/proxy/upstream"
@@ -58,6 +59,9 @@ func tunnel(ctx context.Context, x *exchange, taken *upstream.Takeover) error {
 func copyToEngine(engine *net.UnixConn, client net.Conn, buffered *bufio.Reader) int64 {
 	defer engine.Close()
 	early, _ := buffered.Peek(buffered.Buffered())
+	if c, ok := client.(*clientConn); ok && c.reader != nil {
+		early = slices.Concat(early, c.reader.Ahead())
+	}
 	n, err := engine.Write(early)
 	sent := int64(n)
 	if err == nil {

@@ -10,24 +10,35 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"postern/proxy/readahead"
 )
 
 // conn is a connection to the engine. At any time it belongs to one exchange
 // or is idle in the transport's pool.
 type conn struct {
 	*net.UnixConn
-	r         *bufio.Reader
+	ahead     *readahead.Reader
+	r         *bufio.Reader // of ahead
 	reused    bool
 	idleSince time.Time
 }
 
-func newConn(c *net.UnixConn) *conn {
-	return &conn{UnixConn: c, r: bufio.NewReaderSize(c, 4<<10)}
+func newConn(c *net.UnixConn) (*conn, error) {
+	ahead, err := readahead.New(c)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{UnixConn: c, ahead: ahead, r: bufio.NewReaderSize(ahead, 4<<10)}, nil
 }
+
+// buffered is how many bytes have been read and not used.
+func (c *conn) buffered() int { return c.r.Buffered() + len(c.ahead.Ahead()) }
 
 // silent reports whether nothing has come on an idle connection: neither its
 // end nor bytes, which would be read as the answer to the next request.
@@ -82,7 +93,7 @@ func (t *Transport) exchange(c *conn, req *http.Request) (*http.Response, error)
 		x.end(!res.Close)
 		return res, nil
 	}
-	res.Body = &answer{body: res.Body, x: x, reusable: !res.Close}
+	res.Body = newAnswer(x, res, !res.Close)
 	return res, nil
 }
 
@@ -205,7 +216,7 @@ func (x *exchange) end(reusable bool) {
 	x.ended = true
 	// The watch over the context has to end before the connection is another
 	// request's. If it has begun to act, the connection is lost.
-	if x.stop != nil && x.stop() && reusable && x.sent.Load() && x.c.r.Buffered() == 0 {
+	if x.stop != nil && x.stop() && reusable && x.sent.Load() && x.c.buffered() == 0 {
 		x.t.put(x.c)
 		return
 	}
@@ -242,22 +253,39 @@ func (x *exchange) explain(err error) error {
 	return err
 }
 
-// answer is the body of an answer. It ends the exchange at its end.
-type answer struct {
+// Answer is the body of an answer. It ends the exchange at its end.
+type Answer struct {
 	body     io.Reader
 	x        *exchange
+	chunked  bool
 	reusable bool
 	err      error
 }
 
-func (a *answer) Read(p []byte) (int, error) {
+func newAnswer(x *exchange, res *http.Response, reusable bool) *Answer {
+	return &Answer{body: res.Body, x: x, chunked: len(res.TransferEncoding) > 0, reusable: reusable}
+}
+
+// Ready reports whether part of the body is here already.
+func (a *Answer) Ready() bool { return a.err == nil && a.x.c.buffered() > 0 }
+
+// Ended reports whether the body has been read to its end.
+func (a *Answer) Ended() bool { return a.err == io.EOF }
+
+// Read reads as much as there is without waiting for more than a byte.
+func (a *Answer) Read(p []byte) (n int, err error) {
 	if a.err != nil {
 		return 0, a.err
 	}
 	if a.x.clientDone.Load() {
 		a.x.c.SetReadDeadline(time.Now().Add(lingerLimit))
 	}
-	n, err := a.body.Read(p)
+	n, err = a.body.Read(p)
+	for err == nil && a.chunked && n < len(p) && a.x.c.hasChunk(len(p)-n) {
+		var more int
+		more, err = a.body.Read(p[n:])
+		n += more
+	}
 	if err != nil {
 		a.err = err
 		a.x.end(err == io.EOF && a.reusable)
@@ -265,8 +293,32 @@ func (a *answer) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// hasChunk reports whether the next chunk is here, or as much of it as there is
+// room for, so that it can be read without waiting. The line break behind the
+// last one, of which all has been read, stands in front of it.
+func (c *conn) hasChunk(room int) bool {
+	const maxLine = len("\r\nffffffff\r\n\r\n")
+	head, err := c.r.Peek(min(maxLine, c.buffered()))
+	if err != nil {
+		return false
+	}
+	line, found := bytes.CutPrefix(head, []byte("\r\n"))
+	size, rest, whole := bytes.Cut(line, []byte("\r\n"))
+	if !found || !whole {
+		return false
+	}
+	length, err := strconv.ParseUint(string(size), 16, 32)
+	if err != nil {
+		return false // with an extension, which the engine does not send
+	}
+	if length == 0 {
+		return bytes.HasPrefix(rest, []byte("\r\n")) // else trailers come
+	}
+	return c.buffered()-(len(head)-len(rest)) >= min(int(length), room)
+}
+
 // Close cuts the connection unless the answer has been read to its end.
-func (a *answer) Close() error {
+func (a *Answer) Close() error {
 	if a.err == nil {
 		a.err = http.ErrBodyReadAfterClose
 		a.x.end(false)

@@ -13,16 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"postern/proxy/readahead"
 )
 
-// bodyBuffer is the size of the pieces in which bodies are moved. Larger ones
-// cost memory and win nothing; measured with /images/get and /images/load.
-const bodyBuffer = 128 << 10
-
-var (
-	headBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 4<<10) }}
-	bodyBuffers = sync.Pool{New: func() any { return new([bodyBuffer]byte) }}
-)
+var headBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 4<<10) }}
 
 // ownHeaders are written by writeHead itself.
 var ownHeaders = map[string]bool{
@@ -137,16 +132,16 @@ func expectsContinue(req *http.Request) bool {
 
 // writeBody sends the client's body as it comes, piece by piece.
 func writeBody(c *conn, req *http.Request) error {
-	buffer := bodyBuffers.Get().(*[bodyBuffer]byte)
-	defer bodyBuffers.Put(buffer)
+	buffer := readahead.Buffers{}.Get()
+	defer readahead.Buffers{}.Put(buffer)
 	if req.ContentLength > 0 {
-		n, err := io.CopyBuffer(writer{c}, req.Body, buffer[:])
+		n, err := io.CopyBuffer(writer{c}, req.Body, buffer)
 		if err == nil && n != req.ContentLength {
 			return io.ErrUnexpectedEOF
 		}
 		return err
 	}
-	return writeChunks(c, req, buffer[:])
+	return writeChunks(c, req, buffer)
 }
 
 // writer hides a connection's other methods from io.CopyBuffer, which would

@@ -54,7 +54,7 @@ func (h hijacker) RoundTrip(req *http.Request) (*http.Response, error) {
 		x.end(false)
 		return nil, x.explain(err)
 	}
-	res.Body = &answer{body: res.Body, x: x}
+	res.Body = newAnswer(x, res, false)
 	return res, nil
 }
 
@@ -109,6 +109,7 @@ func (x *exchange) takeover(status int) *Takeover {
 	if err != nil {
 		panic(err) // unreachable: as much is buffered
 	}
+	early = slices.Concat(early, x.c.ahead.Ahead())
 	return &Takeover{Status: status, Head: x.head, Early: early, Conn: x.c.UnixConn}
 }
 

@@ -103,7 +103,7 @@ func (t *Transport) dial(ctx context.Context) (*conn, error) {
 	for wait := time.Millisecond; ; wait *= 2 {
 		c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: t.SocketPath, Net: "unix"})
 		if err == nil {
-			return newConn(c), nil
+			return newConn(c)
 		}
 		// A unix socket whose backlog is full says EAGAIN where TCP would
 		// wait for a place.

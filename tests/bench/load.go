@@ -102,13 +102,14 @@ func (g *generator) run() error {
 			return err
 		}
 	}
-	const patience = 60 * time.Second
+	const patience = 5 * time.Second
 	for g.finished < g.Conns {
-		if err := g.loop.wait(1000); err != nil {
+		before := time.Now()
+		if err := g.loop.wait(int(patience.Milliseconds())); err != nil {
 			return err
 		}
-		if time.Now().After(g.end.Add(patience)) {
-			return fmt.Errorf("%d of %d connections are not done", g.Conns-g.finished, g.Conns)
+		if time.Since(before) >= patience {
+			return fmt.Errorf("nothing moves on %d of %d connections", g.Conns-g.finished, g.Conns)
 		}
 	}
 	g.Took = time.Since(start)

@@ -78,6 +78,6 @@ func serveProfiled(path string) error {
 	}
 	everybody := &clients.Client{Policy: acl.Compile(c.Rules)}
 	set := clients.NewSet(everybody, nil, clients.From{}, log)
-	p := proxy.New(proxy.Engine{SocketPath: string(c.SocketPath)}, set, log)
+	p := proxy.New(proxy.Engine{SocketPath: string(c.SocketPath)}, set, log, proxy.AccessLog{Log: log})
 	return p.Serve(ctx, listeners, time.Second)
 }

@@ -168,8 +168,9 @@ func postern(dir, socket string, profile string) (*program, error) {
 }
 
 // haproxy is HAProxy with rules that decide like postern's sections, one line
-// each, and with the same timeouts and log.
-func haproxy(dir, socket string) (*program, error) {
+// each, and with the same timeouts and log. option says what becomes of the
+// connections to the engine.
+func haproxy(dir, socket, name, option string) (*program, error) {
 	path, err := exec.LookPath("haproxy")
 	if err != nil {
 		path, err = exec.LookPath("/usr/sbin/haproxy")
@@ -181,11 +182,11 @@ func haproxy(dir, socket string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := filepath.Join(dir, "haproxy.cfg")
-	if err := os.WriteFile(config, []byte(haproxyConfig(addr, socket)), 0o644); err != nil {
+	config := filepath.Join(dir, name+".cfg")
+	if err := os.WriteFile(config, []byte(haproxyConfig(addr, socket, option)), 0o644); err != nil {
 		return nil, err
 	}
-	p := &program{name: "HAProxy", network: "tcp", addr: addr, log: filepath.Join(dir, "haproxy.log")}
+	p := &program{name: name, network: "tcp", addr: addr, log: filepath.Join(dir, name+".log")}
 	p.command = func() (*exec.Cmd, error) {
 		cmd := exec.Command(path, "-db", "-f", config)
 		for _, s := range acl.Sections {
@@ -201,7 +202,7 @@ func haproxy(dir, socket string) (*program, error) {
 	return p, nil
 }
 
-func haproxyConfig(addr, socket string) string {
+func haproxyConfig(addr, socket, option string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `global
     log stdout format raw local0 info
@@ -211,7 +212,7 @@ defaults
     mode http
     log global
     option httplog
-    http-reuse always
+    %s
     timeout connect 10s
     timeout http-request 10s
     timeout http-keep-alive 10m
@@ -225,7 +226,7 @@ backend engine
 frontend clients
     bind %s
     http-request deny unless METH_GET or METH_HEAD or { env(POST) -m bool }
-`, socket, addr)
+`, option, socket, addr)
 	for _, s := range acl.Sections {
 		if strings.HasPrefix(s.Var, "LIBPOD_") {
 			continue
