@@ -34,8 +34,14 @@ type clientConn struct {
 	left      atomic.Bool // pieces wait for what net/http writes next
 }
 
-// smallPiece is the size of net/http's buffers, which it uses again.
-const smallPiece = 4 << 10
+const (
+	// smallPiece is the size of net/http's buffers, which it uses again.
+	smallPiece = 4 << 10
+	// scratchSize is room for the pieces of a chunk that are copied.
+	scratchSize = 32 << 10
+)
+
+var scratchPool = sync.Pool{New: func() any { return new([scratchSize]byte) }}
 
 // gather keeps back what is written until send.
 func (c *clientConn) gather() {
@@ -47,7 +53,7 @@ func (c *clientConn) gather() {
 // hold keeps back what is written until leave and the next write; it returns
 // false when size bytes are too much for that.
 func (c *clientConn) hold(size int) bool {
-	if size > readahead.Size/2 {
+	if size > scratchSize-2*smallPiece {
 		return false
 	}
 	c.mu.Lock()
@@ -80,7 +86,7 @@ func (c *clientConn) flush() error {
 	_, err := c.pieces.WriteTo(c.stream)
 	c.pieces = nil
 	if c.scratch != nil {
-		readahead.Buffers{}.Put(c.scratch[:readahead.Size])
+		scratchPool.Put((*[scratchSize]byte)(c.scratch[:scratchSize]))
 		c.scratch = nil
 	}
 	return err
@@ -98,7 +104,7 @@ func (c *clientConn) Write(b []byte) (int, error) {
 	}
 	if len(b) <= smallPiece || c.copying {
 		if c.scratch == nil {
-			c.scratch = readahead.Buffers{}.Get()[:0]
+			c.scratch = scratchPool.Get().(*[scratchSize]byte)[:0]
 		}
 		if len(b) > cap(c.scratch)-len(c.scratch) {
 			c.pieces = append(c.pieces, b)
