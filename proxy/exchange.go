@@ -98,7 +98,8 @@ func (x *exchange) flushBroken() {
 // openBody lets the answer be written while the body is still being read:
 // /images/load reports progress, and any upload can be refused before its end.
 func (x *exchange) openBody(r *http.Request) {
-	if r.ContentLength == 0 {
+	// HTTP/2's preface has neither a body nor a length.
+	if r.ContentLength == 0 || r.Body == http.NoBody {
 		return
 	}
 	// An error means HTTP/2, which can do it anyway.

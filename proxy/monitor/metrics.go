@@ -18,11 +18,6 @@ import (
 // name.
 const nobody = "-"
 
-// buckets are the upper bounds of the histogram of durations, in seconds. An
-// engine answers most requests in a millisecond or two; a stop takes ten
-// seconds.
-var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
-
 // metrics counts by client and operation. There are as many counters as there
 // are clients times operations at the most, whatever is asked for, and each is
 // made when something is first counted, so that what a scrape returns is short.
@@ -30,9 +25,9 @@ type metrics struct {
 	set       *vm.Set
 	everybody *counters
 	clients   map[*clients.Client]*counters
-	names     []string // of the operations, by slot
-	slots     []int    // of acl.Operations: some have one id
-	durations []atomic.Pointer[vm.PrometheusHistogram]
+	names     []string    // of the operations, by slot
+	slots     []int       // of acl.Operations: some have one id
+	durations []histogram // by slot
 }
 
 // counters are those of one client, by slot.
@@ -59,7 +54,7 @@ func newMetrics(m *Monitor, all []*clients.Client) *metrics {
 		}
 		s.slots = append(s.slots, slots[op.ID])
 	}
-	s.durations = make([]atomic.Pointer[vm.PrometheusHistogram], len(s.names))
+	s.durations = make([]histogram, len(s.names))
 	for i, client := range all {
 		c := &counters{client: client.Name, by: make([]slot, len(s.names))}
 		if i == 0 {
@@ -78,6 +73,7 @@ func newMetrics(m *Monitor, all []*clients.Client) *metrics {
 	})
 	s.gauge("postern_start_time_seconds", func() float64 { return float64(m.started.UnixMilli()) / 1000 })
 	s.gauge(name("postern_build_info", "version", m.version, "goversion", runtime.Version()), func() float64 { return 1 })
+	s.addRuntime()
 	return s
 }
 
@@ -114,7 +110,7 @@ func (s *metrics) count(e *proxy.Event) {
 	}
 	// How long a stream lasted says nothing of how fast the engine is.
 	if e.Outcome == proxy.Allowed && !e.Streams() {
-		s.histogram(i).Update(e.Duration.Seconds())
+		s.durations[i].add(e.Duration)
 	}
 }
 
@@ -146,19 +142,8 @@ func (s *metrics) counter(p *atomic.Pointer[vm.Counter], metric string, c *count
 	return counter
 }
 
-func (s *metrics) histogram(slot int) *vm.PrometheusHistogram {
-	p := &s.durations[slot]
-	if h := p.Load(); h != nil {
-		return h
-	}
-	h := s.set.GetOrCreatePrometheusHistogramExt(name("postern_request_duration_seconds", "operation", s.names[slot]), buckets)
-	p.Store(h)
-	return h
-}
-
-// write writes everything in Prometheus' text format. The library's metrics of
-// the process are left out: they are read from /proc, which Landlock closes.
+// write writes everything in Prometheus' text format.
 func (s *metrics) write(w io.Writer) {
 	s.set.WritePrometheus(w)
-	vm.WriteGoMetrics(w)
+	writeHistograms(w, "postern_request_duration_seconds", s.names, s.durations)
 }
