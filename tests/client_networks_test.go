@@ -256,6 +256,22 @@ func TestKeptConnectionOfRenamed(t *testing.T) {
 	}
 }
 
+// TestSearchDomains: the proxy's container has a search domain in which there is
+// an entry of the name that a client has. It leads to somebody else.
+func TestSearchDomains(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.serve(map[string]string{"CLIENT_READER_FROM": "reader", "CLIENT_READER_CONTAINERS": "1"}, "--dns-search", "web.test")
+	other := s.member("--network-alias", "reader.web.test")
+	for _, want := range []int{403, 200} {
+		if status := ask(t, other, p.url(), "GET", "/containers/json"); status != want {
+			t.Errorf("reader.web.test: status %d, want %d", status, want)
+		}
+		// Now by its whole name.
+		p = s.serve(map[string]string{"CLIENT_READER_FROM": "reader.web.test", "CLIENT_READER_CONTAINERS": "1"})
+	}
+}
+
 // TestGoneFromInternalNetwork: Docker's resolver passes a name that it no longer
 // knows on to a server that an internal network cannot reach (engines before
 // 23.0.11), and says nothing. Neither the first connection from the address of a

@@ -53,6 +53,16 @@ func TestLimitExcept(t *testing.T) {
 		t.Errorf("creating a network from 127.0.0.6: %q, want %q at the end", a.message(), want)
 	}
 
+	// What a request says of where it comes from is nothing.
+	for _, header := range []string{"X-Forwarded-For: 127.0.0.5", "X-Real-IP: 127.0.0.5", "Forwarded: for=127.0.0.5", "X-Forwarded-Host: 127.0.0.5", "Via: 1.1 127.0.0.5"} {
+		if a := send(t, p.dialFrom("127.0.0.6"), head("POST", "/networks/create", "Content-Length: 0", header)); a.status != 403 {
+			t.Errorf("creating a network from 127.0.0.6 with %s: status %d, want 403", header, a.status)
+		}
+	}
+	if a := send(t, p.dialFrom("127.0.0.6"), "PROXY TCP4 127.0.0.5 127.0.0.1 1 2375\r\n"+create); a.status != 400 {
+		t.Errorf("creating a network from 127.0.0.6 behind a PROXY line: status %d, want 400", a.status)
+	}
+
 	// What the client was not given names its own variables, in the log too.
 	a = send(t, p.dialFrom("127.0.0.5"), head("GET", "/info"))
 	if want := "set CLIENT_ADMIN_INFO=1, or CLIENT_ADMIN_ALLOW=SystemInfo"; a.status != 403 || !strings.HasSuffix(a.message(), want) {

@@ -109,20 +109,27 @@ func TestIPv6(t *testing.T) {
 	}{{"0", hasIPv6()}, {"1", false}} {
 		t.Run("DISABLE_IPV6="+test.disable, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, map[string]string{"SOCKET_PATH": engine, "LISTEN": "tcp://:0", "DISABLE_IPV6": test.disable})
-			_, port, err := net.SplitHostPort(p.addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := send(t, dial(t, "tcp", "127.0.0.1:"+port), head("GET", "/_ping")); got.status != 200 {
-				t.Errorf("GET /_ping on 127.0.0.1: status %d, want 200", got.status)
-			}
-			conn, err := net.Dial("tcp", "[::1]:"+port)
-			if got := err == nil; got != test.want {
-				t.Errorf("DISABLE_IPV6=%s: connected to ::1 is %v (%v), want %v", test.disable, got, err, test.want)
-			}
-			if err == nil {
-				conn.Close()
+			p := start(t, map[string]string{
+				"SOCKET_PATH": engine, "LISTEN": "tcp://:0", "DISABLE_IPV6": test.disable,
+				"CLIENT_A_LISTEN": "tcp://[::]:0", "CLIENT_A_INFO": "1",
+			})
+			client := p.awaitLog(func(e entry) bool { return e["message"] == "client" })
+			clients, _ := strings.CutPrefix(client["listen"].([]any)[0].(string), "tcp://")
+			for _, addr := range []string{p.addr, clients} {
+				_, port, err := net.SplitHostPort(addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := send(t, dial(t, "tcp", "127.0.0.1:"+port), head("GET", "/_ping")); got.status != 200 {
+					t.Errorf("GET /_ping on 127.0.0.1: status %d, want 200", got.status)
+				}
+				conn, err := net.Dial("tcp", "[::1]:"+port)
+				if got := err == nil; got != test.want {
+					t.Errorf("DISABLE_IPV6=%s: connected to ::1 on %s is %v (%v), want %v", test.disable, addr, got, err, test.want)
+				}
+				if err == nil {
+					conn.Close()
+				}
 			}
 		})
 	}

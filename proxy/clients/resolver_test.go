@@ -201,12 +201,14 @@ func TestOneSilentName(t *testing.T) {
 	n.resolve("b", "192.168.0.2")
 	n.expect("192.168.0.1", "a")
 	n.silence("a", true)
+	// Nor does it know what the address is called.
+	n.set.names.reverse = func(context.Context, netip.Addr) error { return &net.DNSError{Err: "i/o timeout", IsTimeout: true} }
 	for deadline := time.Now().Add(30 * time.Second); n.who("192.168.0.1") == "a"; {
 		if time.Now().After(deadline) {
 			t.Fatal("a name that gets no answer while others do is still known")
 		}
+		n.expect("192.168.0.2", "b")
 	}
-	n.expect("192.168.0.2", "b")
 	// It comes back under an address that another lookup is still waiting for.
 	n.silence("a", false)
 	n.resolve("a", "192.168.0.3")
@@ -347,6 +349,12 @@ func TestAllowFromNames(t *testing.T) {
 	n.silence("", true)
 	if admitted("192.168.0.2") || !admitted("192.168.0.1") {
 		t.Error("a silent resolver changes who is admitted")
+	}
+	// One whom nothing but ALLOW_FROM knows by a name.
+	n = newNamed(t, "friend")
+	n.resolve("friend", "10.0.0.99")
+	if !admitted("10.0.0.99") {
+		t.Error("friend is not admitted where its address is that of a client")
 	}
 }
 
