@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"postern/proxy/readahead"
 	"postern/proxy/upstream"
 )
 
@@ -51,18 +52,37 @@ func (x *exchange) WriteHeader(status int) {
 	x.ResponseWriter.WriteHeader(status)
 }
 
+// Write passes on a piece of the answer and what has come behind it, in larger
+// pieces than ReverseProxy's.
 func (x *exchange) Write(b []byte) (int, error) {
+	x.imminent = false
+	n, err := x.pass(b)
+	if err != nil || x.answer == nil || !x.answer.More() {
+		return n, err
+	}
+	buffer := readahead.Buffers{}.Get()
+	defer readahead.Buffers{}.Put(buffer)
+	for err == nil && x.answer.More() {
+		// ReverseProxy gets an error of this read from its next.
+		if m, _ := x.answer.Read(buffer); m > 0 {
+			_, err = x.pass(buffer[:m])
+		}
+	}
+	return n, err
+}
+
+// pass writes one piece. net/http writes a chunk in three or four, and the end
+// of the answer in another: to the kernel, and to a client that waits, each
+// costs as much as all of them.
+func (x *exchange) pass(b []byte) (int, error) {
 	if !x.flowing {
 		n, err := x.ResponseWriter.Write(b)
 		x.bytes += int64(n)
 		return n, err
 	}
-	// net/http writes a chunk in three or four pieces, and the end of the
-	// answer in another. To the kernel, and to a client that waits, each costs
-	// as much as all of them.
-	x.imminent = false
-	last := x.answer.Ended() && x.conn.hold(len(b))
-	if !last {
+	// Small pieces wait for what is certain to be written next.
+	kept := (x.answer.Ended() || x.answer.More()) && x.conn.hold(len(b))
+	if !kept {
 		x.conn.gather()
 	}
 	n, err := x.ResponseWriter.Write(b)
@@ -70,7 +90,7 @@ func (x *exchange) Write(b []byte) (int, error) {
 	if err == nil {
 		err = http.NewResponseController(x.ResponseWriter).Flush()
 	}
-	if last {
+	if kept {
 		x.conn.leave()
 	} else if failed := x.conn.send(); err == nil {
 		err = failed

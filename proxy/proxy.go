@@ -21,7 +21,6 @@ import (
 
 	"postern/acl"
 	"postern/proxy/clients"
-	"postern/proxy/readahead"
 	"postern/proxy/upstream"
 )
 
@@ -55,7 +54,7 @@ func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      transport,
-		BufferPool:     readahead.Buffers{},
+		BufferPool:     copyBuffers{},
 		ModifyResponse: meet,
 		ErrorHandler:   p.fail,
 		ErrorLog:       errorLog(p.log),

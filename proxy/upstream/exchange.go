@@ -29,12 +29,16 @@ type conn struct {
 	idleSince time.Time
 }
 
+// headBuffer has room for the head of an ordinary answer. A silent stream holds
+// one.
+const headBuffer = 1 << 10
+
 func newConn(c *net.UnixConn) (*conn, error) {
 	ahead, err := readahead.New(c)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{UnixConn: c, ahead: ahead, r: bufio.NewReaderSize(ahead, 4<<10)}, nil
+	return &conn{UnixConn: c, ahead: ahead, r: bufio.NewReaderSize(ahead, headBuffer)}, nil
 }
 
 // buffered is how many bytes have been read and not used.
@@ -259,6 +263,7 @@ type Answer struct {
 	x        *exchange
 	chunked  bool
 	reusable bool
+	full     bool // the last Read got as much as it asked for
 	err      error
 }
 
@@ -268,6 +273,12 @@ func newAnswer(x *exchange, res *http.Response, reusable bool) *Answer {
 
 // Ready reports whether part of the body is here already.
 func (a *Answer) Ready() bool { return a.err == nil && a.x.c.buffered() > 0 }
+
+// More reports whether another Read would get something without waiting, or at
+// most for the rest of a chunk whose beginning is here.
+func (a *Answer) More() bool {
+	return a.Ready() && (!a.chunked || a.full || a.x.c.hasChunk(readahead.Size))
+}
 
 // Ended reports whether the body has been read to its end.
 func (a *Answer) Ended() bool { return a.err == io.EOF }
@@ -286,6 +297,7 @@ func (a *Answer) Read(p []byte) (n int, err error) {
 		more, err = a.body.Read(p[n:])
 		n += more
 	}
+	a.full = n == len(p)
 	if err != nil {
 		a.err = err
 		a.x.end(err == io.EOF && a.reusable)

@@ -121,11 +121,15 @@ func readRawHead(r *bufio.Reader) ([]byte, error) {
 	var head []byte
 	for len(head) < maxRawHead {
 		line, err := r.ReadSlice('\n')
+		whole := len(head) == 0 || head[len(head)-1] == '\n'
 		head = append(head, line...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		if s := string(line); s == "\r\n" || s == "\n" {
+		if s := string(line); whole && (s == "\r\n" || s == "\n") {
 			return head, nil
 		}
 	}
