@@ -277,7 +277,9 @@ func (a *Answer) Ready() bool { return a.err == nil && a.x.c.buffered() > 0 }
 // More reports whether another Read would get something without waiting, or at
 // most for the rest of a chunk whose beginning is here.
 func (a *Answer) More() bool {
-	return a.Ready() && (!a.chunked || a.full || a.x.c.hasChunk(readahead.Size))
+	// The line break behind a chunk is no beginning of another.
+	inside := a.full && a.x.c.buffered() > len("\r\n")
+	return a.Ready() && (!a.chunked || inside || a.x.c.hasChunk(readahead.Size))
 }
 
 // Ended reports whether the body has been read to its end.
