@@ -116,6 +116,13 @@ func (rec *Recorder) ReportOn(sig os.Signal, w io.Writer) (end func()) {
 // Report writes what has been learned: a stream of two YAML documents, each
 // ready to stand under a service of a compose file.
 func (rec *Recorder) Report(w io.Writer) error {
+	// Nobody need be reading: w may block for ever, and requests must not wait
+	// for it.
+	_, err := io.WriteString(w, rec.report())
+	return err
+}
+
+func (rec *Recorder) report() string {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	var b strings.Builder
@@ -135,8 +142,7 @@ func (rec *Recorder) Report(w io.Writer) error {
 		}
 	}
 	rec.writeRefused(&b)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 // write writes a client's settings below what it asked for.

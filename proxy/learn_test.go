@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"postern/acl"
+	"postern/proxy/clients"
+)
+
+// unread is a pipe that nobody empties.
+type unread struct{ full, gone chan struct{} }
+
+func (u unread) Write(b []byte) (int, error) {
+	close(u.full)
+	<-u.gone
+	return len(b), nil
+}
+
+// TestReportThatNobodyReads asserts that requests do not wait for a report that
+// cannot be written.
+func TestReportThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	rules := acl.Rules{Learn: true}
+	c := &clients.Client{Policy: acl.Compile(rules)}
+	rec := NewRecorder("1", zerolog.New(io.Discard))
+	rec.Learn(c, rules)
+	u := unread{make(chan struct{}), make(chan struct{})}
+	reported, recorded := make(chan struct{}), make(chan struct{})
+	go func() {
+		rec.Report(u)
+		close(reported)
+	}()
+	<-u.full
+	go func() {
+		e := &Event{Client: c, Method: "GET", Path: "/info", Outcome: Allowed}
+		e.Request, e.Verdict = c.Policy.Judge(e.Method, e.Path, e.Path)
+		rec.Begin(e)
+		close(recorded)
+	}()
+	select {
+	case <-recorded:
+	case <-time.After(patience):
+		t.Error("a request waits for somebody to read the report")
+	}
+	close(u.gone)
+	<-reported
+}
