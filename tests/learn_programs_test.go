@@ -136,4 +136,21 @@ func TestLearnInContainer(t *testing.T) {
 	if len(c.entries("learned")) == 0 || c.inspect("{{.State.Running}}") != "true" {
 		t.Errorf("no line of the log, or not running any longer: %s", c.logs().stdout)
 	}
+	reports := readReports(t, c.logs().stderr)
+	for _, settings := range []map[string]string{reports[0].toggles, reports[0].exact} {
+		args := []string{"--read-only", "-v", engineSocket + ":" + engineSocket}
+		for name, value := range settings {
+			args = append(args, "-e", name+"="+value)
+		}
+		c := launch(t, args...)
+		if r := docker(t, c.host(), "ps"); r.status != 0 {
+			t.Errorf("docker ps with %v: %v", settings, r)
+		}
+		if r := docker(t, c.host(), "images"); !strings.Contains(r.stderr, "set IMAGES=1, or ALLOW=ImageList") {
+			t.Errorf("docker images with %v: %v, want a refusal", settings, r)
+		}
+		if text := c.logs().stderr; text != "" {
+			t.Errorf("the container's stderr has %q", text)
+		}
+	}
 }

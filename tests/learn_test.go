@@ -23,14 +23,19 @@ import (
 // learnedSettings are the two environments of a report.
 type learnedSettings struct{ toggles, exact map[string]string }
 
-// reports reads the reports that a proxy has written to stderr, each of which
-// is two YAML documents and nothing else.
-func (p *postern) reports() (all []learnedSettings) {
+// reports reads the reports that a proxy has written to stderr.
+func (p *postern) reports() []learnedSettings {
 	p.t.Helper()
-	text := p.stderr.String()
+	return readReports(p.t, p.stderr.String())
+}
+
+// readReports reads what a proxy has written to stderr: reports, each of which
+// is two YAML documents, and nothing else.
+func readReports(t *testing.T, text string) (all []learnedSettings) {
+	t.Helper()
 	const head = "# LEARN="
 	if !strings.HasPrefix(text, head) {
-		p.t.Fatalf("no report on stderr: %q", text)
+		t.Fatalf("no report on stderr: %q", text)
 	}
 	for report := range strings.SplitSeq(strings.TrimPrefix(text, head), "\n"+head) {
 		decoder := yaml.NewDecoder(strings.NewReader(head + report))
@@ -42,12 +47,12 @@ func (p *postern) reports() (all []learnedSettings) {
 				break
 			}
 			if err != nil {
-				p.t.Fatalf("%v in the report\n%s", err, report)
+				t.Fatalf("%v in the report\n%s", err, report)
 			}
 			documents = append(documents, d.Environment)
 		}
 		if len(documents) != 2 || documents[0] == nil || documents[1] == nil {
-			p.t.Fatalf("%d environments, want 2, in the report\n%s", len(documents), report)
+			t.Fatalf("%d environments, want 2, in the report\n%s", len(documents), report)
 		}
 		all = append(all, learnedSettings{documents[0], documents[1]})
 	}

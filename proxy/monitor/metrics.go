@@ -11,6 +11,7 @@ import (
 	"postern/acl"
 	"postern/proxy"
 	"postern/proxy/clients"
+	_ "postern/proxy/monitor/hush"
 )
 
 // nobody is the value of the labels client and operation for everybody who is
