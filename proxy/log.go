@@ -76,12 +76,18 @@ func errorLog(log zerolog.Logger) *stdlog.Logger {
 	return stdlog.New(levelWriter{log}, "", 0)
 }
 
+// seriousErrors are in what net/http says of no client's doing: nobody gets in
+// when descriptors run out, and a panic is a mistake of postern's.
+var seriousErrors = [][]byte{[]byte("Accept error"), []byte("panic serving")}
+
 type levelWriter struct{ log zerolog.Logger }
 
 func (w levelWriter) Write(b []byte) (int, error) {
 	level := zerolog.DebugLevel
-	if bytes.Contains(b, []byte("Accept error")) {
-		level = zerolog.ErrorLevel // out of descriptors: nobody gets in
+	for _, serious := range seriousErrors {
+		if bytes.Contains(b, serious) {
+			level = zerolog.ErrorLevel
+		}
 	}
 	w.log.WithLevel(level).Msg(string(trimNewline(b)))
 	return len(b), nil

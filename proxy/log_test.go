@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -37,4 +39,29 @@ func BenchmarkAccessLog(b *testing.B) {
 		log.Begin(e)
 		log.End(e)
 	}
+}
+
+// mistaken panics as a mistake in an observer would.
+type mistaken struct{}
+
+func (mistaken) Begin(e *Event) {
+	if e.Path == "/info" {
+		panic("a mistake")
+	}
+}
+
+func (mistaken) End(*Event) {}
+
+// TestPanicIsLogged asserts that a mistake of postern's costs one request, and
+// is an error in the log.
+func TestPanicIsLogged(t *testing.T) {
+	t.Parallel()
+	s := play(t, func(*net.UnixConn, *bufio.Reader) {}, mistaken{})
+	c := s.dial("tcp")
+	s.send(c, "GET /info HTTP/1.1\r\nHost: docker\r\n\r\n")
+	s.receiveEnd(c)
+	s.awaitLog(`{"level":"error","message":"http: panic serving 127.0.0.1:`)
+	c = s.dial("tcp")
+	s.send(c, "GET /networks HTTP/1.1\r\nHost: docker\r\n\r\n")
+	s.receive(c, "HTTP/1.1 403 Forbidden\r\n")
 }

@@ -36,8 +36,8 @@ type stage struct {
 }
 
 // play starts a proxy in front of an engine that plays the script on each
-// connection and then closes it.
-func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader)) *stage {
+// connection and then closes it. Observers stand behind the log's.
+func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader), observers ...Observer) *stage {
 	t.Helper()
 	// The path of a unix socket may have 107 bytes.
 	dir, err := os.MkdirTemp("", "")
@@ -80,7 +80,7 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader)) *stage {
 	everybody := &clients.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
 	log := zerolog.New(lines(s.log))
 	set := clients.NewSet(everybody, nil, clients.From{}, zerolog.Nop())
-	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, set, log, AccessLog{Log: log})
+	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, set, log, append([]Observer{AccessLog{Log: log}}, observers...)...)
 	go func() {
 		defer close(s.stopped)
 		p.Serve(ctx, []Listener{{Listener: tcp}, {Listener: unix}}, 100*time.Millisecond)

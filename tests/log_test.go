@@ -234,6 +234,56 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
+// TestLogNobodyTakes asserts that requests go on when the log's reader has gone
+// or the disk is full, and that stderr tells, once.
+func TestLogNobodyTakes(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	gone, log := newPipe(t, false)
+	gone.Close()
+	defer log.Close()
+	for _, test := range []struct {
+		stdout *os.File
+		want   string
+	}{
+		{log, "broken pipe"},
+		{full, "no space left on device"},
+	} {
+		addr := filepath.Join(socketDir(t), "p.sock")
+		p := command(t, t.Context(), map[string]string{"SOCKET_PATH": socket, "LISTEN": "unix://" + addr})
+		var stderr output
+		p.Stdout, p.Stderr = test.stdout, &stderr
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "listener", func() bool {
+			conn, err := net.Dial("unix", addr)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+		for range 10 {
+			if a := send(t, dial(t, "unix", addr), head("GET", "/version")); a.status != 200 {
+				t.Errorf("%s: GET /version gets %d, want 200", test.want, a.status)
+			}
+		}
+		p.Process.Signal(syscall.SIGTERM)
+		if err := p.Wait(); err != nil {
+			t.Errorf("%s: %v after SIGTERM, want status 0", test.want, err)
+		}
+		want := "postern: the log cannot be written, and requests go on without: write /dev/stdout: " + test.want + "\n"
+		if got := stderr.String(); got != want {
+			t.Errorf("stderr has %q, want %q", got, want)
+		}
+	}
+}
+
 // TestConsoleLog asserts one line a request, in colour on a terminal alone,
 // that a path cannot make look like another.
 func TestConsoleLog(t *testing.T) {
