@@ -15,7 +15,7 @@ type Event struct {
 	Start time.Time
 	// Client is who sent it. It is never nil.
 	Client *clients.Client
-	// Address is the peer's; unix sockets have "@" or "".
+	// Address is the peer's, and "@" on a unix socket.
 	Address string
 	// Method has at most maxMethod bytes, Path and Query together 64 KiB.
 	// Path is decoded, as it was judged, with the version in front.
@@ -82,7 +82,12 @@ type Observer interface {
 // begin tells of a request that has been decided.
 func (p *Proxy) begin(x *exchange, r *http.Request) {
 	e := &x.event
-	e.Address = r.RemoteAddr
+	// Whoever connects to a unix socket names its own end of it, 10.0.0.5:80 if
+	// it likes.
+	e.Address = "@"
+	if from, ok := r.Context().Value(peerKey{}).(*peer); ok && from.Addr.IsValid() {
+		e.Address = r.RemoteAddr
+	}
 	e.Method = r.Method[:min(len(r.Method), maxMethod)]
 	e.Path, e.Query = r.URL.Path, r.URL.RawQuery
 	for _, o := range p.observers {

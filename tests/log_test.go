@@ -234,6 +234,34 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
+// TestLogOfUnixPeers binds the client's end of a connection to names that look
+// like somebody else's address, or would turn a line of the log around.
+func TestLogOfUnixPeers(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	dir := socketDir(t)
+	addr := filepath.Join(dir, "p.sock")
+	p := start(t, with(anyPort, map[string]string{"SOCKET_PATH": socket, "LISTEN": "tcp://127.0.0.1:0,unix://" + addr + "?mode=0666"}))
+	names := []string{"", "@10.0.0.5:80", filepath.Join(dir, "a\u202e\n<b>\x1b[31m")}
+	for _, name := range names {
+		conn, err := net.DialUnix("unix", &net.UnixAddr{Name: name, Net: "unix"}, &net.UnixAddr{Name: addr, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		send(t, conn, head("GET", "/info"))
+	}
+	lines := p.accesses()
+	if len(lines) != len(names) {
+		t.Errorf("%d lines, want %d: %v", len(lines), len(names), lines)
+	}
+	for _, e := range lines {
+		if e["address"] != "@" {
+			t.Errorf("a unix socket's peer has the address %q, want @", e["address"])
+		}
+	}
+}
+
 // TestLogNobodyTakes asserts that requests go on when the log's reader has gone
 // or the disk is full, and that stderr tells, once.
 func TestLogNobodyTakes(t *testing.T) {
