@@ -11,7 +11,6 @@ import (
 	"postern/acl"
 	"postern/proxy"
 	"postern/proxy/clients"
-	_ "postern/proxy/monitor/hush"
 )
 
 // nobody is the value of the labels client and operation for everybody who is
