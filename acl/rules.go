@@ -60,6 +60,23 @@ func (r Rules) Idle() bool {
 	})
 }
 
+// Overridden says which granular refusals that somebody has written down,
+// ALLOW_LOGS=0 and its like, refuse nothing, because ALLOW or PRESET come first:
+// whoever writes both means one of them.
+func (r Rules) Overridden() (warnings []string) {
+	for _, s := range subjects {
+		if value, set := r.Toggles[s.RefusedBy]; !set || value {
+			continue
+		}
+		without := Rules{Allow: r.Allow, Deny: r.Deny, Presets: r.Presets}
+		if allowed, rule := decide(without, s); allowed {
+			warnings = append(warnings, fmt.Sprintf("%s%s=0 does not refuse %s, which %s%s allows: %sDENY=%s does",
+				r.Prefix, s.RefusedBy, s.ID, r.Prefix, rule, r.Prefix, s.ID))
+		}
+	}
+	return warnings
+}
+
 // RuleVars lists the variables that [ParseRules] reads, without a prefix.
 func RuleVars() []string {
 	names := []string{"ALLOW", "DENY", "PRESET"}

@@ -185,3 +185,42 @@ func TestPresetDockerCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalWithPreset asserts a warning where a toggle that is to refuse an
+// operation refuses nothing, and none where it does.
+func TestRefusalWithPreset(t *testing.T) {
+	t.Parallel()
+	_, socket := standIn(t)
+	for _, test := range []struct {
+		environ string
+		want    []string
+	}{
+		{"PRESET=dozzle ALLOW_LOGS=0", []string{"ALLOW_LOGS=0 does not refuse ContainerLogs, which PRESET=dozzle allows: DENY=ContainerLogs does"}},
+		{"ALLOW=*Top,ContainerList ALLOW_TOP=no ALLOW_EXPORT=0", []string{
+			"ALLOW_TOP=0 does not refuse ContainerTop, which ALLOW=*Top allows: DENY=ContainerTop does"}},
+		{"PRESET=dozzle ALLOW_LOGS=0 DENY=*Logs", nil},
+		{"PRESET=dozzle CONTAINERS=1 ALLOW_TOP=0", nil},
+		{"PRESET=traefik CONTAINERS=0 ALLOW_LOGS=0 ALLOW_START=0", nil},
+		{"ALLOW_LOGS=0 CLIENT_A_FROM=192.0.2.1 CLIENT_A_PRESET=dozzle CLIENT_A_ALLOW_LOGS=0", []string{
+			"CLIENT_A_ALLOW_LOGS=0 does not refuse ContainerLogs, which CLIENT_A_PRESET=dozzle allows: CLIENT_A_DENY=ContainerLogs does"}},
+	} {
+		environ := map[string]string{"SOCKET_PATH": socket}
+		for setting := range strings.FieldsSeq(test.environ) {
+			name, value, _ := strings.Cut(setting, "=")
+			environ[name] = value
+		}
+		p := start(t, environ)
+		var got []string
+		p.mu.Lock()
+		for _, e := range p.log {
+			if message := e["message"].(string); e["level"] == "warn" && e["danger"] == nil {
+				got = append(got, message)
+			}
+		}
+		p.mu.Unlock()
+		p.stop()
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: warnings %q, want %q", test.environ, got, test.want)
+		}
+	}
+}

@@ -76,6 +76,10 @@ func Parse(environ map[string]string) (Config, []error) {
 	}
 	c.Warnings = append(c.Warnings, c.openPorts()...)
 	c.Warnings = append(c.Warnings, suspects(environ)...)
+	c.Warnings = append(c.Warnings, c.Rules.Overridden()...)
+	for _, client := range c.Clients {
+		c.Warnings = append(c.Warnings, client.Rules.Overridden()...)
+	}
 	return c, errs
 }
 
