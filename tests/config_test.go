@@ -54,7 +54,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"DISABLE_IPV6=never", []string{`invalid DISABLE_IPV6="never": ` + boolean}},
 		{"LOG_LEVEL=loud", []string{`invalid LOG_LEVEL="loud": ` + levels}},
 		{"ACCESS_LOG=some", []string{`invalid ACCESS_LOG="some": want all, denied or none`}},
-		{"METRICS_LISTEN=9323", []string{`invalid METRICS_LISTEN="9323": bad port "": ` + address}},
+		{"METRICS_LISTEN=9323", []string{`invalid METRICS_LISTEN="9323": did you mean tcp://:9323? ` + address}},
 		{"METRICS_LISTEN=http://:9323", []string{`invalid METRICS_LISTEN="http://:9323": ` + address}},
 		{"METRICS_LISTEN=:66000", []string{`invalid METRICS_LISTEN=":66000": bad port "66000": ` + address}},
 		{"METRICS_LISTEN=" + inUse, []string{`cannot listen on ` + inUse + `: the port is in use by another process`}},

@@ -48,6 +48,9 @@ func Parse(s string) (Address, error) {
 	switch {
 	case u.Scheme == "tcp" && u.Path == "" && u.RawQuery == "":
 		if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
+			if _, err := strconv.ParseUint(u.Host, 10, 16); err == nil {
+				return Address{}, fmt.Errorf("did you mean tcp://:%s? %s", u.Host, wanted)
+			}
 			return Address{}, fmt.Errorf("bad port %q: %s", u.Port(), wanted)
 		} else {
 			host := net.JoinHostPort(u.Hostname(), strconv.FormatUint(port, 10))
