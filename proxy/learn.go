@@ -158,9 +158,13 @@ func (rec *Recorder) write(b *strings.Builder, s *student, settings []acl.Settin
 		}
 		fmt.Fprintf(b, "      # %s%s\n", describe(u), already)
 	}
+	if len(forwarded) == 0 {
+		fmt.Fprint(b, "      # nothing was forwarded\n")
+	}
 	// A declared client that may do nothing would stop the start.
 	if s.client.Name != "" && s.width(settings) == 0 {
-		fmt.Fprint(b, "      # nothing to set\n")
+		fmt.Fprintf(b, "      # nothing to set, and with nothing postern does not start: give it something, or take %sFROM and %sLISTEN away\n",
+			s.rules.Prefix, s.rules.Prefix)
 		return
 	}
 	for _, setting := range settings {

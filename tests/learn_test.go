@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -218,6 +219,10 @@ func TestLearnReports(t *testing.T) {
 	if got := reports[0].toggles; !maps.Equal(got, want) {
 		t.Errorf("toggles %v, want %v", got, want)
 	}
+	more := operations(t, reports[0].toggles) - operations(t, reports[0].exact)
+	if line := fmt.Sprintf("# 1. By toggles, which open %d operations more than were asked for:\n", more); more < 1 || !strings.Contains(text, line) {
+		t.Errorf("the report has no %q:\n%s", line, text)
+	}
 	for _, line := range []string{
 		"      # 2x GET /containers/json (ContainerList), allowed already\n",
 		"      # 1x POST /containers/web/restart (ContainerRestart)\n",
@@ -343,4 +348,41 @@ func TestLearnedCompose(t *testing.T) {
 			t.Errorf("docker-compose reads %v, want %v", got, want)
 		}
 	}
+}
+
+// TestLearnNothing asserts that a report of which nothing can be learned yet
+// says so, for each client, and what then keeps postern from starting.
+func TestLearnNothing(t *testing.T) {
+	t.Parallel()
+	base := map[string]string{"SOCKET_PATH": forwardedEngine(t), "CLIENT_IDLE_LISTEN": "unix://" + filepath.Join(socketDir(t), "idle")}
+	p := start(t, with(base, map[string]string{"LEARN": "1", "CLIENT_IDLE_INFO": "1"}))
+	p.get("/info")
+	learned := p.learned()
+	const (
+		everybody = "      # everybody who is no declared client\n      # 1x GET /info (SystemInfo)\n"
+		idle      = "      # client idle\n      # nothing was forwarded\n" +
+			"      # nothing to set, and with nothing postern does not start: give it something, or take CLIENT_IDLE_FROM and CLIENT_IDLE_LISTEN away\n"
+	)
+	if text := p.stderr.String(); strings.Count(text, idle) != 2 || strings.Count(text, everybody) != 2 {
+		t.Errorf("the report does not have twice\n%s%sbut is\n%s", everybody, idle, text)
+	}
+	for _, settings := range []map[string]string{learned.toggles, learned.exact} {
+		if r := run(t, with(base, settings), "serve"); r.status != 2 || !strings.Contains(r.stderr, "client idle may do nothing") {
+			t.Errorf("with %v: %v, want no start", settings, r)
+		}
+		delete(settings, "CLIENT_IDLE_LISTEN")
+		if r := run(t, settings, "explain", "GET", "/info"); r.status != 0 {
+			t.Errorf("without the client, and with %v: %v", settings, r)
+		}
+	}
+}
+
+// operations is how many a proxy with the settings allows.
+func operations(t *testing.T, settings map[string]string) (n int) {
+	t.Helper()
+	r := run(t, settings, "explain")
+	if _, err := fmt.Sscanf(r.stdout, "Clients may run %d of", &n); err != nil {
+		t.Fatalf("%v in %v", err, r)
+	}
+	return n
 }
