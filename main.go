@@ -126,8 +126,6 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		recorder := learn(log, c, everybody, declared)
 		observers = append(observers, recorder)
 		defer recorder.ReportOn(syscall.SIGUSR1, stderr)()
-	} else {
-		signal.Ignore(syscall.SIGUSR1) // there is nothing to report, and no reason to die
 	}
 	// Reading the settings took more memory than serving needs.
 	debug.FreeOSMemory()
