@@ -52,8 +52,14 @@ func TestMonitorAnswers(t *testing.T) {
 		if strings.Contains(a.body, "<script") {
 			t.Errorf("%s %s: the answer repeats the path: %s", test.method, test.target, a.body)
 		}
-		if a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s %s: the headers are %v", test.method, test.target, a.header)
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+			// A page of somebody else's can neither embed it nor learn where it was.
+			"Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer", "Access-Control-Allow-Origin": "",
+		} {
+			if got := a.header.Get(name); got != want {
+				t.Errorf("%s %s: %s is %q, want %q", test.method, test.target, name, got, want)
+			}
 		}
 		csp := a.header.Get("Content-Security-Policy")
 		if page := strings.HasPrefix(test.contentType, "text/html"); page != regexp.MustCompile(
