@@ -47,7 +47,7 @@ func (x *exchange) WriteHeader(status int) {
 			x.Header().Set("Connection", "close")
 		}
 		x.flowing = x.conn != nil && x.answer != nil && x.Header().Get("Content-Length") == ""
-		x.imminent = x.flowing && x.answer.Ready()
+		x.imminent = x.flowing && x.answer.Begun()
 	}
 	x.ResponseWriter.WriteHeader(status)
 }

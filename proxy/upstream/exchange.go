@@ -271,15 +271,26 @@ func newAnswer(x *exchange, res *http.Response, reusable bool) *Answer {
 	return &Answer{body: res.Body, x: x, chunked: len(res.TransferEncoding) > 0, reusable: reusable}
 }
 
-// Ready reports whether part of the body is here already.
-func (a *Answer) Ready() bool { return a.err == nil && a.x.c.buffered() > 0 }
+// Begun reports, before the first Read, whether part of the body is here.
+func (a *Answer) Begun() bool {
+	if !a.chunked {
+		return a.x.c.buffered() > 0
+	}
+	_, rest, found := a.x.c.nextChunk("")
+	return found && rest > 0
+}
 
 // More reports whether another Read would get something without waiting, or at
-// most for the rest of a chunk whose beginning is here.
+// most for the rest of a chunk whose beginning is here: the engine is about to
+// write it, and net/http waits for it, too.
 func (a *Answer) More() bool {
+	here := a.x.c.buffered()
+	if a.err != nil || here == 0 {
+		return false
+	}
 	// The line break behind a chunk is no beginning of another.
-	inside := a.full && a.x.c.buffered() > len("\r\n")
-	return a.Ready() && (!a.chunked || inside || a.x.c.hasChunk(readahead.Size))
+	inside := a.full && here > len("\r\n")
+	return !a.chunked || inside || a.x.c.hasChunk(readahead.Size)
 }
 
 // Ended reports whether the body has been read to its end.
@@ -307,28 +318,32 @@ func (a *Answer) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// nextChunk returns the length of the next chunk and how many bytes of it, and
+// behind it, are here, if the line that says so is. Before that stands the line
+// break of the chunk before.
+func (c *conn) nextChunk(before string) (length, rest int, found bool) {
+	const maxLine = len("\r\nffffffff\r\n")
+	start, err := c.r.Peek(min(maxLine, c.buffered()))
+	if err != nil || !bytes.HasPrefix(start, []byte(before)) {
+		return 0, 0, false
+	}
+	size, _, whole := bytes.Cut(start[len(before):], []byte("\r\n"))
+	if !whole {
+		return 0, 0, false
+	}
+	n, err := strconv.ParseUint(string(size), 16, 31) // with an extension, which the engine does not send, an error
+	return int(n), c.buffered() - len(before) - len(size) - len("\r\n"), err == nil
+}
+
 // hasChunk reports whether the next chunk is here, or as much of it as there is
-// room for, so that it can be read without waiting. The line break behind the
-// last one, of which all has been read, stands in front of it.
+// room for, so that it can be read without waiting. All of the last one but the
+// line break behind it has been read.
 func (c *conn) hasChunk(room int) bool {
-	const maxLine = len("\r\nffffffff\r\n\r\n")
-	head, err := c.r.Peek(min(maxLine, c.buffered()))
-	if err != nil {
-		return false
-	}
-	line, found := bytes.CutPrefix(head, []byte("\r\n"))
-	size, rest, whole := bytes.Cut(line, []byte("\r\n"))
-	if !found || !whole {
-		return false
-	}
-	length, err := strconv.ParseUint(string(size), 16, 32)
-	if err != nil {
-		return false // with an extension, which the engine does not send
-	}
+	length, rest, found := c.nextChunk("\r\n")
 	if length == 0 {
-		return bytes.HasPrefix(rest, []byte("\r\n")) // else trailers come
+		return found && rest == len("\r\n") // else trailers come
 	}
-	return c.buffered()-(len(head)-len(rest)) >= min(int(length), room)
+	return found && rest >= min(length, room)
 }
 
 // Close cuts the connection unless the answer has been read to its end.

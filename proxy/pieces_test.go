@@ -1,0 +1,155 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestPiecesAreNotHeldBack has the engine stop between the bytes of an answer:
+// what was whole by then has to reach the client before the engine goes on. Only
+// within a chunk it does not stop: net/http waits for one that has begun.
+func TestPiecesAreNotHeldBack(t *testing.T) {
+	t.Parallel()
+	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+	pieces := []string{"hello", "0123456789abcdef", strings.Repeat("x", 3000), "end"}
+	whole, body := head, ""
+	due := map[int]string{len(head): ""} // by where the engine stops
+	for _, piece := range append(pieces, "") {
+		line := fmt.Sprintf("%x\r\n", len(piece))
+		for i := range line {
+			due[len(whole)+i] = body
+		}
+		whole += line + piece
+		body += piece
+		if piece != "" {
+			due[len(whole)], due[len(whole)+1] = body, body
+		}
+		whole += "\r\n"
+	}
+	due[len(whole)] = body
+	goOn := make(chan struct{})
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		for {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			stop, _ := strconv.Atoi(req.URL.Query().Get("until"))
+			io.WriteString(c, whole[:stop])
+			<-goOn
+			io.WriteString(c, whole[stop:])
+		}
+	})
+	client := s.dial("tcp")
+	r := bufio.NewReader(client)
+	for stop, early := range due {
+		s.send(client, fmt.Sprintf("GET /events?until=%d HTTP/1.1\r\nHost: x\r\n\r\n", stop))
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatalf("stopped at %d: %v", stop, err)
+		}
+		s.receive(res.Body, early)
+		goOn <- struct{}{}
+		s.receive(res.Body, body[len(early):])
+		s.receiveEnd(res.Body)
+	}
+}
+
+// TestBodiesArriveWhole sends bodies of many lengths there and back on one
+// connection, in chunks of random lengths or with a length.
+func TestBodiesArriveWhole(t *testing.T) {
+	t.Parallel()
+	const seed = 5
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		for {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			body, err := io.ReadAll(req.Body)
+			if err != nil {
+				return
+			}
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n"+string(framed(random, body)))
+		}
+	})
+	random := rand.New(rand.NewPCG(seed, 2))
+	client := s.dial("tcp")
+	r := bufio.NewReader(client)
+	for _, size := range []int{0, 1, 100, 1023, 1024, 1025, 4095, 4096, 4097, 20_000, 24_576, 24_577, 65_536, 131_072, 131_073, 400_000, 1_000_000} {
+		for range 8 {
+			body := make([]byte, size)
+			for i := range body {
+				body[i] = byte(random.UintN(256))
+			}
+			request := append([]byte("POST /images/load HTTP/1.1\r\nHost: x\r\n"), framed(random, body)...)
+			sent := make(chan error, 1)
+			go func() {
+				_, err := client.Write(request)
+				sent <- err
+			}()
+			res, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatalf("%d bytes: %v", size, err)
+			}
+			got, err := io.ReadAll(res.Body)
+			if err != nil || !bytes.Equal(got, body) {
+				t.Fatalf("%d bytes: got %d, %v, want them as they were", size, len(got), err)
+			}
+			if err := <-sent; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// framed is the end of a head and a body, with a length or in chunks.
+func framed(random *rand.Rand, body []byte) []byte {
+	if random.IntN(2) == 0 {
+		return fmt.Appendf(nil, "Content-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	b := []byte("Transfer-Encoding: chunked\r\n\r\n")
+	for len(body) > 0 {
+		n := min(len(body), 1+random.IntN([]int{3, 500, 40_000, 300_000}[random.IntN(4)]))
+		if n < 4 && len(body) > 10_000 {
+			continue // or there would be a hundred thousand
+		}
+		b = fmt.Appendf(b, "%x\r\n%s\r\n", n, body[:n])
+		body = body[n:]
+	}
+	return append(b, "0\r\n\r\n"...)
+}
+
+// TestListIsOnePiece has the engine send a list as it does, and asserts that
+// the client needs one read for it.
+func TestListIsOnePiece(t *testing.T) {
+	t.Parallel()
+	list := strings.Repeat("x", 22_000)
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		for {
+			if _, err := http.ReadRequest(r); err != nil {
+				return
+			}
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(list), list)
+		}
+	})
+	client := s.dial("unix") // whose reads end where a write ended
+	s.send(client, "GET /containers/json HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer := make([]byte, 64<<10)
+	n, err := client.Read(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := answer[:n]; !bytes.HasSuffix(got, []byte("\r\n0\r\n\r\n")) {
+		t.Errorf("the first of several pieces has %d bytes and ends with %q, want the whole answer", n, got[max(0, n-10):])
+	}
+}
