@@ -127,6 +127,11 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		observers = append(observers, recorder)
 		defer recorder.ReportOn(syscall.SIGUSR1, stderr)()
 	}
+	// A request leaves 7 KB behind and little lives: half the collections save
+	// more time than the few megabytes between them are worth.
+	if environ["GOGC"] == "" {
+		debug.SetGCPercent(200)
+	}
 	// Reading the settings took more memory than serving needs.
 	debug.FreeOSMemory()
 	if len(monitored) == 0 {

@@ -1,0 +1,70 @@
+package tests
+
+import (
+	"bufio"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSilentStreams opens two thousand streams on which nothing happens. They
+// must cost little, and each must still be there when something does.
+func TestSilentStreams(t *testing.T) {
+	t.Parallel()
+	const each = 1000
+	e, socket := standIn(t)
+	p := start(t, map[string]string{"SOCKET_PATH": socket, "CONTAINERS": "1", "POST": "1"})
+	p.get("/_ping")
+	before := p.files()
+	resident := func() int { return status(t, strconv.Itoa(p.cmd.Process.Pid), "VmRSS") }
+	empty := resident()
+
+	open := func(request, want string) (net.Conn, *bufio.Reader) {
+		conn := p.dial()
+		conn.SetDeadline(time.Now().Add(4 * patience))
+		if _, err := conn.Write([]byte(request)); err != nil {
+			t.Fatal(err)
+		}
+		r := bufio.NewReaderSize(conn, 512)
+		for line := ""; line != "\r\n"; {
+			next, err := r.ReadString('\n')
+			if err != nil || line == "" && !strings.HasPrefix(next, want) {
+				t.Fatalf("the answer begins with %q, %v, want %s", next, err, want)
+			}
+			line = next
+		}
+		return conn, r
+	}
+	var conns []net.Conn
+	var events []*bufio.Reader
+	for range each {
+		c, r := open(head("GET", "/events", "Connection: keep-alive"), "HTTP/1.1 200 ")
+		conns, events = append(conns, c), append(events, r)
+		c, _ = open(head("POST", "/containers/web/attach?stream=1&stdin=1&stdout=1", "Upgrade: tcp", "Connection: Upgrade"), "HTTP/1.1 101 ")
+		conns = append(conns, c)
+	}
+	// Measured: 32 KB. The race detector takes several times as much.
+	most := 64 << 10
+	if raceDetector() {
+		most *= 8
+	}
+	if grown := (resident() - empty) / len(conns); grown > most {
+		t.Errorf("a silent stream costs %d bytes, want less than %d", grown, most)
+	}
+
+	e.Emit("pause", "web")
+	for i, r := range events {
+		if _, err := r.ReadString('\n'); err != nil { // the length of a chunk
+			t.Fatalf("stream %d: %v", i, err)
+		}
+		if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, `"pause"`) {
+			t.Fatalf("stream %d: %q, %v, want the event", i, line, err)
+		}
+	}
+	for _, c := range conns {
+		c.Close()
+	}
+	await(t, "return of the files", func() bool { return p.files() <= before })
+}
