@@ -199,6 +199,15 @@ func TestLearnReports(t *testing.T) {
 	p.awaitLog(func(e entry) bool { return e["operation"] == "ContainerRestart" && e["rule"] == "LEARN=1" })
 	p.awaitLog(func(e entry) bool { return e["message"] == "learned" && e["advice"] == "DENY=*Prune forbids it" })
 
+	// Everything is open, which has been said once: 40 lines would hide it.
+	p.mu.Lock()
+	for _, e := range p.log {
+		if e["danger"] != nil {
+			t.Errorf("a warning for each danger of LEARN=1: %v", e)
+			break
+		}
+	}
+	p.mu.Unlock()
 	if p.stderr.String() != "" {
 		t.Errorf("a report before anybody asked: %s", p.stderr.String())
 	}

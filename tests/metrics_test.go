@@ -85,6 +85,11 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	e, socket := standIn(t)
 	e.Handle("/images/json", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	e.Handle("/images/search", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "half")
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
 	dir := socketDir(t)
 	p, monitor := monitored(t, map[string]string{
 		"SOCKET_PATH": socket, "CONTAINERS": "1", "IMAGES": "1", "POST": "1",
@@ -115,6 +120,9 @@ func TestMetrics(t *testing.T) {
 			send(t, dial(t, r.from.network, r.from.addr), r.request)
 		}
 	}
+	half := dial(t, "tcp", p.addr)
+	io.WriteString(half, head("GET", "/images/search"))
+	io.Copy(io.Discard, half)
 	attached := dial(t, "unix", b.addr)
 	io.WriteString(attached, head("POST", "/containers/web/attach?stream=1&stdin=1", "Connection: Upgrade", "Upgrade: tcp", "Content-Length: 0"))
 	if _, err := http.ReadResponse(bufio.NewReader(attached), nil); err != nil {
@@ -139,15 +147,16 @@ func TestMetrics(t *testing.T) {
 	}
 	requests := map[string]float64{
 		"- ContainerList allowed": 3, "- ContainerCreate allowed": 2, "- NetworkList refused": 4, "- - refused": 5, "- - redirected": 1,
-		"- - allowed": 1, "- ImageList allowed": 1, "a NetworkList allowed": 5, "a ContainerList refused": 1, "b SystemPing refused": 1,
+		"- - allowed": 1, "- ImageList allowed": 1, "- ImageSearch allowed": 1, "a NetworkList allowed": 5, "a ContainerList refused": 1, "b SystemPing refused": 1,
 	}
 	assert("postern_requests_total", requests)
 	assert("postern_open_streams", map[string]float64{"-": 0, "a": 0, "b": 1})
-	assert("postern_failed_requests_total", map[string]float64{"-": 1, "a": 0, "b": 0})
+	assert("postern_failed_requests_total", map[string]float64{"-": 2, "a": 0, "b": 0})
 	assert("postern_request_bytes_total", map[string]float64{"- ContainerCreate": 20})
-	assert("postern_request_duration_seconds", map[string]float64{
-		"ContainerList": 3, "ContainerCreate": 2, "-": 1, "ImageList": 1, "NetworkList": 5,
-	})
+	durations := map[string]float64{
+		"ContainerList": 3, "ContainerCreate": 2, "-": 1, "ImageList": 1, "ImageSearch": 1, "NetworkList": 5,
+	}
+	assert("postern_request_duration_seconds", durations)
 	if sent := f.values("postern_response_bytes_total")["- ContainerList"]; sent < 100 || int(sent)%3 != 0 {
 		t.Errorf("three lists of containers have %v bytes", sent)
 	}
@@ -156,6 +165,7 @@ func TestMetrics(t *testing.T) {
 	assert("postern_request_bytes_total", map[string]float64{"- ContainerCreate": 20, "b ContainerAttach": 10})
 	requests["b ContainerAttach allowed"] = 1
 	assert("postern_requests_total", requests)
+	assert("postern_request_duration_seconds", durations) // a stream's says nothing
 
 	assert("postern_engine_up", map[string]float64{"": 1})
 	e.Close()

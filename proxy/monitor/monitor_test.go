@@ -104,6 +104,13 @@ func TestRefusalsAreBounded(t *testing.T) {
 	if len(list) != 2 || list[0].client != "other" || list[0].times != 1000 || list[1].client != "" || list[1].times != 1 {
 		t.Errorf("got %+v, want other's 1000, then everybody's one", list)
 	}
+	// Refused for something else, and so to be allowed by something else.
+	stranger := event(all[0], "GET", "/info")
+	stranger.Verdict = &acl.Verdict{Rule: "ALLOW_FROM", Advice: "10.0.0.1 is not in ALLOW_FROM"}
+	m.End(stranger)
+	if list = m.refusals.list(); len(list) != 3 || list[0].verdict != stranger.Verdict || list[0].times != 1 {
+		t.Errorf("got %+v, want the stranger's in front", list)
+	}
 	for i := range 10 * maxRefusals {
 		add(all[0], fmt.Sprintf("/containers/%d/%s", i, strings.Repeat("x", 60000)))
 	}
