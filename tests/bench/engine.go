@@ -121,7 +121,7 @@ type served struct {
 	request message
 	out     []byte // what is left to write of what is being written
 	bulk    int64  // bytes of a stream to send behind it
-	// answered is set when a request has been answered, raw when the
+	// answered is set when a request has been answered whole, raw when the
 	// connection has been taken over.
 	answered, raw bool
 }
@@ -168,9 +168,10 @@ func (s *served) answer() {
 		s.queue(s.engine.list)
 	case is("/events"):
 		s.queue(streamHead)
+		s.answered = false // there is no end to it
 	case is("/attach"):
 		s.queue(attachAnswer)
-		s.raw = true
+		s.raw, s.answered = true, false
 	case is("/images/get"):
 		s.queue(streamHead)
 		s.bulk, _ = strconv.ParseInt(string(bytes.TrimPrefix(query, []byte("names="))), 10, 64)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -149,7 +148,7 @@ func (c *client) serve() error {
 			return err
 		}
 		if n == 0 && !drained {
-			return fmt.Errorf("the connection ended behind %.100q: %w", c.answer.first, net.ErrClosed)
+			return fmt.Errorf("the connection ended behind %.100q", append(c.answer.first, c.answer.head...))
 		}
 		if c.g.Hold {
 			if err := c.hold(c.g.buffer[:n]); err != nil || drained {
