@@ -38,7 +38,7 @@ func run(args []string) error {
 	b := &bench{start: time.Now()}
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.StringVar(&b.dir, "dir", "", "where postern's binary is and files may be written")
-	flags.DurationVar(&b.budget, "budget", 170*time.Second, "when to end")
+	flags.DurationVar(&b.budget, "budget", 160*time.Second, "when to end")
 	profile := flags.String("profile", "", "write a CPU profile of the proxy to this file and measure nothing")
 	only := flags.String("only", "", "with -profile, the one row to run")
 	if err := flags.Parse(args); err != nil {

@@ -42,21 +42,20 @@ func middle(all []float64) float64 {
 	return all[len(all)/2]
 }
 
-// measure runs everything and prints the tables. The bulk goes first, in
-// rounds in which the programs take turns.
+// measure runs everything and prints the tables.
 func (b *bench) measure() error {
 	if err := b.prepare(""); err != nil {
 		return err
 	}
 	fmt.Print(machine())
 	fmt.Println("\nEach program in a session of its own, as containers run:")
-	err := b.table(true, rows(300*time.Millisecond, 2*gigabyte))
+	err := b.table(true, rows(250*time.Millisecond, 2*gigabyte))
 	if err == nil {
 		err = b.upkeep()
 	}
 	if err == nil {
 		fmt.Println("\nAll in one session:")
-		err = b.table(false, rows(200*time.Millisecond, gigabyte/2))
+		err = b.table(false, rows(150*time.Millisecond, gigabyte/2))
 	}
 	for _, n := range b.notes {
 		fmt.Println("\n" + n + ".")
