@@ -288,9 +288,12 @@ func (a *Answer) More() bool {
 	if a.err != nil || here == 0 {
 		return false
 	}
+	if !a.chunked || a.x.c.hasChunk(readahead.Size) {
+		return true
+	}
 	// The line break behind a chunk is no beginning of another.
-	inside := a.full && here > len("\r\n")
-	return !a.chunked || inside || a.x.c.hasChunk(readahead.Size)
+	first, err := a.x.c.r.Peek(1)
+	return a.full && here > len("\r\n") && err == nil && first[0] != '\r'
 }
 
 // Ended reports whether the body has been read to its end.
