@@ -68,13 +68,15 @@ var dockerTests = []dockerTest{
 	{name: "images", args: words("images {image}"), needs: "IMAGES", shows: "latest", varies: age},
 	{name: "info", args: words("info"), needs: "INFO", shows: "Server Version:",
 		varies: `(Containers|Running|Paused|Stopped|Images): \d+|Runtimes: .*`},
-	{name: "inspect", args: words("inspect {box}"), needs: "CONTAINERS", shows: `"Hostname": "box"`},
+	{name: "inspect", args: words("inspect {box}"), needs: "CONTAINERS", shows: `"Hostname": "box"`,
+		varies: `"ExecIDs": (null|\[[^\]]*\])`}, // which come and go with the tests of exec
 	{name: "inspect of nothing", args: words("container inspect {new}"), needs: "CONTAINERS", status: 1},
 	{name: "logs", args: words("logs --timestamps {box}"), needs: "CONTAINERS", shows: " one\n"},
 	{name: "logs tail", args: words("logs --tail 1 {box}"), needs: "CONTAINERS"},
 	{name: "stats", args: words("stats --no-stream --no-trunc {box}"), needs: "CONTAINERS", shows: "{box}",
 		varies: `[0-9.]+(%|[kMG]?i?B)|\s\s+`},
-	{name: "top", args: words("top {box} -o pid,args"), needs: "CONTAINERS", shows: "sleep 1000"},
+	{name: "top", args: words("top {new} -o pid,args"), needs: "CONTAINERS", shows: "sleep 1000", varies: `[1-9]\d* +`,
+		before: [][]string{words("run -d --name {new} {image} sleep 1000")}},
 	{name: "diff", args: words("diff {box}"), needs: "CONTAINERS", shows: "A /data/text\n", unordered: true},
 
 	{name: "run", args: words("run --rm --name {new} {image} sh -c", "echo out; echo err >&2; exit 3"),

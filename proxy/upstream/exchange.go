@@ -284,8 +284,8 @@ func (a *Answer) Begun() bool {
 // most for the rest of a chunk whose beginning is here: the engine is about to
 // write it, and net/http waits for it, too.
 func (a *Answer) More() bool {
-	here := a.x.c.buffered()
-	if a.err != nil || here == 0 {
+	// Past its end the connection may be another request's.
+	if a.err != nil || a.x.c.buffered() == 0 {
 		return false
 	}
 	if !a.chunked || a.x.c.hasChunk(readahead.Size) {
@@ -293,7 +293,7 @@ func (a *Answer) More() bool {
 	}
 	// The line break behind a chunk is no beginning of another.
 	first, err := a.x.c.r.Peek(1)
-	return a.full && here > len("\r\n") && err == nil && first[0] != '\r'
+	return a.full && err == nil && first[0] != '\r'
 }
 
 // Ended reports whether the body has been read to its end.
