@@ -159,14 +159,14 @@ func TestFaults(t *testing.T) {
 	const clients, lasting = 200, time.Minute
 	socket := filepath.Join(socketDir(t), "docker.sock")
 	startEngine := func() *engine.Engine {
-		e, err := engine.Start(socket, engine.Options{Tick: 10 * time.Millisecond})
+		says := func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "%s", r.PathValue("name")) }
+		e, err := engine.Start(socket, engine.Options{
+			Tick:     10 * time.Millisecond,
+			Handlers: map[string]http.Handler{"GET /containers/{name}/json": http.HandlerFunc(says)},
+		})
 		if err != nil {
 			t.Error(err)
-			return nil
 		}
-		e.Handle("GET /containers/{name}/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, "%s", r.PathValue("name"))
-		}))
 		return e
 	}
 	e := startEngine()

@@ -33,6 +33,9 @@ type Options struct {
 	// Tick is the pause between two lines of what the stand-in produces by
 	// itself: followed logs, stats and build output. If zero, 100 ms.
 	Tick time.Duration
+	// Handlers answer in place of the stand-in from the first request on, by
+	// pattern; see [Engine.Handle] for adding more later.
+	Handlers map[string]http.Handler
 }
 
 // Engine is a running stand-in. Its methods may be called from any goroutine.
@@ -74,6 +77,9 @@ func Start(socketPath string, opts Options) (*Engine, error) {
 		containers:  newContainers(),
 		execs:       map[string]*execution{},
 		subscribers: map[chan []byte]struct{}{},
+	}
+	for pattern, h := range opts.Handlers {
+		e.Handle(pattern, h)
 	}
 	if e.tick == 0 {
 		e.tick = 100 * time.Millisecond
