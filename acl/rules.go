@@ -114,6 +114,9 @@ func matching(patterns []string, id string) (pattern string, found bool) {
 // glob reports whether the whole of s matches pattern, in which * stands for
 // any run of characters.
 func glob(pattern, s string) bool {
+	if !strings.Contains(pattern, "*") {
+		return pattern == s
+	}
 	parts := strings.Split(pattern, "*")
 	s, ok := strings.CutPrefix(s, parts[0])
 	if len(parts) == 1 || !ok {
