@@ -83,6 +83,7 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 // serve runs the proxy until ctx is done. Every problem is found before any is
 // reported, so that a user mends a configuration once.
 func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Writer) int {
+	proxy.Tune(environ)
 	c, problems := config.Parse(environ)
 	engine := proxy.Engine{SocketPath: string(c.SocketPath), MaxLoss: time.Duration(c.ExitOnEngineLoss)}
 	var socket proxy.Socket
@@ -126,11 +127,6 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		recorder := learn(log, c, everybody, declared)
 		observers = append(observers, recorder)
 		defer recorder.ReportOn(syscall.SIGUSR1, stderr)()
-	}
-	// A request leaves 7 KB behind and little lives: half the collections save
-	// more time than the few megabytes between them are worth.
-	if environ["GOGC"] == "" {
-		debug.SetGCPercent(200)
 	}
 	// Reading the settings took more memory than serving needs.
 	debug.FreeOSMemory()

@@ -96,18 +96,18 @@ func (p *Proxy) begin(x *exchange, r *http.Request) {
 }
 
 // end tells what came of it.
-func (p *Proxy) end(x *exchange, r *http.Request) {
+func (p *Proxy) end(x *exchange) {
 	e := &x.event
-	e.Ending = x.ending(r)
-	e.Status, e.Bytes, e.Received, e.Err = x.status, x.bytes, x.received.Load(), x.err
+	e.Ending = x.ending()
+	e.Status, e.Bytes, e.Received, e.Err = x.status, x.bytes, x.Body.Received()+x.input, x.err
 	e.Duration = time.Since(e.Start)
 	for _, o := range p.observers {
 		o.End(e)
 	}
 }
 
-func (x *exchange) ending(r *http.Request) Ending {
-	gone := r.Context().Err() != nil && !x.taken
+func (x *exchange) ending() Ending {
+	gone := x.ctx.Err() != nil && x.takeover == nil
 	// A client cannot have seen the end of an answer without a length yet: it
 	// is written when the handler is over.
 	whole := x.whole && (!gone || x.Header().Get("Content-Length") != "")

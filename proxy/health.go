@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"postern/acl"
@@ -17,7 +18,9 @@ import (
 const healthAgent = "postern-healthcheck"
 
 // healthClient is the health check: it may do the engine's /_ping and nothing else.
-var healthClient = &clients.Client{Policy: acl.Compile(acl.Only("SystemPing"))}
+var healthClient = sync.OnceValue(func() *clients.Client {
+	return &clients.Client{Policy: acl.Compile(acl.Only("SystemPing"))}
+})
 
 // healthTimeout is shorter than the image's HEALTHCHECK --timeout, so that the
 // check can still say what was wrong.

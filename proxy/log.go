@@ -70,13 +70,13 @@ func (l AccessLog) event(level zerolog.Level, e *Event) *zerolog.Event {
 		Str("rule", e.Verdict.Rule)
 }
 
-// errorLog is what net/http and ReverseProxy complain to: clients that go away
+// errorLog is what the server and ReverseProxy complain to: clients that go away
 // in the middle, mostly.
 func errorLog(log zerolog.Logger) *stdlog.Logger {
 	return stdlog.New(levelWriter{log}, "", 0)
 }
 
-// seriousErrors are in what net/http says of no client's doing: nobody gets in
+// seriousErrors are in what the server says of no client's doing: nobody gets in
 // when descriptors run out, and a panic is a mistake of postern's.
 var seriousErrors = [][]byte{[]byte("Accept error"), []byte("panic serving")}
 

@@ -60,7 +60,7 @@ func TestPanicIsLogged(t *testing.T) {
 	c := s.dial("tcp")
 	s.send(c, "GET /info HTTP/1.1\r\nHost: docker\r\n\r\n")
 	s.receiveEnd(c)
-	s.awaitLog(`{"level":"error","message":"http: panic serving 127.0.0.1:`)
+	s.awaitLog(`{"level":"error","message":"panic serving 127.0.0.1:`)
 	c = s.dial("tcp")
 	s.send(c, "GET /networks HTTP/1.1\r\nHost: docker\r\n\r\n")
 	s.receive(c, "HTTP/1.1 403 Forbidden\r\n")

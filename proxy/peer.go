@@ -18,41 +18,20 @@ type Listener struct {
 	Owner *clients.Client
 }
 
-// Accept waits for the next connection.
-func (l Listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if s, ok := c.(stream); ok {
-		return &clientConn{stream: s}, nil
-	}
-	return c, err
-}
-
 // peer is the other end of a client's connection.
 type peer struct {
 	clients.Peer
-	conn *clientConn
+	conn net.Conn
 	// exchange is the request that is served now.
 	exchange *exchange
 }
 
-type (
-	ownerKey struct{}
-	peerKey  struct{}
-)
+type peerKey struct{}
 
-// withOwner lets connections find the owner of the listener that accepts them.
-func withOwner(ctx context.Context, l net.Listener) context.Context {
-	if own, ok := l.(Listener); ok && own.Owner != nil {
-		return context.WithValue(ctx, ownerKey{}, own.Owner)
-	}
-	return ctx
-}
-
-// withPeer lets a request find its connection.
-func withPeer(ctx context.Context, c net.Conn) context.Context {
-	p := &peer{Peer: clients.Peer{Since: time.Now()}}
-	p.conn, _ = c.(*clientConn)
-	p.Owner, _ = ctx.Value(ownerKey{}).(*clients.Client)
+// withPeer lets the requests of a connection find it. The owner is its
+// listener's.
+func withPeer(ctx context.Context, owner *clients.Client, c net.Conn) context.Context {
+	p := &peer{Peer: clients.Peer{Owner: owner, Since: time.Now()}, conn: c}
 	if remote, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		p.Addr = clients.Address(remote.AddrPort().Addr())
 	}
@@ -84,7 +63,7 @@ func (p *Proxy) identify(r *http.Request) sender {
 		return sender{Client: nobody}
 	}
 	if r.UserAgent() == healthAgent && from.isLocal() {
-		return sender{Client: healthClient, silent: true}
+		return sender{Client: healthClient(), silent: true}
 	}
 	client, admitted := p.clients.Identify(&from.Peer)
 	if !admitted {
@@ -101,10 +80,7 @@ func (p *Proxy) identify(r *http.Request) sender {
 // that is its network namespace: loopback, or an address that is the
 // listener's own. Another container cannot send from either.
 func (p *peer) isLocal() bool {
-	if p.conn == nil {
-		return false
-	}
-	switch c := p.conn.stream.(type) {
+	switch c := p.conn.(type) {
 	case *net.TCPConn:
 		local, ok := c.LocalAddr().(*net.TCPAddr)
 		return ok && (p.Addr.IsLoopback() || p.Addr == clients.Address(local.AddrPort().Addr()))

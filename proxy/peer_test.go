@@ -52,7 +52,7 @@ func TestDecisionDoesNotAllocate(t *testing.T) {
 		{"fd00:63:9::1", "99", true},
 		{"192.168.0.1", "", false},
 	} {
-		ctx := withPeer(context.Background(), from{addr: netip.AddrPortFrom(netip.MustParseAddr(test.addr), 1)})
+		ctx := withPeer(context.Background(), nil, from{addr: netip.AddrPortFrom(netip.MustParseAddr(test.addr), 1)})
 		r, err := http.NewRequestWithContext(ctx, "GET", "http://docker/v1.41/containers/json", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -8,19 +8,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"postern/acl"
 	"postern/proxy/clients"
+	"postern/proxy/downstream"
 	"postern/proxy/upstream"
 )
 
@@ -33,7 +32,7 @@ type Proxy struct {
 	observers []Observer
 	forward   *httputil.ReverseProxy
 	hijack    *httputil.ReverseProxy // forwards operations that may leave HTTP
-	open      atomic.Int64           // requests being served, taken-over connections included
+	rest      rest
 }
 
 // New returns a proxy in front of an engine. The log gets what is no request's;
@@ -54,7 +53,7 @@ func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      transport,
-		BufferPool:     copyBuffers{},
+		BufferPool:     noBuffer{},
 		ModifyResponse: meet,
 		ErrorHandler:   p.fail,
 		ErrorLog:       errorLog(p.log),
@@ -67,7 +66,9 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.Out.Trailer = r.In.Trailer
 }
 
-// meet shows an answer to the exchange that it is for. Its headers become the
+// meet gives an answer to the exchange that it is for, which copies the body
+// itself when ReverseProxy has written the head: ReverseProxy would hold a deep
+// stack and a buffer for as long as /events is silent. The headers become the
 // client's as they are: copying them costs as much as parsing them.
 func meet(res *http.Response) error {
 	from, ok := res.Request.Context().Value(peerKey{}).(*peer)
@@ -75,26 +76,56 @@ func meet(res *http.Response) error {
 		return nil
 	}
 	x := from.exchange
-	x.answer, _ = res.Body.(*upstream.Answer)
-	maps.Copy(x.Header(), res.Header)
-	clear(res.Header)
+	if x.answer, _ = res.Body.(*upstream.Answer); x.answer != nil {
+		x.from, res.Body = res, http.NoBody
+		res.ContentLength = 0 // or a timer would flush
+	}
+	x.SetHeader(res.Header)
+	res.Header = nil
 	return nil
 }
 
-func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.open.Add(1)
-	defer p.open.Add(-1)
+// noBuffer is for the copy of no body; without a pool it would take 32 KiB.
+type noBuffer struct{}
 
-	x := &exchange{ResponseWriter: w}
+var nothing [1]byte
+
+func (noBuffer) Get() []byte { return nothing[:] }
+func (noBuffer) Put([]byte)  {}
+
+// ServeHTTP answers a request of a connection that withPeer knows.
+func (p *Proxy) ServeHTTP(w *downstream.Response, r *http.Request) {
+	p.rest.add(1)
+	x := &exchange{Response: w, ctx: r.Context()}
 	if from, ok := r.Context().Value(peerKey{}).(*peer); ok {
-		x.conn, from.exchange = from.conn, x
+		from.exchange = x
 	}
-	defer x.flushBroken()
-	x.openBody(r)
+	defer func() {
+		if x.takeover == nil {
+			p.over(x)
+		}
+	}()
 	p.serve(x, r)
-	x.drainBody()
-	if x.conn != nil {
-		x.conn.ahead.Store(false)
+	if x.takeover != nil {
+		p.tunnel(x)
+		return
+	}
+	if x.whole = x.answer == nil || x.copyAnswer(); !x.whole {
+		x.Break()
+	}
+}
+
+// over ends a request, also one that has panicked.
+func (p *Proxy) over(x *exchange) {
+	defer p.rest.add(-1)
+	if x.answer != nil {
+		x.answer.Close()
+	}
+	if x.begun {
+		p.end(x)
+	}
+	if x.whole {
+		x.drainBody()
 	}
 }
 
@@ -119,7 +150,7 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 	}
 	if !from.silent {
 		p.begin(x, r)
-		defer p.end(x, r)
+		x.begun = true
 	}
 	switch {
 	case status != 0:
@@ -136,7 +167,6 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 		r.Header.Del("Upgrade")
 		p.forward.ServeHTTP(x, r)
 	}
-	x.whole = true // ReverseProxy panics when it has to break an answer off
 }
 
 // maxHead is the most that a URL, and all headers together, may have: several
@@ -177,6 +207,7 @@ func redirect(w http.ResponseWriter, r *http.Request, path string) {
 	clean := *r.URL
 	clean.Path = path
 	w.Header().Set("Location", clean.String())
+	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusMovedPermanently)
 }
 
@@ -203,8 +234,7 @@ func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict, stranger netip
 // has left HTTP to the tunnel.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x, _ := w.(*exchange)
-	if taken := new(upstream.Takeover); errors.As(err, &taken) {
-		x.err = tunnel(r.Context(), x, taken)
+	if errors.As(err, &x.takeover) {
 		return
 	}
 	x.err = err

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"time"
+
+	"postern/proxy/downstream"
 )
 
 // errStopping is the cause of the contexts that are cancelled when the grace
@@ -19,24 +20,22 @@ var errStopping = errors.New("the proxy is stopping")
 func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Duration) error {
 	requests, cut := context.WithCancelCause(context.Background())
 	defer cut(nil)
-	server := &http.Server{
-		Handler:     p,
-		BaseContext: func(l net.Listener) context.Context { return withOwner(requests, l) },
-		ConnContext: withPeer,
-		ErrorLog:    errorLog(p.log),
+	server := &downstream.Server{
+		Handler: p.ServeHTTP,
+		Refuse: func(w *downstream.Response, status int, reason string) {
+			writeMessage(w, status, reason)
+		},
 		// Only the headers and idle connections have a time limit. A limit on
 		// bodies or answers would cut /events, logs, attach, build and load.
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       10 * time.Minute,
-		// Past this, net/http answers for itself, in plain text; up to it,
-		// serve can say what is wrong as the engine would.
-		MaxHeaderBytes: 2 * maxHead,
-		// OPTIONS * is judged like any other request.
-		DisableGeneralOptionsHandler: true,
+		HeadTimeout: 10 * time.Second,
+		IdleTimeout: 10 * time.Minute,
+		MaxHead:     2 * maxHead,
+		Log:         errorLog(p.log),
 	}
 	failed := make(chan error, len(listeners)+1)
 	for _, l := range listeners {
-		go func() { failed <- server.Serve(l) }()
+		connect := func(c net.Conn) context.Context { return withPeer(requests, l.Owner, c) }
+		go func() { failed <- server.Serve(l, connect) }()
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -52,6 +51,9 @@ func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Dura
 	case <-ctx.Done():
 	}
 
+	for _, l := range listeners {
+		l.Close()
+	}
 	deadline, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if server.Shutdown(deadline) != nil || !p.drained(deadline) {
@@ -66,13 +68,12 @@ func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Dura
 	return err
 }
 
-// drained waits until no request is being served. http.Server.Shutdown waits
-// for ordinary requests only: a connection that was taken over is no longer
-// its own.
+// drained waits until no request is being served, those that have taken their
+// connection over included.
 func (p *Proxy) drained(ctx context.Context) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for p.open.Load() > 0 {
+	for p.rest.open.Load() > 0 {
 		select {
 		case <-ctx.Done():
 			return false

@@ -1,12 +1,9 @@
 package proxy
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"net"
-	"net/http"
-	"slices"
 	"time"
 
 	"postern/proxy/upstream"
@@ -21,47 +18,42 @@ const drainLimit = time.Second
 // has gone, and closes both. Bytes go through unseen in both directions, those
 // that were sent ahead of the answer first. The end of one direction is passed
 // on and ends only that one. It has no time limit: an attached shell may be
-// silent for days.
-func tunnel(ctx context.Context, x *exchange, taken *upstream.Takeover) error {
-	engine := taken.Conn
-	defer engine.Close()
-	client, buffered, err := http.NewResponseController(x).Hijack()
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	x.status, x.taken = taken.Status, true
-	defer context.AfterFunc(ctx, func() {
+// silent for days. It does not wait, so that the stack on which the request was
+// served is free meanwhile.
+func (p *Proxy) tunnel(x *exchange) {
+	engine := x.takeover.Conn
+	client, early := x.Hijack()
+	x.status = x.takeover.Status
+	cut := context.AfterFunc(x.ctx, func() {
 		// A context without a cause says only that the client has sent
-		// everything, or that this handler is over.
-		if context.Cause(ctx) != context.Canceled {
+		// everything.
+		if context.Cause(x.ctx) != context.Canceled {
 			client.Close()
 			engine.Close()
 		}
-	})()
-
+	})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		n := copyToEngine(engine, client, buffered.Reader)
-		x.received.Add(n)
+		x.input = copyToEngine(engine, client, early)
 	}()
-	x.bytes = copyToClient(client, engine, taken)
-	// The engine has gone or the client does not read any more.
-	engine.Close()
-	client.SetReadDeadline(time.Now().Add(drainLimit))
-	<-ended
-	return nil
+	go func() {
+		x.bytes = copyToClient(client, engine, x.takeover)
+		// The engine has gone or the client does not read any more.
+		engine.Close()
+		client.SetReadDeadline(time.Now().Add(drainLimit))
+		<-ended
+		cut()
+		client.Close()
+		x.whole = true
+		p.over(x)
+	}()
 }
 
 // copyToEngine passes the client's bytes on until the client has gone, and
 // closes the engine's connection then.
-func copyToEngine(engine *net.UnixConn, client net.Conn, buffered *bufio.Reader) int64 {
+func copyToEngine(engine *net.UnixConn, client net.Conn, early []byte) int64 {
 	defer engine.Close()
-	early, _ := buffered.Peek(buffered.Buffered())
-	if c, ok := client.(*clientConn); ok && c.reader != nil {
-		early = slices.Concat(early, c.reader.Ahead())
-	}
 	n, err := engine.Write(early)
 	sent := int64(n)
 	if err == nil {

@@ -64,8 +64,9 @@ func (c *conn) silent() bool {
 type exchange struct {
 	t    *Transport
 	c    *conn
-	req  *http.Request
-	stop func() bool // ends the watch over the context
+	ctx  context.Context
+	req  *http.Request // nil when nobody needs it any more
+	stop func() bool   // ends the watch over the context
 	// raw is set for a request whose answer may take the connection over; head
 	// is then the head of the answer as it came.
 	raw  bool
@@ -87,18 +88,27 @@ type exchange struct {
 // exchange sends a request on a connection and reads the head of the answer.
 // The connection is the exchange's until the answer's body ends.
 func (t *Transport) exchange(c *conn, req *http.Request) (*http.Response, error) {
-	x := &exchange{t: t, c: c, req: req}
+	x := &exchange{t: t, c: c, ctx: req.Context(), req: req}
 	res, err := x.run()
 	if err != nil {
 		x.end(false)
 		return nil, x.explain(err)
 	}
+	return x.answered(res, !res.Close), nil
+}
+
+// answered leaves the rest of the exchange to the answer's body, if there is
+// one.
+func (x *exchange) answered(res *http.Response, reusable bool) *http.Response {
 	if res.Body == http.NoBody {
-		x.end(!res.Close)
-		return res, nil
+		x.end(reusable)
+		return res
 	}
-	res.Body = newAnswer(x, res, !res.Close)
-	return res, nil
+	res.Body = newAnswer(x, res, reusable)
+	if x.bodyGoroutine() == nil {
+		x.req = nil
+	}
+	return res
 }
 
 // run sends the request and reads answers up to the final one.
@@ -113,7 +123,7 @@ func (x *exchange) run() (*http.Response, error) {
 	}
 	// Not before the head is sent: a client that has closed its half by now
 	// has still asked something.
-	x.stop = context.AfterFunc(x.req.Context(), x.cancel)
+	x.stop = context.AfterFunc(x.ctx, x.cancel)
 	if _, err := x.c.r.Peek(1); err != nil {
 		safe := x.req.Method == http.MethodGet || x.req.Method == http.MethodHead
 		return nil, x.stale(err, safe)
@@ -123,7 +133,7 @@ func (x *exchange) run() (*http.Response, error) {
 
 // cancel tells the engine that the client has gone.
 func (x *exchange) cancel() {
-	if context.Cause(x.req.Context()) != context.Canceled {
+	if context.Cause(x.ctx) != context.Canceled {
 		x.c.Close()
 		return
 	}
@@ -171,7 +181,7 @@ func (x *exchange) sendBody(done chan struct{}) {
 
 // readAnswer reads up to the head of the final answer.
 func (x *exchange) readAnswer() (*http.Response, error) {
-	trace := httptrace.ContextClientTrace(x.req.Context())
+	trace := httptrace.ContextClientTrace(x.ctx)
 	for {
 		res, err := x.readHead()
 		if err != nil {
@@ -192,7 +202,7 @@ func (x *exchange) readAnswer() (*http.Response, error) {
 			}
 		}
 		// Not before the engine's word is passed on: to read the body is to
-		// ask for it, and net/http would do that in a word of its own.
+		// ask for it, and the server would do that in a word of its own.
 		if res.StatusCode == http.StatusContinue && !x.sent.Load() && x.bodyGoroutine() == nil {
 			x.startBody()
 		}
@@ -248,8 +258,8 @@ func (x *exchange) explain(err error) error {
 	if stale := new(staleError); errors.As(err, &stale) {
 		return err
 	}
-	if ctx := x.req.Context(); ctx.Err() != nil {
-		return context.Cause(ctx)
+	if x.ctx.Err() != nil {
+		return context.Cause(x.ctx)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errNoAnswer
@@ -296,6 +306,24 @@ func (a *Answer) More() bool {
 	return a.full && err == nil && first[0] != '\r'
 }
 
+// Wait returns when there is something to read, which need not be of the body,
+// and false behind the end.
+func (a *Answer) Wait() bool {
+	if a.err != nil {
+		return false
+	}
+	a.limit()
+	a.x.c.r.Peek(1) // whose error Read will meet
+	return true
+}
+
+// limit bounds the wait for an engine whose client is done.
+func (a *Answer) limit() {
+	if a.x.clientDone.Load() {
+		a.x.c.SetReadDeadline(time.Now().Add(lingerLimit))
+	}
+}
+
 // Ended reports whether the body has been read to its end.
 func (a *Answer) Ended() bool { return a.err == io.EOF }
 
@@ -304,9 +332,7 @@ func (a *Answer) Read(p []byte) (n int, err error) {
 	if a.err != nil {
 		return 0, a.err
 	}
-	if a.x.clientDone.Load() {
-		a.x.c.SetReadDeadline(time.Now().Add(lingerLimit))
-	}
+	a.limit()
 	n, err = a.body.Read(p)
 	for err == nil && a.chunked && n < len(p) && a.x.c.hasChunk(len(p)-n) {
 		var more int

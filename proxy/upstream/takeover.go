@@ -42,7 +42,7 @@ func (h hijacker) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &exchange{t: h.t, c: c, req: req, raw: true}
+	x := &exchange{t: h.t, c: c, ctx: req.Context(), req: req, raw: true}
 	res, err := x.run()
 	if err == nil && isTakeover(res) {
 		err = x.waitBody()
@@ -54,8 +54,7 @@ func (h hijacker) RoundTrip(req *http.Request) (*http.Response, error) {
 		x.end(false)
 		return nil, x.explain(err)
 	}
-	res.Body = newAnswer(x, res, false)
-	return res, nil
+	return x.answered(res, false), nil
 }
 
 // rawTypes are the content types of the streams into which attach and exec
@@ -87,7 +86,7 @@ func (x *exchange) waitBody() error {
 }
 
 // linger limits the wait for an answer to a client that is done. Its end is
-// not passed on: net/http can know it while bytes of the stream, sent ahead of
+// not passed on: the server can know it while bytes of the stream, sent ahead of
 // the answer, are still in its buffer. The tunnel delivers both in order.
 func (x *exchange) linger() {
 	x.mu.Lock()

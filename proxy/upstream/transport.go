@@ -39,7 +39,7 @@ import (
 // single hop are httputil.ReverseProxy's to strip.
 //
 // When the request's context is cancelled without a cause of its own, which is
-// how net/http says that it has read the end of the client's bytes, the
+// how the server says that it has seen the end of the client's bytes, the
 // engine's connection is closed for writing only. So the engine learns of it
 // as it would on the socket itself and does what it does there: it ends a
 // wait, a build or a pull, and it still answers a client that has merely
