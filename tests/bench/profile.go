@@ -62,7 +62,9 @@ func serveProfiled(path string) error {
 	defer file.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	c, problems := config.Parse(env.ToMap(os.Environ()))
+	environ := env.ToMap(os.Environ())
+	proxy.Tune(environ)
+	c, problems := config.Parse(environ)
 	opened, errs := c.Listen.Listen(listen.Owner{UID: -1, GID: -1})
 	if err := errors.Join(append(problems, errs...)...); err != nil {
 		return err
