@@ -4,6 +4,7 @@ package readahead
 
 import (
 	"io"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -68,7 +69,9 @@ func (r *Reader) Read(b []byte) (int, error) {
 		r.full = n == len(b)
 		return n, err
 	}
-	r.ask = b
+	// Whatever the last read left here: on a connection that is closed or past
+	// its deadline nobody tries.
+	r.ask, r.n, r.err = b, 0, nil
 	err := r.raw.Read(r.try)
 	r.ask = nil
 	if err == nil {
@@ -84,6 +87,15 @@ func (r *Reader) Read(b []byte) (int, error) {
 
 // Ahead returns what has been read and not yet asked for, until the next call.
 func (r *Reader) Ahead() []byte { return r.ahead }
+
+// Rest returns what has been read and not yet asked for, and forgets it.
+func (r *Reader) Rest() []byte {
+	rest := slices.Clone(r.ahead)
+	if r.buffer != nil {
+		r.take(make([]byte, len(rest)))
+	}
+	return rest
+}
 
 // take moves bytes out of the buffer, and gives an empty one back.
 func (r *Reader) take(b []byte) int {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // pair returns two ends of a connection.
@@ -78,5 +79,30 @@ func TestReaderReadsAhead(t *testing.T) {
 	}
 	if r.buffer != nil {
 		t.Error("a buffer is held with nothing in it")
+	}
+}
+
+// Where nothing can be read nothing is returned, whatever was read before.
+func TestReadOfNothing(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*net.UnixConn){
+		"closed":        func(c *net.UnixConn) { c.Close() },
+		"past its time": func(c *net.UnixConn) { c.SetReadDeadline(time.Unix(1, 0)) },
+	} {
+		writer, c := pair(t)
+		r, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writer.Write(make([]byte, 200))
+		for range 2 {
+			if n, err := r.Read(make([]byte, 100)); n != 100 || err != nil {
+				t.Fatalf("%d, %v", n, err)
+			}
+		}
+		end(c)
+		if n, err := r.Read(make([]byte, 10)); n != 0 || err == nil {
+			t.Errorf("%s: %d bytes and %v, want none and an error", name, n, err)
+		}
 	}
 }
