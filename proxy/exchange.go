@@ -68,9 +68,12 @@ func (x *exchange) copyPiece() bool {
 	defer readahead.Buffers{}.Put(buffer)
 	n, _ := x.answer.Read(buffer)
 	ended := x.answer.Ended()
-	if ended {
-		x.Last()
+	switch {
+	case !ended:
+	case len(x.from.Trailer) > 0:
 		x.takeTrailers()
+	default:
+		x.Last()
 	}
 	_, err := x.Write(buffer[:n])
 	if err == nil && !ended && !x.answer.More() {

@@ -113,6 +113,8 @@ func TestAnswerForms(t *testing.T) {
 			"HTTP/1.1 200 OK\r\n" + date + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"},
 		{"trailer", get, "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n",
 			"HTTP/1.1 200 OK\r\n" + date + "Trailer: Sum\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n"},
+		{"trailer without notice", get, "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n",
+			"HTTP/1.1 200 OK\r\n" + date + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n"},
 		{"HTTP/1.0 client", "GET /images/json HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
 			"HTTP/1.0 200 OK\r\n" + date + "\r\na"},
 		{"103", get, "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 204 No Content\r\n" + date + "\r\n",
@@ -215,6 +217,30 @@ func TestEarlyRefusals(t *testing.T) {
 				t.Errorf("asking first: got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// The same in chunks: the client learns from the answer itself that it has come
+// to its end, and what it still sends goes nowhere.
+func TestEarlyRefusalInChunks(t *testing.T) {
+	t.Parallel()
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		http.ReadRequest(r)
+		io.WriteString(c, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n")
+		io.Copy(io.Discard, r)
+	})
+	for _, framing := range []string{"Content-Length: 20000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1312D00\r\n"} {
+		for range 10 {
+			c := s.dial("tcp")
+			s.send(c, "PUT /containers/x/archive HTTP/1.1\r\nHost: x\r\n"+framing+"some")
+			if got, want := answers(t, c, "PUT"), "404 no"; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			s.send(c, "GET /containers/json HTTP/1.1\r\nHost: x\r\n\r\n")
+			if got, _ := io.ReadAll(c); len(got) > 0 {
+				t.Errorf("the rest of the body was answered with %q", got)
+			}
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"postern/proxy/upstream"
@@ -38,6 +39,7 @@ func (p *Proxy) tunnel(x *exchange) {
 		x.input = copyToEngine(engine, client, early)
 	}()
 	go func() {
+		defer p.survive()
 		x.bytes = copyToClient(client, engine, x.takeover)
 		// The engine has gone or the client does not read any more.
 		engine.Close()
@@ -48,6 +50,14 @@ func (p *Proxy) tunnel(x *exchange) {
 		x.whole = true
 		p.over(x)
 	}()
+}
+
+// survive logs a mistake of postern's instead of ending the process with it, as
+// the server does for requests that have not left it.
+func (p *Proxy) survive() {
+	if mistake := recover(); mistake != nil {
+		p.log.Error().Msgf("panic serving a stream: %v\n%s", mistake, debug.Stack())
+	}
 }
 
 // copyToEngine passes the client's bytes on until the client has gone, and

@@ -27,7 +27,7 @@ func check(r *http.Request, hostless bool) (status int, err error) {
 		}
 	}
 	if expect := r.Header.Get("Expect"); expect != "" && !hasToken(expect, "100-continue") {
-		return http.StatusExpectationFailed, errors.New("Expect can only be 100-continue")
+		return http.StatusExpectationFailed, errors.New("an Expect header can only be 100-continue")
 	}
 	return 0, nil
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -135,8 +134,10 @@ func (c *conn) next() bool {
 		return false
 	}
 	again := w.finish()
+	// Asked before the stop: an end of the body that is seen has started its watch.
+	ended := w.Body.Ended()
 	c.watch.stop(c)
-	if !w.Body.Ended() && !w.broken {
+	if !ended && !w.broken {
 		c.linger()
 		return false
 	}
@@ -194,12 +195,14 @@ func (c *conn) read() (r *http.Request, status int, err error) {
 
 func statusOf(err error) int {
 	var broken *net.OpError
+	var errno syscall.Errno
 	switch {
 	case errors.Is(err, errTooLong):
 		return http.StatusRequestHeaderFieldsTooLarge
-	case errors.As(err, &broken):
+	case errors.As(err, &broken), errors.As(err, &errno):
 		return 0
-	case strings.Contains(err.Error(), "transfer encoding"): // its type is net/http's secret
+	case strings.HasPrefix(err.Error(), "unsupported transfer encoding"), strings.HasPrefix(err.Error(), "too many transfer encodings"):
+		// Their type is net/http's secret.
 		return http.StatusNotImplemented
 	}
 	return http.StatusBadRequest
@@ -221,9 +224,12 @@ func (c *conn) refuse(status int, err error) bool {
 const lingerLimit = 500 * time.Millisecond
 
 func (c *conn) linger() {
+	c.state.Store(closed) // a body that ends now starts no watch
+	c.watch.stop(c)
 	c.Stream.CloseWrite()
 	c.SetReadDeadline(time.Now().Add(lingerLimit))
-	io.Copy(io.Discard, c.in)
+	// Whoever passes the body on may still read from c.in.
+	io.Copy(io.Discard, c.Stream)
 }
 
 // Hijacked is a connection that is the handler's. The request's context ends
@@ -247,7 +253,8 @@ func (c *conn) hijack() (h *Hijacked, early []byte) {
 	c.server.forget(c)
 	if c.r != nil {
 		early, _ = c.r.Peek(c.r.Buffered())
+		c.r = nil // the pool is for buffers that no body has read from
 	}
-	early = slices.Concat(early, c.in.Ahead())
+	early = append(bytes.Clone(early), c.in.Rest()...)
 	return &Hijacked{c.Stream, c.leave}, early
 }

@@ -217,14 +217,34 @@ func TestShutdown(t *testing.T) {
 	}
 	close(goOn)
 	in := bufio.NewReader(busy)
-	if got := status(t, in); got != http.StatusOK {
-		t.Errorf("status %d, want 200", got)
+	if res, err := http.ReadResponse(in, nil); err != nil || res.StatusCode != http.StatusOK || !res.Close {
+		t.Errorf("got %v, %v, want 200 and that the connection is closed", res, err)
 	}
 	if _, err := in.ReadByte(); err != io.EOF {
 		t.Errorf("behind the last answer comes %v, want the end", err)
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
+	}
+}
+
+// A client whose body nobody wants any more has a moment to end it, and no more
+// when it does.
+func TestLingerEnds(t *testing.T) {
+	t.Parallel()
+	c, s := dial(t, "tcp", nil, func(w *Response, r *http.Request) {
+		go io.Copy(io.Discard, r.Body)
+		time.Sleep(2 * watchDelay) // the body is waited for by now
+		w.Header().Set("Connection", "close")
+	})
+	send(t, c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
+	r := bufio.NewReader(c)
+	status(t, r)
+	send(t, c, "b")
+	ctx, cancel := context.WithTimeout(context.Background(), 4*lingerLimit)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Errorf("the connection is still there: %v", err)
 	}
 }
 
@@ -324,4 +344,25 @@ func TestHijack(t *testing.T) {
 	}
 	c.CloseWrite()
 	<-over
+}
+
+// A stream does not hold for days what its client sent ahead.
+func TestHijackHoldsNothing(t *testing.T) {
+	t.Parallel()
+	got := make(chan int, 1)
+	c, _ := dial(t, "tcp", nil, func(w *Response, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		time.Sleep(2 * watchDelay) // for all of it to come
+		w.c.in.Read(make([]byte, 1))
+		_, early := w.Hijack()
+		if w.c.r != nil || len(w.c.in.Ahead()) > 0 {
+			t.Error("buffers are held")
+		}
+		got <- len(early)
+	})
+	head := "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n"
+	send(t, c, head+strings.Repeat("x", 3000)+strings.Repeat("y", 90_000))
+	if n := <-got; n == 0 {
+		t.Error("nothing came early")
+	}
 }

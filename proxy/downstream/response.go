@@ -54,9 +54,9 @@ func newResponse(c *conn, r *http.Request) *Response {
 	}
 	w.method, w.old = r.Method, !r.ProtoAtLeast(1, 1)
 	connection := r.Header.Get("Connection")
-	w.closing = r.Close || hasToken(connection, "close") || c.server.stopping.Load()
+	w.closing = r.Close || hasToken(connection, "close")
 	if w.old {
-		w.closing = c.server.stopping.Load() || !hasToken(connection, "keep-alive")
+		w.closing = !hasToken(connection, "keep-alive")
 	}
 	if r.Body != http.NoBody && r.ContentLength != 0 {
 		w.Body = &Body{w: w, from: r.Body}
@@ -142,7 +142,7 @@ func (w *Response) frame() {
 		delete(w.header, "Content-Length")
 	}
 	w.silent = bodiless || w.method == http.MethodHead
-	w.closing = w.closing || w.header.Get("Connection") == "close" || !w.asked
+	w.closing = w.closing || w.header.Get("Connection") == "close" || !w.asked || w.c.server.stopping.Load()
 	if field := w.header.Get("Content-Length"); field != "" {
 		n, err := strconv.ParseUint(field, 10, 63)
 		if err != nil {
@@ -203,8 +203,8 @@ func (w *Response) appendField(name string, values []string) {
 	}
 }
 
-// Last tells that the next write ends the body, so that its end goes out with
-// it.
+// Last tells that the next write ends the body and no trailers follow, so that
+// its end goes out with it.
 func (w *Response) Last() { w.last = true }
 
 // Write writes a piece of the body: at once when it is large, else with what
@@ -232,7 +232,7 @@ func (w *Response) Write(b []byte) (int, error) {
 	if w.chunked {
 		w.out = append(strconv.AppendInt(w.out, int64(len(b)), 16), "\r\n"...)
 		behind = "\r\n"
-		if w.last && len(w.header["Trailer"]) == 0 {
+		if w.last {
 			behind, w.ended = "\r\n0\r\n\r\n", true
 		}
 	} else if w.length >= 0 {
@@ -312,13 +312,8 @@ func (w *Response) finish() bool {
 	return whole && w.err == nil && !w.closing
 }
 
+// appendTrailers writes what the handler has put under http.TrailerPrefix.
 func (w *Response) appendTrailers() {
-	for _, declared := range w.header["Trailer"] {
-		for name := range strings.SplitSeq(declared, ",") {
-			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
-			w.appendField(name, w.header[name])
-		}
-	}
 	for name, values := range w.header {
 		if name, found := strings.CutPrefix(name, http.TrailerPrefix); found {
 			w.appendField(name, values)
