@@ -61,9 +61,13 @@ func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 }
 
 // rewrite leaves a request as it is: the transport sends the target as it came
-// in. Trailers are in the original's map when its body has been read.
+// in. Trailers are in the original's map when its body has been read, and the
+// body goes on when ReverseProxy is done, which is when the answer begins.
 func rewrite(r *httputil.ProxyRequest) {
 	r.Out.Trailer = r.In.Trailer
+	if r.Out.Body != nil {
+		r.Out.Body = r.In.Body
+	}
 }
 
 // meet gives an answer to the exchange that it is for, which copies the body
