@@ -137,8 +137,9 @@ func onThreads(find func() map[string]string) map[string]string {
 	// As many threads as there are goroutines at one time.
 	var mu sync.Mutex
 	var threads, done sync.WaitGroup
-	for range 16 {
-		threads.Add(1)
+	const many = 16
+	threads.Add(many)
+	for range many {
 		done.Go(func() {
 			runtime.LockOSThread()
 			threads.Done()
