@@ -58,10 +58,11 @@ func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Dura
 	defer cancel()
 	if server.Shutdown(deadline) != nil || !p.drained(deadline) {
 		cut(errStopping)
-		// Long enough for cut requests to be logged; a client that does not
-		// read its last bytes cannot hold the process.
+		// Long enough for cut requests to be answered and logged; a client that
+		// does not read its last bytes cannot hold the process.
 		last, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		defer cancel()
+		server.Shutdown(last)
 		p.drained(last)
 		server.Close()
 	}

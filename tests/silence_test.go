@@ -62,8 +62,10 @@ func TestSilentStreams(t *testing.T) {
 			t.Fatalf("stream %d: %q, %v, want the event", i, line, err)
 		}
 	}
+	full := resident()
 	for _, c := range conns {
 		c.Close()
 	}
+	await(t, "return of the memory", func() bool { return resident()-empty < (full-empty)/2 })
 	await(t, "return of the files", func() bool { return p.files() <= before })
 }

@@ -13,7 +13,7 @@ func check(r *http.Request, hostless bool) (status int, err error) {
 	preface := r.Method == "PRI" && r.RequestURI == "*" && r.Proto == "HTTP/2.0"
 	switch {
 	case r.ProtoMajor != 1 && !preface:
-		return http.StatusHTTPVersionNotSupported, errors.New("this version of HTTP is not spoken here")
+		return http.StatusHTTPVersionNotSupported, errors.New("HTTP/1.1 is spoken here, not " + r.Proto)
 	case hostless && r.ProtoAtLeast(1, 1) && !preface && r.Method != http.MethodConnect:
 		return http.StatusBadRequest, errors.New("missing required Host header")
 	case strings.ContainsFunc(r.Host, notInHost):

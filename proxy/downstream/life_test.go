@@ -81,7 +81,7 @@ func TestHandlerLearnsThatTheClientHasGone(t *testing.T) {
 					})
 					send(t, c, request)
 					<-begun
-					time.Sleep(wait)
+					time.Sleep(wait) // 0, or until the connection is watched
 					leave(c)
 					select {
 					case cause := <-gone:
@@ -102,7 +102,7 @@ func TestHandlerLearnsThatTheClientHasGone(t *testing.T) {
 func TestNextRequestIsNoEnd(t *testing.T) {
 	t.Parallel()
 	c, _ := dial(t, "tcp", nil, func(w *Response, r *http.Request) {
-		time.Sleep(3 * watchDelay)
+		time.Sleep(3 * watchDelay) // while it is watched the next request comes
 		if r.Context().Err() != nil {
 			w.WriteHeader(http.StatusTeapot)
 		}
@@ -128,7 +128,7 @@ func TestTimeLimits(t *testing.T) {
 	limited := func(s *Server) { s.HeadTimeout, s.IdleTimeout = limit, limit }
 	slow := func(w *Response, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
-		time.Sleep(3 * limit)
+		time.Sleep(3 * limit) // past both limits, which are not the answer's
 	}
 	for _, raw := range []string{"", "G", "GET / HTTP/1.1\r\nHost: x\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /"} {
 		t.Run(raw, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestTimeLimits(t *testing.T) {
 			c, _ := dial(t, "tcp", limited, slow)
 			for _, part := range parts {
 				send(t, c, part)
-				time.Sleep(limit / 2)
+				time.Sleep(limit / 2) // slower than the limits together, not each
 			}
 			if got := status(t, bufio.NewReader(c)); got != http.StatusOK {
 				t.Errorf("status %d, want 200", got)

@@ -38,8 +38,8 @@ type Server struct {
 	all      map[*conn]bool
 }
 
-// Serve accepts connections until the listener is closed. Connect returns the
-// context of a connection. After Shutdown the error is nil.
+// Serve accepts connections until the listener fails or is closed, and returns
+// why. Connect returns the context of a connection.
 func (s *Server) Serve(l net.Listener, connect func(net.Conn) context.Context) error {
 	for wait := time.Duration(0); ; {
 		c, err := l.Accept()
@@ -51,9 +51,6 @@ func (s *Server) Serve(l net.Listener, connect func(net.Conn) context.Context) e
 				c.Close()
 			}
 			continue
-		}
-		if s.stopping.Load() {
-			return nil
 		}
 		// Descriptors have run out, or a client has gone before its turn.
 		var passing interface{ Temporary() bool }
@@ -93,7 +90,7 @@ func (s *Server) forget(c *conn) {
 
 // Shutdown closes connections on which no request has begun to come, and waits
 // until the others have been answered or ctx is done. The listeners are the
-// caller's to close, afterwards. A connection that was taken over is nobody's.
+// caller's to close before. A connection that was taken over is the handler's.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Store(true)
 	tick := time.NewTicker(5 * time.Millisecond)
