@@ -22,7 +22,7 @@ import (
 	"postern/acl"
 	"postern/proxy"
 	"postern/proxy/announce"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 	"postern/proxy/config"
 	"postern/proxy/console"
 	"postern/proxy/explain"
@@ -121,7 +121,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	announce.Start{
 		Version: version, Config: c, Everybody: everybody, Declared: declared, Listeners: listeners, Monitored: monitored,
 	}.Log(log)
-	set := clients.NewSet(everybody, declared, c.AllowFrom, log)
+	set := client.NewSet(everybody, declared, c.AllowFrom, log)
 	observers := accessLog(c, log)
 	if c.Learn.On() {
 		recorder := learn(log, c, everybody, declared)
@@ -133,7 +133,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	if len(monitored) == 0 {
 		err = proxy.New(engine, set, log, observers...).Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
 	} else {
-		m := monitor.New(version, append([]*clients.Client{everybody}, declared...))
+		m := monitor.New(version, append([]*client.Client{everybody}, declared...))
 		p := proxy.New(engine, set, log, append(observers, m)...)
 		m.Engine = p.Check
 		stop := m.Start(ctx, monitored, log)
@@ -153,25 +153,25 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 
 // cast makes the clients that a configuration declares, in its order, and the
 // one that everybody else is.
-func cast(c config.Config) (everybody *clients.Client, declared []*clients.Client) {
-	for _, client := range c.Clients {
-		declared = append(declared, &clients.Client{Name: client.Name, Policy: acl.Compile(client.Rules), From: client.From})
+func cast(c config.Config) (everybody *client.Client, declared []*client.Client) {
+	for _, d := range c.Clients {
+		declared = append(declared, &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From})
 	}
-	return &clients.Client{Policy: acl.Compile(c.Rules)}, declared
+	return &client.Client{Policy: acl.Compile(c.Rules)}, declared
 }
 
 // open opens everybody's listeners and the clients' own.
-func open(c config.Config, declared []*clients.Client, owner listen.Owner) (all []proxy.Listener, errs []error) {
-	add := func(addresses listen.Addresses, client *clients.Client) {
+func open(c config.Config, declared []*client.Client, owner listen.Owner) (all []proxy.Listener, errs []error) {
+	add := func(addresses listen.Addresses, owned *client.Client) {
 		listeners, bad := addresses.Listen(owner)
 		for _, l := range listeners {
-			all = append(all, proxy.Listener{Listener: l, Owner: client})
+			all = append(all, proxy.Listener{Listener: l, Owner: owned})
 		}
 		errs = append(errs, bad...)
 	}
 	add(c.Listen, nil)
-	for i, client := range c.Clients {
-		add(client.Listen, declared[i])
+	for i, declaration := range c.Clients {
+		add(declaration.Listen, declared[i])
 	}
 	return all, errs
 }
@@ -185,11 +185,11 @@ func accessLog(c config.Config, log zerolog.Logger) []proxy.Observer {
 }
 
 // learn records what clients ask for.
-func learn(log zerolog.Logger, c config.Config, everybody *clients.Client, declared []*clients.Client) *proxy.Recorder {
+func learn(log zerolog.Logger, c config.Config, everybody *client.Client, declared []*client.Client) *proxy.Recorder {
 	recorder := proxy.NewRecorder(string(c.Learn), log)
 	recorder.Learn(everybody, c.Rules)
-	for i, client := range declared {
-		recorder.Learn(client, c.Clients[i].Rules)
+	for i, d := range declared {
+		recorder.Learn(d, c.Clients[i].Rules)
 	}
 	return recorder
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // Event is one request: what it asks, what is made of it and what comes of it.
@@ -14,7 +14,7 @@ import (
 type Event struct {
 	Start time.Time
 	// Client is who sent it. It is never nil.
-	Client *clients.Client
+	Client *client.Client
 	// Address is the peer's, and "@" on a unix socket.
 	Address string
 	// Method has at most maxMethod bytes, Path and Query together 64 KiB.

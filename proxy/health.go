@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 	"postern/proxy/listen"
 )
 
@@ -18,8 +18,8 @@ import (
 const healthAgent = "postern-healthcheck"
 
 // healthClient is the health check: it may do the engine's /_ping and nothing else.
-var healthClient = sync.OnceValue(func() *clients.Client {
-	return &clients.Client{Policy: acl.Compile(acl.Only("SystemPing"))}
+var healthClient = sync.OnceValue(func() *client.Client {
+	return &client.Client{Policy: acl.Compile(acl.Only("SystemPing"))}
 })
 
 // healthTimeout is shorter than the image's HEALTHCHECK --timeout, so that the

@@ -13,7 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // Recorder learns what clients ask for and which settings would have sufficed.
@@ -29,7 +29,7 @@ type Recorder struct {
 
 // student is a client with what is known of it.
 type student struct {
-	client  *clients.Client
+	client  *client.Client
 	rules   acl.Rules
 	learned acl.Learned
 }
@@ -48,7 +48,7 @@ func NewRecorder(mode string, log zerolog.Logger) *Recorder {
 
 // Learn has a client recorded; rules are what its policy was compiled from. It
 // must be called before the first request.
-func (rec *Recorder) Learn(c *clients.Client, rules acl.Rules) {
+func (rec *Recorder) Learn(c *client.Client, rules acl.Rules) {
 	rec.students = append(rec.students, &student{client: c, rules: rules})
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // unread is a pipe that nobody empties.
@@ -25,7 +25,7 @@ func (u unread) Write(b []byte) (int, error) {
 func TestReportThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	rules := acl.Rules{Learn: true}
-	c := &clients.Client{Policy: acl.Compile(rules)}
+	c := &client.Client{Policy: acl.Compile(rules)}
 	rec := NewRecorder("1", zerolog.New(io.Discard))
 	rec.Learn(c, rules)
 	u := unread{make(chan struct{}), make(chan struct{})}

@@ -10,11 +10,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 func logged() (AccessLog, *Event) {
-	c := &clients.Client{Name: "dashboard", Policy: acl.Compile(acl.Rules{Toggles: everything})}
+	c := &client.Client{Name: "dashboard", Policy: acl.Compile(acl.Rules{Toggles: everything})}
 	e := &Event{
 		Start: time.Now(), Client: c, Address: "172.18.0.3:36052", Method: "GET", Path: "/v1.41/containers/json", Query: "all=1",
 		Outcome: Allowed, Status: 200, Bytes: 2522, Duration: time.Millisecond,

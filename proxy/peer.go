@@ -8,19 +8,19 @@ import (
 	"time"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // Listener accepts connections.
 type Listener struct {
 	net.Listener
 	// Owner is the one client that connects here; nil if everybody does.
-	Owner *clients.Client
+	Owner *client.Client
 }
 
 // peer is the other end of a client's connection.
 type peer struct {
-	clients.Peer
+	client.Peer
 	conn net.Conn
 	// exchange is the request that is served now.
 	exchange *exchange
@@ -30,17 +30,17 @@ type peerKey struct{}
 
 // withPeer lets the requests of a connection find it. The owner is its
 // listener's.
-func withPeer(ctx context.Context, owner *clients.Client, c net.Conn) context.Context {
-	p := &peer{Peer: clients.Peer{Owner: owner, Since: time.Now()}, conn: c}
+func withPeer(ctx context.Context, owner *client.Client, c net.Conn) context.Context {
+	p := &peer{Peer: client.Peer{Owner: owner, Since: time.Now()}, conn: c}
 	if remote, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		p.Addr = clients.Address(remote.AddrPort().Addr())
+		p.Addr = client.Address(remote.AddrPort().Addr())
 	}
 	return context.WithValue(ctx, peerKey{}, p)
 }
 
 // sender is who sent a request.
 type sender struct {
-	*clients.Client
+	*client.Client
 	// refusal is not nil for one that may not connect at all.
 	refusal *acl.Verdict
 	// silent keeps the request out of the log.
@@ -51,7 +51,7 @@ type sender struct {
 }
 
 // nobody may do nothing.
-var nobody = &clients.Client{}
+var nobody = &client.Client{}
 
 // identify says who sent a request. The health check works with PING=0 and an
 // ALLOW_FROM, from the proxy's own container only. Whoever else connects from
@@ -83,7 +83,7 @@ func (p *peer) isLocal() bool {
 	switch c := p.conn.(type) {
 	case *net.TCPConn:
 		local, ok := c.LocalAddr().(*net.TCPAddr)
-		return ok && (p.Addr.IsLoopback() || p.Addr == clients.Address(local.AddrPort().Addr()))
+		return ok && (p.Addr.IsLoopback() || p.Addr == client.Address(local.AddrPort().Addr()))
 	case *net.UnixConn:
 		return hasVisiblePeer(c)
 	}

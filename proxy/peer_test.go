@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // from is a connection of which no more is known than where it comes from.
@@ -25,22 +25,22 @@ func (f from) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(f.addr) }
 // TestDecisionDoesNotAllocate: 100 clients, 1,000 subnets, a host name each and
 // an ALLOW_FROM; from the connection to the verdict a request costs no memory.
 func TestDecisionDoesNotAllocate(t *testing.T) {
-	read := func(list string) (f clients.From) {
+	read := func(list string) (f client.From) {
 		if err := f.UnmarshalText([]byte(list)); err != nil {
 			t.Fatal(err)
 		}
 		return f
 	}
-	var declared []*clients.Client
+	var declared []*client.Client
 	for i := range 100 {
 		list := "localhost"
 		for j := range 10 {
 			// No two alike: some addresses, some subnets of each length.
 			list += fmt.Sprintf(",10.%d.%d.0/%d,fd00:%x:%x::/%d", i, j*16, 20+j, i, j, 48+j)
 		}
-		declared = append(declared, &clients.Client{Name: fmt.Sprint(i), Policy: acl.Compile(acl.Only("ContainerList")), From: read(list)})
+		declared = append(declared, &client.Client{Name: fmt.Sprint(i), Policy: acl.Compile(acl.Only("ContainerList")), From: read(list)})
 	}
-	set := clients.NewSet(&clients.Client{Policy: acl.Compile(acl.Rules{})}, declared, read("10.0.0.0/8,fd00::/8,192.168.0.1,localhost"), zerolog.Nop())
+	set := client.NewSet(&client.Client{Policy: acl.Compile(acl.Rules{})}, declared, read("10.0.0.0/8,fd00::/8,192.168.0.1,localhost"), zerolog.Nop())
 	p := New(Engine{}, set, zerolog.Nop())
 
 	for _, test := range []struct {

@@ -18,7 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 	"postern/proxy/downstream"
 	"postern/proxy/upstream"
 )
@@ -27,7 +27,7 @@ import (
 type Proxy struct {
 	engine    Engine
 	watch     *watch
-	clients   *clients.Set
+	clients   *client.Set
 	log       zerolog.Logger
 	observers []Observer
 	forward   *httputil.ReverseProxy
@@ -37,7 +37,7 @@ type Proxy struct {
 
 // New returns a proxy in front of an engine. The log gets what is no request's;
 // observers are told of each, in order.
-func New(engine Engine, set *clients.Set, log zerolog.Logger, observers ...Observer) *Proxy {
+func New(engine Engine, set *client.Set, log zerolog.Logger, observers ...Observer) *Proxy {
 	p := &Proxy{engine: engine, watch: newWatch(engine, log), clients: set, log: log, observers: observers}
 	transport := engine.Transport()
 	p.forward = p.reverse(transport)

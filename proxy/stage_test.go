@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // patience is how long a test waits for what takes milliseconds when it works.
@@ -77,9 +77,9 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader), observers
 	s.addr = tcp.Addr().String()
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
-	everybody := &clients.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
+	everybody := &client.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
 	log := zerolog.New(lines(s.log))
-	set := clients.NewSet(everybody, nil, clients.From{}, zerolog.Nop())
+	set := client.NewSet(everybody, nil, client.From{}, zerolog.Nop())
 	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, set, log, append([]Observer{AccessLog{Log: log}}, observers...)...)
 	go func() {
 		defer close(s.stopped)

@@ -10,7 +10,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 	"postern/proxy/config"
 	"postern/proxy/explain"
 	"postern/proxy/privilege"
@@ -43,8 +43,8 @@ type Start struct {
 	Config  config.Config
 	// Everybody is who is none of Declared, which are in the order of
 	// Config.Clients.
-	Everybody *clients.Client
-	Declared  []*clients.Client
+	Everybody *client.Client
+	Declared  []*client.Client
 	Listeners []proxy.Listener
 	// Monitored are the listeners of METRICS_LISTEN.
 	Monitored []net.Listener
@@ -77,7 +77,7 @@ func (s Start) Log(log zerolog.Logger) {
 }
 
 // addresses lists where an owner's listeners listen; nil owns everybody's.
-func (s Start) addresses(owner *clients.Client) (all []string) {
+func (s Start) addresses(owner *client.Client) (all []string) {
 	for _, l := range s.Listeners {
 		if l.Owner == owner {
 			all = append(all, url(l))

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 	"postern/proxy/listen"
 )
 
@@ -19,7 +19,7 @@ type Client struct {
 	// Name is <NAME> in small letters.
 	Name string
 	// From and Listen tell the client from others; one of them can be empty.
-	From   clients.From
+	From   client.From
 	Listen listen.Addresses
 	// Rules are its toggles, ALLOW, DENY and PRESET.
 	Rules acl.Rules
@@ -202,10 +202,10 @@ func (c Config) outsiders() (errs []error) {
 	if c.AllowFrom.Empty() || len(c.AllowFrom.Names) > 0 {
 		return nil
 	}
-	for _, client := range c.Clients {
-		for _, p := range client.From.Prefixes {
+	for _, declared := range c.Clients {
+		for _, p := range declared.From.Prefixes {
 			if !slices.ContainsFunc(c.AllowFrom.Prefixes, p.Overlaps) {
-				errs = append(errs, fmt.Errorf("%sFROM has %s, which ALLOW_FROM=%s shuts out", client.Rules.Prefix, clients.From{Prefixes: []netip.Prefix{p}}, c.AllowFrom))
+				errs = append(errs, fmt.Errorf("%sFROM has %s, which ALLOW_FROM=%s shuts out", declared.Rules.Prefix, client.From{Prefixes: []netip.Prefix{p}}, c.AllowFrom))
 			}
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 	"postern/proxy/listen"
 )
 
@@ -34,7 +34,7 @@ type Config struct {
 	ShutdownGrace    Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
 	RunAs            UID              `env:"RUN_AS" envDefault:"65532" help:"who to become when started as root; 0 keeps root"`
 	ExitOnEngineLoss Duration         `env:"EXIT_ON_ENGINE_LOSS" envDefault:"0" help:"exit when the engine is gone this long, such as 30s; 0 never"`
-	AllowFrom        clients.From     `env:"ALLOW_FROM" help:"who may connect at all: addresses, subnets, host names; empty is anybody"`
+	AllowFrom        client.From      `env:"ALLOW_FROM" help:"who may connect at all: addresses, subnets, host names; empty is anybody"`
 	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more of ALLOW, one pattern a line, # begins a comment"`
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
 	Learn            Learn            `env:"LEARN" envDefault:"0" help:"1 forwards all and reports which settings would have done; deny refuses and reports"`

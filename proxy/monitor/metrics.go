@@ -10,7 +10,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // nobody is the value of the labels client and operation for everybody who is
@@ -24,7 +24,7 @@ const nobody = "-"
 type metrics struct {
 	set       *vm.Set
 	everybody *counters
-	clients   map[*clients.Client]*counters
+	clients   map[*client.Client]*counters
 	names     []string    // of the operations, by slot
 	slots     []int       // of acl.Operations: some have one id
 	durations []histogram // by slot
@@ -43,9 +43,9 @@ type slot struct {
 	sent, received atomic.Pointer[vm.Counter]
 }
 
-func newMetrics(m *Monitor, all []*clients.Client) *metrics {
+func newMetrics(m *Monitor, all []*client.Client) *metrics {
 	vm.ExposeMetadata(true)
-	s := &metrics{set: vm.NewSet(), clients: map[*clients.Client]*counters{}, names: []string{nobody}}
+	s := &metrics{set: vm.NewSet(), clients: map[*client.Client]*counters{}, names: []string{nobody}}
 	slots := map[string]int{}
 	for _, op := range acl.Operations {
 		if slots[op.ID] == 0 {
@@ -91,7 +91,7 @@ func name(metric string, labels ...string) string {
 
 // of returns a client's counters. A client that nobody told of counts as
 // everybody.
-func (s *metrics) of(c *clients.Client) *counters {
+func (s *metrics) of(c *client.Client) *counters {
 	if counters := s.clients[c]; counters != nil {
 		return counters
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/proxy"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // Monitor observes a proxy and serves what it has seen. Make it with [New].
@@ -44,7 +44,7 @@ type Monitor struct {
 
 // New returns a monitor for a proxy that has these clients; the first is
 // everybody who is none of the others.
-func New(version string, all []*clients.Client) *Monitor {
+func New(version string, all []*client.Client) *Monitor {
 	m := &Monitor{
 		version:  version,
 		started:  time.Now(),

@@ -9,14 +9,14 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 )
 
 // stage is a monitor in front of an engine that answers.
-func stage(names ...string) (*Monitor, []*clients.Client) {
-	all := []*clients.Client{{Policy: acl.Compile(acl.Rules{})}}
+func stage(names ...string) (*Monitor, []*client.Client) {
+	all := []*client.Client{{Policy: acl.Compile(acl.Rules{})}}
 	for _, name := range names {
-		all = append(all, &clients.Client{Name: name, Policy: acl.Compile(acl.Rules{})})
+		all = append(all, &client.Client{Name: name, Policy: acl.Compile(acl.Rules{})})
 	}
 	m := New("test", all)
 	m.Engine = func() error { return nil }
@@ -24,7 +24,7 @@ func stage(names ...string) (*Monitor, []*clients.Client) {
 }
 
 // event is a request that has been decided.
-func event(c *clients.Client, method, path string) *proxy.Event {
+func event(c *client.Client, method, path string) *proxy.Event {
 	e := &proxy.Event{Start: time.Now(), Client: c, Address: "10.0.0.1:4711", Method: method, Path: path, Status: 403, Bytes: 90}
 	e.Request, e.Verdict = c.Policy.Judge(method, path, path)
 	if e.Verdict.Allowed {
@@ -44,7 +44,7 @@ func TestNothingIsMarkup(t *testing.T) {
 		m, all := stage(attack)
 		m.version = attack
 		m.Engine = func() error { return errors.New(attack) }
-		m.policies = renderPolicies([]*clients.Client{all[0], {Name: attack, Policy: all[1].Policy, From: clients.From{Names: []string{attack}}}})
+		m.policies = renderPolicies([]*client.Client{all[0], {Name: attack, Policy: all[1].Policy, From: client.From{Names: []string{attack}}}})
 		for _, c := range all {
 			e := event(c, attack, "/"+attack)
 			e.Address = attack
@@ -95,7 +95,7 @@ func tags(page string) (all []string) {
 func TestRefusalsAreBounded(t *testing.T) {
 	t.Parallel()
 	m, all := stage("other")
-	add := func(c *clients.Client, path string) { m.End(event(c, "GET", path)) }
+	add := func(c *client.Client, path string) { m.End(event(c, "GET", path)) }
 	add(all[0], "/info")
 	for range 1000 {
 		add(all[1], "/info")

@@ -11,7 +11,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 	"postern/proxy/explain"
 )
 
@@ -60,7 +60,7 @@ func (m *Monitor) page() []byte {
 }
 
 // renderPolicies writes who may do what.
-func renderPolicies(all []*clients.Client) []byte {
+func renderPolicies(all []*client.Client) []byte {
 	d := &document{}
 	d.put("<section>\n<h2>Who may do what</h2>\n")
 	// Everybody else comes last.
@@ -71,7 +71,7 @@ func renderPolicies(all []*clients.Client) []byte {
 	return d.Bytes()
 }
 
-func (d *document) putPolicy(c *clients.Client, others bool) {
+func (d *document) putPolicy(c *client.Client, others bool) {
 	report := explain.New(c.Policy)
 	d.put("<article>\n<h3>")
 	switch {

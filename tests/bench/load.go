@@ -83,13 +83,13 @@ func (g *generator) run() error {
 	if g.loop, err = newLoop(); err != nil {
 		return err
 	}
-	clients := make([]*client, g.Conns)
+	clients := make([]*caller, g.Conns)
 	for i := range clients {
 		fd, err := dial(g.Network, g.Addr)
 		if err != nil {
 			return err
 		}
-		clients[i] = &client{conn: conn{fd: fd}, g: g}
+		clients[i] = &caller{conn: conn{fd: fd}, g: g}
 		clients[i].ready = clients[i].serve
 	}
 	g.latencies = make([]time.Duration, 0, 1<<18)
@@ -120,8 +120,8 @@ func (g *generator) run() error {
 	return nil
 }
 
-// client is one connection of a generator.
-type client struct {
+// caller is one connection of a generator.
+type caller struct {
 	conn
 	g      *generator
 	answer message
@@ -132,13 +132,13 @@ type client struct {
 }
 
 // begin makes a request the next to be written.
-func (c *client) begin(now time.Time) {
+func (c *caller) begin(now time.Time) {
 	c.sent = now
 	c.out = c.g.head
 	c.upload = c.g.Upload
 }
 
-func (c *client) serve() error {
+func (c *caller) serve() error {
 	for {
 		if err := c.send(); err != nil {
 			return err
@@ -175,7 +175,7 @@ func (c *client) serve() error {
 }
 
 // done counts an answer and begins the next request.
-func (c *client) done() error {
+func (c *caller) done() error {
 	g := c.g
 	if status := c.answer.status(); status != g.Status {
 		return fmt.Errorf("status %d, want %d", status, g.Status)
@@ -198,7 +198,7 @@ func (c *client) done() error {
 }
 
 // hold waits for the head of an answer.
-func (c *client) hold(b []byte) error {
+func (c *caller) hold(b []byte) error {
 	c.answer.head = append(c.answer.head, b...)
 	if c.held || !bytes.Contains(c.answer.head, crlf2) {
 		return nil
@@ -213,7 +213,7 @@ func (c *client) hold(b []byte) error {
 }
 
 // send writes what there is room for.
-func (c *client) send() error {
+func (c *caller) send() error {
 	for len(c.out) > 0 {
 		rest, err := c.write(c.out)
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
-	"postern/proxy/clients"
+	"postern/proxy/client"
 	"postern/proxy/config"
 	"postern/proxy/listen"
 )
@@ -78,8 +78,8 @@ func serveProfiled(path string) error {
 	for _, l := range opened {
 		listeners = append(listeners, proxy.Listener{Listener: l})
 	}
-	everybody := &clients.Client{Policy: acl.Compile(c.Rules)}
-	set := clients.NewSet(everybody, nil, clients.From{}, log)
+	everybody := &client.Client{Policy: acl.Compile(c.Rules)}
+	set := client.NewSet(everybody, nil, client.From{}, log)
 	p := proxy.New(proxy.Engine{SocketPath: string(c.SocketPath)}, set, log, proxy.AccessLog{Log: log})
 	return p.Serve(ctx, listeners, time.Second)
 }

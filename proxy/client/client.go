@@ -1,11 +1,11 @@
-// Package clients tells who has connected: by the listener, by the peer's
+// Package client tells who has connected: by the listener, by the peer's
 // address, or by a host name that has this address now.
 //
 // What an address is worth as an identity is for whoever runs the proxy to
 // judge: another container on the same network can take it over once it is
 // free, and one with NET_RAW while it is not. A client's own unix socket has no
 // such gap.
-package clients
+package client
 
 import (
 	"context"
