@@ -1,4 +1,7 @@
-package proxy
+// Package engine reaches the Docker Engine, or Podman, behind its unix socket.
+// It examines the socket, explains why the engine cannot be reached, watches
+// for its loss, and carries requests to it.
+package engine
 
 import (
 	"errors"
@@ -7,21 +10,19 @@ import (
 	"net"
 	"syscall"
 	"time"
-
-	"postern/proxy/upstream"
 )
 
-// Engine is the Docker Engine behind its socket.
+// Engine is the engine behind a socket.
 type Engine struct {
 	// SocketPath is the socket's absolute path.
 	SocketPath string
-	// MaxLoss is how long the engine may be gone before [Proxy.Serve] gives up.
-	// Zero is for ever.
+	// MaxLoss is how long the engine may be unreachable before
+	// [Watchdog.Run] gives up. Zero means forever.
 	MaxLoss time.Duration
 }
 
-// Socket looks at the engine's socket. The error says what to do about one that
-// is not there or is something else.
+// Socket examines the engine's socket. Its error says what to do about a path
+// that is missing or is not a socket.
 func (e Engine) Socket() (Socket, error) {
 	socket, err := StatSocket(e.SocketPath)
 	switch {
@@ -29,9 +30,9 @@ func (e Engine) Socket() (Socket, error) {
 		err = fmt.Errorf("no socket at SOCKET_PATH=%q: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, e.SocketPath)
 	case errors.Is(err, fs.ErrPermission):
 		err = errors.New(explainPermission(e.SocketPath))
-	case errors.Is(err, errIsDir):
+	case errors.Is(err, errIsDirectory):
 		err = fmt.Errorf("SOCKET_PATH=%q is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling, and remove the directory that was made there", e.SocketPath)
-	case errors.Is(err, errNoSocket):
+	case errors.Is(err, errNotSocket):
 		err = fmt.Errorf("SOCKET_PATH=%q %w: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, err, e.SocketPath)
 	case err != nil:
 		err = fmt.Errorf("cannot use SOCKET_PATH=%q: %w", e.SocketPath, err)
@@ -39,28 +40,28 @@ func (e Engine) Socket() (Socket, error) {
 	return socket, err
 }
 
-// Check reports whether this process may connect. A socket on which nothing
-// listens yet is not wrong: the engine may come.
-func (e Engine) Check() error {
+// CheckAccess returns an error if this process has no permission to connect. A
+// socket without a listener is no error: the engine may start later.
+func (e Engine) CheckAccess() error {
 	conn, err := net.Dial("unix", e.SocketPath)
 	if err == nil {
 		return conn.Close()
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return errors.New(e.explain(err))
+		return errors.New(e.Explain(err))
 	}
 	return nil
 }
 
-// explain says why the engine could not be reached and what helps.
-func (e Engine) explain(err error) string {
+// Explain says why the engine could not be reached, and what helps.
+func (e Engine) Explain(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "the Docker Engine is down: no socket at " + e.SocketPath
 	case errors.Is(err, syscall.ECONNREFUSED):
 		message := "the Docker Engine is down: nothing listens on " + e.SocketPath
-		if socket, err := StatSocket(e.SocketPath); err == nil && socket.Replaced {
-			message += ". " + replaced
+		if socket, err := StatSocket(e.SocketPath); err == nil && socket.Deleted {
+			message += ". " + deletedHint
 		}
 		return message
 	case errors.Is(err, fs.ErrPermission):
@@ -69,19 +70,19 @@ func (e Engine) explain(err error) string {
 	return "the Docker Engine did not answer: " + err.Error()
 }
 
-// isDown reports whether an error came from connecting to the engine: no byte
-// of the request has been sent.
-func isDown(err error) bool {
+// IsDown reports whether an error comes from connecting to the engine. The
+// engine has then received no byte of the request.
+func IsDown(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// Transport returns what carries requests to the engine.
-func (e Engine) Transport() *upstream.Transport {
-	return &upstream.Transport{
+// Transport returns a transport that carries requests to the engine.
+func (e Engine) Transport() *Transport {
+	return &Transport{
 		SocketPath: e.SocketPath,
-		// Clients poll in bursts (a dashboard asks for every container at
-		// once); an idle connection costs the engine a goroutine.
+		// Clients poll in bursts: a dashboard asks for all its containers at
+		// once. An idle connection costs the engine a goroutine.
 		MaxIdle:     128,
 		IdleTimeout: time.Minute,
 	}

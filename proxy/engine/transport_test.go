@@ -1,4 +1,4 @@
-package upstream
+package engine
 
 import (
 	"bufio"
@@ -177,7 +177,7 @@ func TestAnswers(t *testing.T) {
 		{"head cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", `no answer: it closed the connection`, ended},
 		{"nothing", "GET", "", `no answer: it closed the connection`, ended},
 		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `no answer: it closed the connection`, ended},
-		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `no answer: it switched protocols unasked`, dropped},
+		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `no answer: it switched protocols without being asked to`, dropped},
 		{"not HTTP", "GET", "+OK ready\r\n\r\n", `no answer: malformed HTTP status code "ready"`, dropped},
 	}
 	for _, test := range tests {
@@ -241,7 +241,7 @@ func TestUnaskedAnswer(t *testing.T) {
 	}
 }
 
-func TestHead(t *testing.T) {
+func TestWriteHeader(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -283,9 +283,11 @@ func TestHead(t *testing.T) {
 			req := request(t, "GET", "/x", "")
 			test.edit(req)
 			var got bytes.Buffer
-			if err := writeHead(&got, req, false); (err != nil) != (test.want == "") {
+			w := bufio.NewWriter(&got)
+			if err := WriteHeader(w, req, false); (err != nil) != (test.want == "") {
 				t.Errorf("error: %v", err)
 			}
+			w.Flush()
 			if got.String() != test.want {
 				t.Errorf("got  %q\nwant %q", got.String(), test.want)
 			}
@@ -589,77 +591,5 @@ func testIdle(t *testing.T, most int, timeout time.Duration, gone int) {
 	defer transport.mu.Unlock()
 	if got, want := len(transport.idle), 3-gone; got != want {
 		t.Errorf("%d connections are idle, want %d", got, want)
-	}
-}
-
-// A connection that may be taken over serves no other request, before or after.
-func TestHijackerIsAlone(t *testing.T) {
-	t.Parallel()
-	transport, connections := play(t, say(ok, ok, ok))
-	for i, test := range []struct {
-		by   http.RoundTripper
-		want int // connections so far
-	}{{transport, 1}, {transport.Hijacker(), 2}, {transport, 2}, {transport.Hijacker(), 3}} {
-		if got, want := outcome(test.by.RoundTrip(request(t, "POST", "/exec/x/start", ""))), `200 "ok"`; got != want {
-			t.Errorf("request %d: got %s, want %s", i, got, want)
-		}
-		if n := connections(); n != test.want {
-			t.Errorf("request %d: %d connections so far, want %d", i, n, test.want)
-		}
-	}
-	transport.mu.Lock()
-	defer transport.mu.Unlock()
-	if len(transport.idle) != 1 {
-		t.Errorf("%d connections are idle, want 1", len(transport.idle))
-	}
-}
-
-func TestTakeover(t *testing.T) {
-	t.Parallel()
-	const raw = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
-	const upgraded = "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-	tests := []struct {
-		name    string
-		upgrade bool
-		answer  string
-		head    string // empty: no takeover
-		want    string // the stream, or the outcome
-	}{
-		{"101", true, upgraded + "stream", upgraded, "stream"},
-		{"101 after 103", true, "HTTP/1.1 103 Early Hints\r\n\r\n" + upgraded + "stream", upgraded, "stream"},
-		{"200 raw", false, raw + "stream", raw, "stream"},
-		{"200 raw and silent", false, raw, raw, ""},
-		{"200 multiplexed", false, strings.ReplaceAll(raw, "raw", "multiplexed") + "stream", strings.ReplaceAll(raw, "raw", "multiplexed"), "stream"},
-		{"200 raw to an upgrade", true, raw + "stream", raw, "stream"},
-		{"101 unasked", false, upgraded, "", "no answer: it switched protocols unasked"},
-		{"chunked", false, "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "", `200 "a"`},
-		{"with a length", false, "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\nContent-Length: 1\r\n\r\na", "", `200 "a"`},
-		{"another type", false, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\na", "", `200 "a"`},
-		{"error", true, "HTTP/1.1 409 Conflict\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\na", "", `409 "a"`},
-		{"endless head", true, "HTTP/1.1 101 UPGRADED\r\n" + strings.Repeat("A: b\r\n", maxRawHead/6), "", "no answer: the head of its answer is too long"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			transport, _ := play(t, say(test.answer))
-			req := request(t, "POST", "/exec/x/start", "{}")
-			if test.upgrade {
-				req.Header.Set("Connection", "Upgrade")
-				req.Header.Set("Upgrade", "tcp")
-			}
-			res, err := transport.Hijacker().RoundTrip(req)
-			taken := new(Takeover)
-			if !errors.As(err, &taken) {
-				if got := outcome(res, err); test.head != "" || got != test.want {
-					t.Errorf("got %s, want %q%s", got, test.head, test.want)
-				}
-				return
-			}
-			defer taken.Conn.Close()
-			rest, err := io.ReadAll(taken.Conn)
-			if got := string(taken.Early) + string(rest); string(taken.Head) != test.head || got != test.want || err != nil {
-				t.Errorf("got head %q, stream %q, %v\nwant head %q, stream %q", taken.Head, got, err, test.head, test.want)
-			}
-		})
 	}
 }

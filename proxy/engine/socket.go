@@ -1,4 +1,4 @@
-package proxy
+package engine
 
 import (
 	"errors"
@@ -13,18 +13,19 @@ import (
 	"postern/proxy/privilege"
 )
 
-// Socket is what the file system says of a socket.
+// Socket is the file of a unix socket.
 type Socket struct {
 	Path     string
 	UID, GID int
-	// Mode has the permission bits only. To connect takes the right to write.
+	// Mode has the permission bits only. Connecting needs the write bit, unix(7).
 	Mode fs.FileMode
-	// Replaced is set when the file has no name any more: it was removed, and
-	// only a bind mount still shows it.
-	Replaced bool
+	// Deleted is set when the file has no name any more: the engine removed it,
+	// and only a bind mount still shows it.
+	Deleted bool
 }
 
-// StatSocket looks at a socket. The error of a file that is no socket says so.
+// StatSocket reads a socket's owner and mode. It returns an error for a file of
+// another kind.
 func StatSocket(path string) (Socket, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -32,31 +33,31 @@ func StatSocket(path string) (Socket, error) {
 	}
 	switch {
 	case info.IsDir():
-		return Socket{}, errIsDir
+		return Socket{}, errIsDirectory
 	case info.Mode().Type() != fs.ModeSocket:
-		return Socket{}, errNoSocket
+		return Socket{}, errNotSocket
 	}
 	stat := info.Sys().(*syscall.Stat_t)
 	return Socket{
 		Path: path, UID: int(stat.Uid), GID: int(stat.Gid),
-		Mode: info.Mode().Perm(), Replaced: stat.Nlink == 0,
+		Mode: info.Mode().Perm(), Deleted: stat.Nlink == 0,
 	}, nil
 }
 
 var (
-	errIsDir    = errors.New("is a directory")
-	errNoSocket = errors.New("is not a socket")
+	errIsDirectory = errors.New("is a directory")
+	errNotSocket   = errors.New("is not a socket")
 )
 
-// The bits of Mode that let the owner, the group and everybody else connect.
+// The mode bits that let the owner, the group and all others connect.
 const (
 	ownerConnects fs.FileMode = 0o200
 	groupConnects fs.FileMode = 0o020
 	otherConnects fs.FileMode = 0o002
 )
 
-// Identity returns whom root has to become to connect as the user uid: with
-// the socket's group only where that is what opens the socket.
+// Identity returns the user and group that root becomes, for the user id uid.
+// It takes the socket's group only if membership in it is what lets uid connect.
 func (s Socket) Identity(uid int) privilege.Identity {
 	if s.Mode&groupConnects != 0 && s.Mode&otherConnects == 0 && uid != s.UID {
 		return privilege.Identity{UID: uid, GID: s.GID}
@@ -64,27 +65,27 @@ func (s Socket) Identity(uid int) privilege.Identity {
 	return privilege.Identity{UID: uid, GID: uid}
 }
 
-// String gives the owner and mode, as an error shows them.
+// String returns the path, the owner and the mode, for an error message.
 func (s Socket) String() string {
 	return fmt.Sprintf("%s belongs to %d:%d with mode %04o", s.Path, s.UID, s.GID, s.Mode)
 }
 
-// unmapped is the owner that a user namespace shows for one that it has no
-// number for, user_namespaces(7).
+// unmapped is the id that the kernel shows in a user namespace for an id that
+// has no mapping there, user_namespaces(7).
 const unmapped = 65534
 
-// caller is who a process connects as.
-type caller struct {
+// credentials are the ids with which a process connects.
+type credentials struct {
 	uid, gid int
 	groups   []int
 }
 
-func self() caller {
+func ownCredentials() credentials {
 	groups, _ := os.Getgroups()
-	return caller{os.Geteuid(), os.Getegid(), groups}
+	return credentials{os.Geteuid(), os.Getegid(), groups}
 }
 
-func (c caller) String() string {
+func (c credentials) String() string {
 	s := fmt.Sprintf("%d:%d", c.uid, c.gid)
 	others := slices.DeleteFunc(slices.Clone(c.groups), func(g int) bool { return g == c.gid })
 	if len(others) > 0 {
@@ -93,9 +94,9 @@ func (c caller) String() string {
 	return s
 }
 
-// admits applies the mode as the kernel does: only the first class that fits
-// counts.
-func (s Socket) admits(c caller) bool {
+// admits applies the mode as the kernel does: the owner's bits alone count for
+// the owner, and the group's alone for a member of the group.
+func (s Socket) admits(c credentials) bool {
 	switch {
 	case c.uid == s.UID:
 		return s.Mode&ownerConnects != 0
@@ -105,9 +106,9 @@ func (s Socket) admits(c caller) bool {
 	return s.Mode&otherConnects != 0
 }
 
-// remedy returns the line of a compose file that lets a process which is
-// refused connect.
-func (s Socket) remedy(c caller) string {
+// remedy returns the change that lets a process with these credentials connect,
+// as a line of a compose file or a command on the host.
+func (s Socket) remedy(c credentials) string {
 	switch {
 	case s.UID == unmapped && s.GID == unmapped:
 		return "65534 stands for numbers that this user namespace does not have: mount the socket of the rootless engine itself, such as $XDG_RUNTIME_DIR/docker.sock"
@@ -123,21 +124,23 @@ func (s Socket) remedy(c caller) string {
 	return fmt.Sprintf("the mode shuts it out: chmod 0660 %s on the host", s.Path)
 }
 
-// explainPermission says who was refused by what, and what helps.
+// explainPermission says which credentials have no permission to connect to
+// which file, and what helps.
 func explainPermission(path string) string {
-	who := self()
+	own := ownCredentials()
 	socket, err := StatSocket(path)
 	if errors.Is(err, fs.ErrPermission) {
 		dir := closedDir(path)
-		return fmt.Sprintf("no permission to reach %s: postern runs as %s and may not enter %s; chmod o+x that on the host, or mount the socket alone", path, who, dir)
+		return fmt.Sprintf("no permission to reach %s: postern runs as %s and may not enter %s; chmod o+x that on the host, or mount the socket alone", path, own, dir)
 	}
 	if err != nil {
-		return fmt.Sprintf("no permission to connect to %s as %s", path, who)
+		return fmt.Sprintf("no permission to connect to %s as %s", path, own)
 	}
-	return fmt.Sprintf("no permission to connect: %s, and postern runs as %s; %s", socket, who, socket.remedy(who))
+	return fmt.Sprintf("no permission to connect: %s, and postern runs as %s; %s", socket, own, socket.remedy(own))
 }
 
-// closedDir returns the directory on the way to path that may not be entered.
+// closedDir returns the directory on the way to path that this process has no
+// permission to enter.
 func closedDir(path string) string {
 	dir := filepath.Dir(path)
 	for dir != "/" {
