@@ -18,12 +18,9 @@ type Event struct {
 	// Address is the peer's, and "@" on a unix socket.
 	Address string
 	// Method has at most maxMethod bytes, Path and Query together 64 KiB.
-	// Path is decoded, as it was judged, with the version in front.
+	// Path is decoded, with the version in front.
 	Method, Path, Query string
-	// Request and Verdict are what was judged and the decision.
-	Request acl.Request
-	Verdict *acl.Verdict
-	Outcome Outcome
+	Decision            acl.Decision
 
 	// The rest is known when the request is over.
 
@@ -37,20 +34,6 @@ type Event struct {
 	// Err is why the engine did not answer, or nil.
 	Err error
 }
-
-// Outcome is what postern makes of a request. The zero value is a refusal.
-type Outcome int
-
-const (
-	Refused Outcome = iota
-	Allowed
-	Redirected
-	// Outcomes is their number.
-	Outcomes int = iota
-)
-
-// String is the outcome's name in the log and in metrics.
-func (o Outcome) String() string { return [Outcomes]string{"refused", "allowed", "redirected"}[o] }
 
 // Ending is how a request came to its end.
 type Ending int
@@ -68,7 +51,7 @@ const (
 
 // Streams reports whether the request is forwarded and may stay open for as
 // long as both sides like.
-func (e *Event) Streams() bool { return e.Outcome == Allowed && e.Request.Streams() }
+func (e *Event) Streams() bool { return e.Decision.Outcome == acl.Allowed && e.Decision.Streams() }
 
 // Observer is told of every request but the health check's. Both methods are
 // called in the request's own goroutine, which waits for them. An Event is the
@@ -112,7 +95,7 @@ func (x *exchange) ending() Ending {
 	// is written when the handler is over.
 	whole := x.whole && (!gone || x.Header().Get("Content-Length") != "")
 	switch {
-	case x.event.Outcome != Allowed:
+	case x.event.Decision.Outcome != acl.Allowed:
 		return Whole
 	case gone && !whole:
 		return CutByClient

@@ -5,6 +5,8 @@ import (
 	stdlog "log"
 
 	"github.com/rs/zerolog"
+
+	"postern/acl"
 )
 
 // AccessLog writes requests to a log: one line each, when it is over, and two
@@ -23,12 +25,12 @@ func (l AccessLog) Begin(e *Event) {
 }
 
 func (l AccessLog) End(e *Event) {
-	if l.DeniedOnly && e.Outcome != Refused {
+	if l.DeniedOnly && e.Decision.Outcome != acl.Refused {
 		return
 	}
-	level, message := zerolog.InfoLevel, e.Outcome.String()
+	level, message := zerolog.InfoLevel, e.Decision.Outcome.String()
 	switch {
-	case e.Outcome == Refused:
+	case e.Decision.Outcome == acl.Refused:
 		level = zerolog.WarnLevel
 	case e.Ending == CutByClient:
 		message = "cut off by the client"
@@ -65,9 +67,9 @@ func (l AccessLog) event(level zerolog.Level, e *Event) *zerolog.Event {
 	if e.Query != "" && l.Log.GetLevel() <= zerolog.DebugLevel {
 		line.Str("query", ascii(e.Query))
 	}
-	return line.Str("operation", e.Request.ID()).
-		Str("verdict", e.Outcome.String()).
-		Str("rule", e.Verdict.Rule)
+	return line.Str("operation", e.Decision.OperationID()).
+		Str("decision", e.Decision.Outcome.String()).
+		Str("rule", e.Decision.Rule)
 }
 
 // errorLog is what the server and ReverseProxy complain to: clients that go away

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"time"
 
-	"postern/acl"
 	"postern/proxy/client"
 )
 
@@ -41,8 +40,8 @@ func withPeer(ctx context.Context, owner *client.Client, c net.Conn) context.Con
 // sender is who sent a request.
 type sender struct {
 	*client.Client
-	// refusal is not nil for one that may not connect at all.
-	refusal *acl.Verdict
+	// refused says why one may not connect at all, and is "" otherwise.
+	refused string
 	// silent keeps the request out of the log.
 	silent bool
 	// stranger is the address of one that no declared client has; not valid
@@ -67,7 +66,7 @@ func (p *Proxy) identify(r *http.Request) sender {
 	}
 	client, admitted := p.clients.Identify(&from.Peer)
 	if !admitted {
-		return sender{Client: client, refusal: &acl.Verdict{Rule: "ALLOW_FROM", Advice: from.Addr.String() + " is not in ALLOW_FROM"}}
+		return sender{Client: client, refused: from.Addr.String() + " is not in ALLOW_FROM"}
 	}
 	s := sender{Client: client}
 	if p.clients.Stranger(&from.Peer, client) {

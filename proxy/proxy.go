@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/proxy/client"
 	"postern/proxy/downstream"
 	"postern/proxy/upstream"
@@ -140,17 +141,13 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 	e.Start = time.Now()
 	from := p.identify(r)
 	e.Client = from.Client
-	e.Request, e.Verdict = from.Policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
+	e.Decision = from.Policy.Decide(r.Method, r.URL)
 	status, excess := oversize(r)
 	switch {
-	case from.refusal != nil:
-		e.Verdict, status = from.refusal, 0
+	case from.refused != "":
+		e.Decision, status = e.Decision.Refuse("ALLOW_FROM", from.refused), 0
 	case status != 0:
-		e.Verdict = oversized
-	case e.Request.Redirect != "":
-		e.Outcome = Redirected
-	case e.Verdict.Allowed:
-		e.Outcome = Allowed
+		e.Decision = e.Decision.Refuse("64 KiB", "the URL or the headers are longer than 64 KiB")
 	}
 	if !from.silent {
 		p.begin(x, r)
@@ -159,11 +156,11 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 	switch {
 	case status != 0:
 		writeMessage(x, status, excess)
-	case e.Outcome == Redirected:
-		redirect(x, r, e.Request.Redirect)
-	case e.Outcome != Allowed:
-		refuse(x, e.Request, e.Verdict, from.stranger)
-	case e.Request.Hijacks():
+	case e.Decision.Outcome == acl.Redirected:
+		redirect(x, r, e.Decision.Redirect)
+	case e.Decision.Outcome != acl.Allowed:
+		refuse(x, from.Policy, e.Decision, from.stranger)
+	case e.Decision.Hijacks():
 		p.hijack.ServeHTTP(x, r)
 	default:
 		// A connection that switches protocols is past every later decision,
@@ -180,9 +177,6 @@ const maxHead = 64 << 10
 // maxMethod is longer than any HTTP method; a longer one would only be copied
 // into the log.
 const maxMethod = 32
-
-// oversized is the verdict on a request that is larger than that.
-var oversized = &acl.Verdict{Rule: "64 KiB", Advice: "the URL or the headers are longer than 64 KiB"}
 
 // oversize returns the status for a request that is too large, or 0.
 func oversize(r *http.Request) (status int, reason string) {
@@ -220,12 +214,12 @@ const OutsideAPI = "this path is in no section of the Docker API"
 
 // refuse is the one place that answers a request which the policy denies. Who
 // is no declared client, though there are some, may have meant to be one.
-func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict, stranger netip.Addr) {
-	subject := r.Method + " " + Printable(r.Path)
-	if id := r.ID(); id != "" {
+func refuse(w http.ResponseWriter, policy *acl.Policy, d acl.Decision, stranger netip.Addr) {
+	subject := d.Method + " " + Printable(d.Path)
+	if id := d.OperationID(); id != "" {
 		subject += " (" + id + ")"
 	}
-	reason := v.Advice
+	reason := advise.RemedyFor(policy, d).String()
 	if reason == "" {
 		reason = OutsideAPI
 	} else if stranger.IsValid() {
