@@ -23,9 +23,10 @@ import (
 	"postern/proxy"
 	"postern/proxy/announce"
 	"postern/proxy/client"
+	"postern/proxy/command"
 	"postern/proxy/config"
 	"postern/proxy/console"
-	"postern/proxy/explain"
+	"postern/proxy/learn"
 	"postern/proxy/listen"
 	"postern/proxy/monitor"
 	"postern/proxy/privilege"
@@ -49,15 +50,15 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	command := "serve"
+	name := "serve"
 	if len(args) > 0 {
-		command = args[0]
+		name = args[0]
 	}
 	switch {
-	case command == "explain":
+	case name == "explain":
 		return explainPolicy(args[1:], environ, stdout, stderr)
-	case command == "presets":
-		if err := explain.Presets(stdout, args[1:]...); err != nil {
+	case name == "presets":
+		if err := command.Presets(stdout, args[1:]...); err != nil {
 			fmt.Fprintf(stderr, "postern: %v\n", err)
 			return exitUsage
 		}
@@ -65,18 +66,18 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	case len(args) > 1:
 		fmt.Fprintf(stderr, "postern: unexpected argument %q: postern help shows the commands\n", args[1])
 		return exitUsage
-	case command == "serve":
+	case name == "serve":
 		return serve(ctx, environ, stdout, stderr)
-	case command == "healthcheck":
+	case name == "healthcheck":
 		return healthcheck(ctx, environ, stderr)
-	case command == "version":
+	case name == "version":
 		fmt.Fprintf(stdout, "postern %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitOK
-	case command == "help", command == "-h", command == "--help":
+	case name == "help", name == "-h", name == "--help":
 		config.WriteHelp(stdout)
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "postern: unknown command %q: want serve, explain, presets, healthcheck, version or help\n", command)
+	fmt.Fprintf(stderr, "postern: unknown command %q: want serve, explain, presets, healthcheck, version or help\n", name)
 	return exitUsage
 }
 
@@ -124,7 +125,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	set := client.NewSet(everybody, declared, c.AllowFrom, log)
 	observers := accessLog(c, log)
 	if c.Learn.On() {
-		recorder := learn(log, c, everybody, declared)
+		recorder := learn.New(string(c.Learn), append([]*client.Client{everybody}, declared...), log)
 		observers = append(observers, recorder)
 		defer recorder.ReportOn(syscall.SIGUSR1, stderr)()
 	}
@@ -184,16 +185,6 @@ func accessLog(c config.Config, log zerolog.Logger) []proxy.Observer {
 	return []proxy.Observer{proxy.AccessLog{Log: log, DeniedOnly: c.AccessLog == "denied"}}
 }
 
-// learn records what clients ask for.
-func learn(log zerolog.Logger, c config.Config, everybody *client.Client, declared []*client.Client) *proxy.Recorder {
-	recorder := proxy.NewRecorder(string(c.Learn), log)
-	recorder.Learn(everybody, c.Rules)
-	for i, d := range declared {
-		recorder.Learn(d, c.Clients[i].Rules)
-	}
-	return recorder
-}
-
 // owner is who a socket file belongs to: whoever the process will be.
 func owner(identity privilege.Identity) listen.Owner {
 	if os.Geteuid() != 0 || identity.UID == 0 {
@@ -225,7 +216,7 @@ func report(stderr io.Writer, problems []error) {
 // explainPolicy prints what the settings permit, or judges one request: the
 // exit status is then 0 for allowed and 1 for refused.
 func explainPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	question, err := explain.ParseQuestion(args)
+	question, err := command.ParseQuestion(args)
 	if err != nil {
 		fmt.Fprintf(stderr, "postern: %v\n", err)
 		return exitUsage
@@ -235,7 +226,7 @@ func explainPolicy(args []string, environ map[string]string, stdout, stderr io.W
 		report(stderr, problems)
 		return exitUsage
 	}
-	allowed, err := question.Answer(stdout, c)
+	allowed, err := question.Explain(stdout, c)
 	switch {
 	case err != nil:
 		fmt.Fprintf(stderr, "postern: %v\n", err)

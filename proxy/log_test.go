@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"net/url"
 	"testing"
 	"time"
 
@@ -17,9 +18,9 @@ func logged() (AccessLog, *Event) {
 	c := &client.Client{Name: "dashboard", Policy: acl.Compile(acl.Rules{Toggles: everything})}
 	e := &Event{
 		Start: time.Now(), Client: c, Address: "172.18.0.3:36052", Method: "GET", Path: "/v1.41/containers/json", Query: "all=1",
-		Outcome: Allowed, Status: 200, Bytes: 2522, Duration: time.Millisecond,
+		Status: 200, Bytes: 2522, Duration: time.Millisecond,
 	}
-	e.Request, e.Verdict = c.Policy.Judge(e.Method, e.Path, e.Path)
+	e.Decision = c.Policy.Decide(e.Method, &url.URL{Path: e.Path})
 	return AccessLog{Log: zerolog.New(io.Discard).Level(zerolog.InfoLevel).With().Timestamp().Logger()}, e
 }
 

@@ -57,13 +57,12 @@ func TestDecisionDoesNotAllocate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		decide := func() (sender, *acl.Verdict) {
+		decide := func() (sender, acl.Decision) {
 			s := p.identify(r)
-			_, v := s.Policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
-			return s, v
+			return s, s.Policy.Decide(r.Method, r.URL)
 		}
-		if s, v := decide(); s.Name != test.client || s.refusal != nil || v.Allowed != test.allowed {
-			t.Errorf("%s is client %q, refused %v, may list containers %v; want %q, not refused, %v", test.addr, s.Name, s.refusal != nil, v.Allowed, test.client, test.allowed)
+		if s, d := decide(); s.Name != test.client || s.refused != "" || (d.Outcome == acl.Allowed) != test.allowed {
+			t.Errorf("%s is client %q, refused %q, list containers: %v; want %q, not refused, allowed=%v", test.addr, s.Name, s.refused, d.Outcome, test.client, test.allowed)
 		}
 		if n := testing.AllocsPerRun(1000, func() { decide() }); n != 0 {
 			t.Errorf("a decision about %s allocates %v times, want 0", test.addr, n)

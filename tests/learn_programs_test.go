@@ -65,7 +65,7 @@ func (p *postern) requests() (all []modelRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.log {
-		if e["message"] != "learned" || e["verdict"] != "allowed" {
+		if e["message"] != "learned" || e["decision"] != "allowed" {
 			continue
 		}
 		all = append(all, modelRequest{method: e["method"].(string), target: e["path"].(string)})

@@ -9,10 +9,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/proxy"
 	"postern/proxy/client"
 	"postern/proxy/config"
-	"postern/proxy/explain"
 	"postern/proxy/privilege"
 )
 
@@ -92,12 +92,11 @@ func url(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().S
 // summarize logs what is dangerous about a policy and begins the line that
 // says what it opens.
 func summarize(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) *zerolog.Event {
-	report := explain.New(policy)
-	if rules.Learn {
-		report.Warnings = nil // every danger there is, and said
-	}
-	for _, w := range report.Warnings {
-		log.Warn().Str("danger", w.Kind).Strs("operations", w.Operations).Msg("clients can " + w.Why)
+	summary := advise.Summarize(policy)
+	if !rules.Learn { // LEARN=1 opens every danger, and has its own warning
+		for _, d := range advise.Dangers(policy) {
+			log.Warn().Str("danger", string(d.Kind)).Strs("operations", d.All).Msg("clients can " + d.Why)
+		}
 	}
 	open := zerolog.Dict()
 	for _, s := range rules.Toggles.Open() {
@@ -108,8 +107,8 @@ func summarize(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) *zerolog
 		Bool("POST", rules.Toggles["POST"]).
 		Strs("ALLOW", rules.Allow).
 		Strs("DENY", rules.Deny).
-		Strs("PRESET", rules.Presets).
-		Int("operations", report.Summary.Allowed).
-		Strs("reads", report.Summary.Reads).
-		Strs("writes", report.Summary.Writes)
+		Strs("PRESET", rules.PresetNames()).
+		Int("operations", summary.Allowed).
+		Strs("reads", summary.Reads).
+		Strs("writes", summary.Writes)
 }

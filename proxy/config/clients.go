@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"postern/acl"
+	"postern/acl/spelling"
 	"postern/proxy/client"
 	"postern/proxy/listen"
 )
@@ -91,7 +92,7 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 	rules, bad := acl.ParseRules(prefix, withFiles(prefix, environ, &errs))
 	c.Rules = rules
 	c.Rules.Learn = learn.Forwards()
-	if len(bad) == 0 && rules.Idle() && !learn.On() {
+	if len(bad) == 0 && rules.AllowsNothing() && !learn.On() {
 		hint := ""
 		if strings.HasSuffix("_"+name, "_ALLOW") {
 			hint = "; ALLOW_FROM is for everybody and has no prefix"
@@ -153,7 +154,7 @@ func smallLetters(variable string, names []string) []error {
 
 func unknownVar(variable, prefix, value string, vars []string) error {
 	hint := "want a toggle, ALLOW, DENY, PRESET, FROM or LISTEN behind " + prefix
-	if near := acl.Nearest(strings.TrimPrefix(variable, prefix), vars); near != "" {
+	if near := spelling.Nearest(strings.TrimPrefix(variable, prefix), vars); near != "" {
 		hint = "did you mean " + prefix + near + "?"
 	}
 	return fmt.Errorf("%s=%q is no variable of a client: %s", variable, value, hint)

@@ -18,6 +18,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/advise"
+	"postern/acl/spelling"
 	"postern/proxy/client"
 	"postern/proxy/listen"
 )
@@ -76,9 +78,9 @@ func Parse(environ map[string]string) (Config, []error) {
 	}
 	c.Warnings = append(c.Warnings, c.openPorts()...)
 	c.Warnings = append(c.Warnings, suspects(environ)...)
-	c.Warnings = append(c.Warnings, c.Rules.Overridden()...)
+	c.Warnings = append(c.Warnings, advise.IneffectiveRefusals(c.Rules)...)
 	for _, client := range c.Clients {
-		c.Warnings = append(c.Warnings, client.Rules.Overridden()...)
+		c.Warnings = append(c.Warnings, advise.IneffectiveRefusals(client.Rules)...)
 	}
 	return c, errs
 }
@@ -182,7 +184,7 @@ func suspects(environ map[string]string) []string {
 		_, err := acl.ParseBool(value)
 		upper := strings.ToUpper(name)
 		hint := ""
-		switch near := acl.Nearest(upper, toggles); {
+		switch near := spelling.Nearest(upper, toggles); {
 		case err == nil && slices.Contains([]string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}, upper):
 			hint = "POST switches every method but GET and HEAD"
 		case err == nil && near != "":
@@ -190,7 +192,7 @@ func suspects(environ map[string]string) []string {
 		case strings.HasPrefix(upper, "ALLOW_"):
 			hint = "there is no such toggle"
 		case len(name) > 4:
-			if near := acl.Nearest(upper, settings); near != "" {
+			if near := spelling.Nearest(upper, settings); near != "" {
 				hint = "did you mean " + near + "?"
 			}
 		}

@@ -31,7 +31,7 @@ func headline(event map[string]any) error {
 		event[zerolog.MessageFieldName] = strings.Join(words, " ")
 		delete(event, "method")
 		delete(event, "path")
-		delete(event, "verdict") // the level and the message tell
+		delete(event, "decision") // the level and the message tell
 	}
 	return nil
 }

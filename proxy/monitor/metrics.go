@@ -39,7 +39,7 @@ type counters struct {
 }
 
 type slot struct {
-	requests       [proxy.Outcomes]atomic.Pointer[vm.Counter]
+	requests       [acl.Redirected + 1]atomic.Pointer[vm.Counter]
 	sent, received atomic.Pointer[vm.Counter]
 }
 
@@ -100,23 +100,23 @@ func (s *metrics) of(c *client.Client) *counters {
 
 // count adds a request that is over.
 func (s *metrics) count(e *proxy.Event) {
-	c, i := s.of(e.Client), s.slot(e.Request)
+	c, i := s.of(e.Client), s.slot(e.Decision)
 	by := &c.by[i]
-	s.counter(&by.requests[e.Outcome], "postern_requests_total", c, i, e.Outcome).Inc()
+	s.counter(&by.requests[e.Decision.Outcome], "postern_requests_total", c, i, e.Decision.Outcome).Inc()
 	s.add(&by.received, "postern_request_bytes_total", c, i, e.Received)
 	s.add(&by.sent, "postern_response_bytes_total", c, i, e.Bytes)
 	if e.Ending == proxy.Failed || e.Ending == proxy.CutByEngine {
 		c.failures.Inc()
 	}
 	// How long a stream lasted says nothing of how fast the engine is.
-	if e.Outcome == proxy.Allowed && !e.Streams() {
+	if e.Decision.Outcome == acl.Allowed && !e.Streams() {
 		s.durations[i].add(e.Duration)
 	}
 }
 
-func (s *metrics) slot(r acl.Request) int {
-	if i := r.Index(); i >= 0 {
-		return s.slots[i]
+func (s *metrics) slot(d acl.Decision) int {
+	if d.Operation != nil {
+		return s.slots[d.Operation.Index()]
 	}
 	return 0
 }
@@ -129,7 +129,7 @@ func (s *metrics) add(counter *atomic.Pointer[vm.Counter], metric string, c *cou
 
 // counter returns a counter, which it makes if there is none yet. A negative
 // outcome is no label.
-func (s *metrics) counter(p *atomic.Pointer[vm.Counter], metric string, c *counters, slot int, outcome proxy.Outcome) *vm.Counter {
+func (s *metrics) counter(p *atomic.Pointer[vm.Counter], metric string, c *counters, slot int, outcome acl.Outcome) *vm.Counter {
 	if counter := p.Load(); counter != nil {
 		return counter
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"postern/acl"
 	"postern/proxy"
 	"postern/proxy/client"
 )
@@ -68,7 +69,7 @@ func (m *Monitor) End(e *proxy.Event) {
 		m.metrics.of(e.Client).streams.Add(-1)
 		m.streams.remove(e)
 	}
-	if e.Outcome == proxy.Refused {
+	if e.Decision.Outcome == acl.Refused {
 		m.refusals.add(e)
 	}
 	m.metrics.count(e)

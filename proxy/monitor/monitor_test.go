@@ -3,6 +3,7 @@ package monitor
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -26,10 +27,7 @@ func stage(names ...string) (*Monitor, []*client.Client) {
 // event is a request that has been decided.
 func event(c *client.Client, method, path string) *proxy.Event {
 	e := &proxy.Event{Start: time.Now(), Client: c, Address: "10.0.0.1:4711", Method: method, Path: path, Status: 403, Bytes: 90}
-	e.Request, e.Verdict = c.Policy.Judge(method, path, path)
-	if e.Verdict.Allowed {
-		e.Outcome = proxy.Allowed
-	}
+	e.Decision = c.Policy.Decide(method, &url.URL{Path: path})
 	return e
 }
 
@@ -106,9 +104,9 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 	// Refused for something else, and so to be allowed by something else.
 	stranger := event(all[0], "GET", "/info")
-	stranger.Verdict = &acl.Verdict{Rule: "ALLOW_FROM", Advice: "10.0.0.1 is not in ALLOW_FROM"}
+	stranger.Decision = stranger.Decision.Refuse("ALLOW_FROM", "10.0.0.1 is not in ALLOW_FROM")
 	m.End(stranger)
-	if list = m.refusals.list(); len(list) != 3 || list[0].verdict != stranger.Verdict || list[0].times != 1 {
+	if list = m.refusals.list(); len(list) != 3 || list[0].decision.Rule != "ALLOW_FROM" || list[0].times != 1 {
 		t.Errorf("got %+v, want the stranger's in front", list)
 	}
 	for i := range 10 * maxRefusals {

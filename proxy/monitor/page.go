@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/proxy"
 	"postern/proxy/client"
-	"postern/proxy/explain"
 )
 
 //go:embed page.css
@@ -72,7 +72,7 @@ func renderPolicies(all []*client.Client) []byte {
 }
 
 func (d *document) putPolicy(c *client.Client, others bool) {
-	report := explain.New(c.Policy)
+	summary := advise.Summarize(c.Policy)
 	d.put("<article>\n<h3>")
 	switch {
 	case c.Name != "":
@@ -88,16 +88,16 @@ func (d *document) putPolicy(c *client.Client, others bool) {
 	} else if c.Name != "" {
 		d.put("<p>through a listener of its own</p>\n")
 	}
-	d.put("<dl>\n<dt>may run<dd>%d of %d operations\n", report.Summary.Allowed, report.Summary.Of)
-	d.putSections("reads", report.Summary.Reads)
-	d.putSections("writes", report.Summary.Writes)
+	d.put("<dl>\n<dt>may run<dd>%d of %d operations\n", summary.Allowed, summary.Of)
+	d.putSections("reads", summary.Reads)
+	d.putSections("writes", summary.Writes)
 	d.put("</dl>\n")
-	d.putDangers(report.Warnings)
-	if report.Summary.Allowed > 0 {
+	d.putDangers(advise.Dangers(c.Policy))
+	if summary.Allowed > 0 {
 		d.put("<details><summary>Each operation and what allows it</summary>\n<table>\n<tr><th>operation<th>request<th>allowed by\n")
-		for _, op := range report.Operations {
-			if op.Allowed {
-				d.put("<tr><td>%s<td data-is=\"request\"><code>%s %s</code><td data-is=\"allowed by\"><code>%s</code>\n", op.ID, op.Method, op.Path, op.Rule)
+		for i, op := range acl.Operations {
+			if decided := c.Policy.Operation(i); decided.Outcome == acl.Allowed {
+				d.put("<tr><td>%s<td data-is=\"request\"><code>%s %s</code><td data-is=\"allowed by\"><code>%s</code>\n", op.ID, op.Method, op.Path(), decided.Rule)
 			}
 		}
 		d.put("</table>\n</details>\n")
@@ -106,20 +106,20 @@ func (d *document) putPolicy(c *client.Client, others bool) {
 }
 
 // putDangers writes a line for each kind of danger.
-func (d *document) putDangers(warnings []explain.Warning) {
-	if len(warnings) == 0 {
+func (d *document) putDangers(dangers []advise.Danger) {
+	if len(dangers) == 0 {
 		return
 	}
 	d.put("<ul class=\"dangers\">\n")
-	kind := ""
-	for _, w := range warnings {
+	var kind advise.DangerKind
+	for _, w := range dangers {
 		if w.Kind != kind {
 			d.put("<li><b>%s</b>: ", w.Kind)
 			kind = w.Kind
 		} else {
 			d.put(", ")
 		}
-		d.put("<code title=\"lets a client %s\">%s</code>", w.Why, strings.Join(w.Operations, " with "))
+		d.put("<code title=\"lets a client %s\">%s</code>", w.Why, strings.Join(w.All, " with "))
 	}
 	d.put("</ul>\n")
 }
@@ -148,7 +148,7 @@ func (d *document) putRefusals(list []refusal, now time.Time) {
 			d.put("<small>%s</small>", r.operation)
 		}
 		d.put("<td data-is=\"allowed by\">")
-		d.putRemedies(r.verdict)
+		d.putRemedies(advise.RemedyFor(r.policy, r.decision))
 		d.putClient(r.client, r.address)
 		d.put("<td data-is=\"last\"><time title=\"%s\">%s ago</time><td data-is=\"times\">%d\n",
 			r.last.Format(time.DateTime+" MST"), span(now.Sub(r.last)), r.times)
@@ -157,8 +157,8 @@ func (d *document) putRefusals(list []refusal, now time.Time) {
 }
 
 // putRemedies writes each way to allow what was refused.
-func (d *document) putRemedies(v *acl.Verdict) {
-	for i, settings := range v.Remedies {
+func (d *document) putRemedies(r advise.Remedy) {
+	for i, settings := range r.Sets {
 		if i > 0 {
 			d.put(" or ")
 		}
@@ -170,9 +170,9 @@ func (d *document) putRemedies(v *acl.Verdict) {
 		}
 	}
 	switch {
-	case len(v.Remedies) > 0:
-	case v.Advice != "":
-		d.put("nothing: %s", v.Advice)
+	case len(r.Sets) > 0:
+	case r.Text != "":
+		d.put("nothing: %s", r.Text)
 	default:
 		d.put("nothing: %s", proxy.OutsideAPI)
 	}

@@ -19,7 +19,8 @@ const (
 // refusal is what was refused, once or again and again.
 type refusal struct {
 	client, address, method, path, operation string
-	verdict                                  *acl.Verdict
+	decision                                 acl.Decision
+	policy                                   *acl.Policy
 	last                                     time.Time
 	times                                    int
 }
@@ -36,7 +37,7 @@ func (r *refusals) add(e *proxy.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := slices.IndexFunc(r.all, func(known *refusal) bool {
-		return known.path == path && known.method == e.Method && known.client == e.Client.Name && known.verdict.Rule == e.Verdict.Rule
+		return known.path == path && known.method == e.Method && known.client == e.Client.Name && known.decision.Rule == e.Decision.Rule
 	})
 	switch {
 	case i >= 0:
@@ -50,9 +51,11 @@ func (r *refusals) add(e *proxy.Event) {
 	this := r.all[i]
 	if this.times == 0 {
 		// A part of a request's string would hold all of it.
-		this.client, this.method, this.path, this.operation = e.Client.Name, strings.Clone(e.Method), strings.Clone(path), e.Request.ID()
+		this.client, this.method, this.path, this.operation = e.Client.Name, strings.Clone(e.Method), strings.Clone(path), e.Decision.OperationID()
 	}
-	this.address, this.verdict, this.last = e.Address, e.Verdict, e.Start
+	this.address, this.last = e.Address, e.Start
+	this.policy, this.decision = e.Client.Policy, e.Decision
+	this.decision.Method, this.decision.Path, this.decision.Redirect = "", "", ""
 	this.times++
 	copy(r.all[i:], r.all[i+1:])
 	r.all[len(r.all)-1] = this
@@ -99,7 +102,7 @@ func (s *streams) list() (oldest []stream, open int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for e := range s.open {
-		oldest = append(oldest, stream{e.Start, e.Client.Name, e.Address, e.Method, e.Path, e.Request.ID()})
+		oldest = append(oldest, stream{e.Start, e.Client.Name, e.Address, e.Method, e.Path, e.Decision.OperationID()})
 	}
 	slices.SortFunc(oldest, func(a, b stream) int { return a.start.Compare(b.start) })
 	return oldest[:min(len(oldest), maxStreams)], len(s.open)

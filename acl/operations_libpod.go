@@ -2,32 +2,32 @@ package acl
 
 // libpodSections are the sections of Podman's own API.
 var libpodSections = []Section{
-	{"LIBPOD_PING", "/libpod/_ping", true, "whether Podman is up"},
-	{"LIBPOD_VERSION", "/libpod/version", true, "Podman's version"},
-	{"LIBPOD_ARTIFACTS", "/libpod/artifacts", false, "OCI artifacts"},
-	{"LIBPOD_BUILD", "/libpod/build", false, "image builds; a build runs any command"},
-	{"LIBPOD_COMMIT", "/libpod/commit", false, "making an image of a container's files"},
-	{"LIBPOD_CONTAINERS", "/libpod/containers", false, "containers: list, inspect (with their environment), logs; with POST create, start, remove"},
-	{"LIBPOD_EVENTS", "/libpod/events", false, "the stream of what happens in Podman"},
-	{"LIBPOD_EXEC", "/libpod/exec", false, "running commands in containers"},
-	{"LIBPOD_GENERATE", "/libpod/generate", false, "Kubernetes and systemd files made of containers, with their environment"},
-	{"LIBPOD_IMAGES", "/libpod/images", false, "images: list, inspect, save, search; with POST pull, push, load, remove"},
-	{"LIBPOD_INFO", "/libpod/info", false, "the host: kernel, storage, registries"},
-	{"LIBPOD_KUBE", "/libpod/kube", false, "Kubernetes files: with POST play and apply them, which is as good as root"},
-	{"LIBPOD_LOCAL", "/libpod/local", false, "builds and image loads from paths on the host; with POST as good as root"},
-	{"LIBPOD_MANIFESTS", "/libpod/manifests", false, "manifest lists"},
-	{"LIBPOD_NETWORKS", "/libpod/networks", false, "networks and the addresses in them; with POST create, connect, remove"},
-	{"LIBPOD_PLAY", "/libpod/play", false, "Kubernetes files: with POST play them, which is as good as root"},
-	{"LIBPOD_PODS", "/libpod/pods", false, "pods; with POST create, start, remove"},
-	{"LIBPOD_QUADLETS", "/libpod/quadlets", false, "systemd units of containers; with POST install, which is as good as root"},
-	{"LIBPOD_SECRETS", "/libpod/secrets", false, "secrets, their content included"},
-	{"LIBPOD_SYSTEM", "/libpod/system", false, "disk usage; with POST prune everything"},
-	{"LIBPOD_VOLUMES", "/libpod/volumes", false, "volumes and their files; with POST create and remove"},
+	{Var: "LIBPOD_PING", Path: "/libpod/_ping", Default: true, Exposes: "whether Podman is up"},
+	{Var: "LIBPOD_VERSION", Path: "/libpod/version", Default: true, Exposes: "Podman's version"},
+	{Var: "LIBPOD_ARTIFACTS", Path: "/libpod/artifacts", Exposes: "OCI artifacts"},
+	{Var: "LIBPOD_BUILD", Path: "/libpod/build", Exposes: "image builds; a build runs any command"},
+	{Var: "LIBPOD_COMMIT", Path: "/libpod/commit", Exposes: "making an image of a container's files"},
+	{Var: "LIBPOD_CONTAINERS", Path: "/libpod/containers", Exposes: "containers: list, inspect (with their environment), logs; with POST create, start, remove"},
+	{Var: "LIBPOD_EVENTS", Path: "/libpod/events", Exposes: "the stream of what happens in Podman"},
+	{Var: "LIBPOD_EXEC", Path: "/libpod/exec", Exposes: "running commands in containers"},
+	{Var: "LIBPOD_GENERATE", Path: "/libpod/generate", Exposes: "Kubernetes and systemd files made of containers, with their environment"},
+	{Var: "LIBPOD_IMAGES", Path: "/libpod/images", Exposes: "images: list, inspect, save, search; with POST pull, push, load, remove"},
+	{Var: "LIBPOD_INFO", Path: "/libpod/info", Exposes: "the host: kernel, storage, registries"},
+	{Var: "LIBPOD_KUBE", Path: "/libpod/kube", Exposes: "Kubernetes files: with POST play and apply them, which is as good as root"},
+	{Var: "LIBPOD_LOCAL", Path: "/libpod/local", Exposes: "builds and image loads from paths on the host; with POST as good as root"},
+	{Var: "LIBPOD_MANIFESTS", Path: "/libpod/manifests", Exposes: "manifest lists"},
+	{Var: "LIBPOD_NETWORKS", Path: "/libpod/networks", Exposes: "networks and the addresses in them; with POST create, connect, remove"},
+	{Var: "LIBPOD_PLAY", Path: "/libpod/play", Exposes: "Kubernetes files: with POST play them, which is as good as root"},
+	{Var: "LIBPOD_PODS", Path: "/libpod/pods", Exposes: "pods; with POST create, start, remove"},
+	{Var: "LIBPOD_QUADLETS", Path: "/libpod/quadlets", Exposes: "systemd units of containers; with POST install, which is as good as root"},
+	{Var: "LIBPOD_SECRETS", Path: "/libpod/secrets", Exposes: "secrets, their content included"},
+	{Var: "LIBPOD_SYSTEM", Path: "/libpod/system", Exposes: "disk usage; with POST prune everything"},
+	{Var: "LIBPOD_VOLUMES", Path: "/libpod/volumes", Exposes: "volumes and their files; with POST create and remove"},
 }
 
-// legacyPrefix begins linuxserver's names of the verbs on Podman's containers
-// and pods. They still grant, but nobody is advised to set them.
-const legacyPrefix = "LIBPOD_ALLOW_"
+// LegacyPrefix begins linuxserver's names for the grants on Podman's containers
+// and pods. They still grant, but no remedy names them.
+const LegacyPrefix = "LIBPOD_ALLOW_"
 
 var libpodVerbs = []Toggle{
 	{"LIBPOD_ALLOW_START", "0", "`ALLOW_START` for Podman's containers alone"},
@@ -62,11 +62,11 @@ func (v versions) hold(version string) bool {
 
 // libpodOperations is Podman's routing table (Podman 5) in the order in which
 // Podman registers its routes; the first that matches wins. Podman's router
-// looks at the escaped path, see [Policy.Judge].
+// looks at the escaped path, see [Policy.Decide].
 //
-// A name in it holds no slash except where it can be an image's. ImageChanges
-// is the exception's exception: Podman takes it escaped only, a client sends it
-// so, and decoded it has slashes.
+// A name in it holds no slash except where it can be an image's. Podman routes
+// ImageChanges by the escaped path only, where the name has no slash; decoded it
+// may have some, so its pattern is {name:.*} too.
 var libpodOperations = []Operation{
 	{ID: "ArtifactInspectLibpod", Method: "GET", Pattern: "/libpod/artifacts/{name:.*}/json"},
 	{ID: "ArtifactListLibpod", Method: "GET", Pattern: "/libpod/artifacts/json"},

@@ -10,8 +10,8 @@ import (
 // Toggle is an environment variable that is on or off.
 type Toggle struct {
 	Var string
-	// Default is what an unset variable means, in words: "0", "1" or what it
-	// follows.
+	// Default says in words how an unset variable is read: "0", "1" or
+	// "follows CONTAINERS".
 	Default string
 	// Opens says what the toggle opens, for README and help.
 	Opens string
@@ -32,8 +32,8 @@ var verbs = slices.Concat([]Toggle{
 	{"ALLOW_EXPORT", followsPOST, "whole file systems: 0 refuses `GET /containers/{id}/export`"},
 }, libpodVerbs)
 
-// followsPOST marks the toggles that read files out of containers: with POST=0
-// a policy is taken for harmless, so reading them takes an explicit 1
+// followsPOST marks the toggles that read files out of containers. People expect
+// POST=0 to make a policy harmless, so reading files then needs an explicit 1
 // (Tecnativa/docker-socket-proxy issue 182).
 const followsPOST = "follows CONTAINERS when POST=1, else 0"
 
@@ -91,8 +91,8 @@ func ParseBool(s string) (bool, error) {
 	return strings.Trim(digits, "0") != "", nil
 }
 
-// on reports whether a toggle of a section or a verb is on.
-func (t Toggles) on(name string) bool {
+// On reports whether a section's toggle, POST or a grant is on.
+func (t Toggles) On(name string) bool {
 	if value, set := t[name]; set {
 		return value
 	}
@@ -110,15 +110,15 @@ var onByDefault = func() map[string]bool {
 	return m
 }()
 
-// refuses reports whether a granular refusal is in force.
-func (t Toggles) refuses(name string) bool {
+// Refuses reports whether a refusal such as ALLOW_LOGS=0 is in force.
+func (t Toggles) Refuses(name string) bool {
 	if value, set := t[name]; set {
 		return !value
 	}
-	return readsFiles[name] && !t.on("POST")
+	return readsFiles[name] && !t.On("POST")
 }
 
-// readsFiles holds the granular refusals that are in force by default.
+// readsFiles holds the refusals that are in force by default.
 var readsFiles = func() map[string]bool {
 	m := map[string]bool{}
 	for _, v := range verbs {
@@ -139,5 +139,29 @@ func digit(on bool) string {
 
 // Open lists the sections that are on, in the order of Sections.
 func (t Toggles) Open() []Section {
-	return slices.DeleteFunc(slices.Clone(Sections), func(s Section) bool { return !t.on(s.Var) })
+	return slices.DeleteFunc(slices.Clone(Sections), func(s Section) bool { return !t.On(s.Var) })
+}
+
+// evaluate is the part of [Rules.Evaluate] that the toggles decide.
+func (t Toggles) evaluate(s Subject) (allowed bool, by Setting) {
+	op := s.Operation
+	if op == nil {
+		op = &Operation{}
+	}
+	for _, grant := range op.GrantedBy {
+		if t.On(grant) {
+			return true, Setting{grant, "1"}
+		}
+	}
+	switch {
+	case !t.On(s.Section.Var):
+		return false, Setting{s.Section.Var, "0"}
+	case op.Also != "" && !t.On(op.Also):
+		return false, Setting{op.Also, "0"}
+	case op.RefusedBy != "" && t.Refuses(op.RefusedBy):
+		return false, Setting{op.RefusedBy, "0"}
+	case s.Writes && !t.On("POST"):
+		return false, Setting{"POST", "0"}
+	}
+	return true, Setting{s.Section.Var, "1"}
 }

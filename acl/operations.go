@@ -1,6 +1,9 @@
 package acl
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Operation is one thing that the Engine API can do.
 type Operation struct {
@@ -28,18 +31,43 @@ type Operation struct {
 	// a container's standard input, SwarmUnlockkey hands out a key.
 	Writes bool
 	// Streams marks an operation that may last as long as both sides like: it
-	// follows something, waits for it or moves whole images. Whether a single
-	// request does is in its query, which nobody looks at here.
+	// follows something, waits for it or moves whole images. Whether one
+	// request does so depends on its query, which this package does not read.
 	Streams bool
-	// Hijacks marks an operation whose connection may leave HTTP. Everywhere
-	// else the proxy strips Upgrade: a tunnel is past every later decision.
+	// Hijacks marks an operation whose connection may leave HTTP. From every
+	// other request the proxy strips Upgrade: the bytes on a connection that
+	// has switched protocols pass no further decision.
 	Hijacks bool
 
 	versions versions
+	index    int // in Operations
+	section  *Section
+	route    route
 }
 
 // NeedsPOST reports whether the operation is closed while POST is off.
 func (op *Operation) NeedsPOST() bool { return op.Writes || !isRead(op.Method) }
+
+// Index is the operation's place in [Operations].
+func (op *Operation) Index() int { return op.index }
+
+// Section returns the section that the operation is in.
+func (op *Operation) Section() *Section { return op.section }
+
+// Path is the pattern without its expressions: /images/{name}/json.
+func (op *Operation) Path() string {
+	var b strings.Builder
+	for rest := op.Pattern; rest != ""; {
+		before, after, _ := strings.Cut(rest, ":")
+		b.WriteString(before)
+		i := max(strings.IndexByte(after, '}'), 0)
+		rest = after[i:]
+	}
+	return b.String()
+}
+
+// isRead reports whether a method is open without POST.
+func isRead(method string) bool { return method == "GET" || method == "HEAD" }
 
 // Operations lists every operation: Docker's, then those of Podman's own API.
 var Operations = slices.Concat(engineOperations, libpodOperations)

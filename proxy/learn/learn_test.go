@@ -1,13 +1,14 @@
-package proxy
+package learn
 
 import (
-	"io"
+	"net/url"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/proxy"
 	"postern/proxy/client"
 )
 
@@ -26,8 +27,7 @@ func TestReportThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	rules := acl.Rules{Learn: true}
 	c := &client.Client{Policy: acl.Compile(rules)}
-	rec := NewRecorder("1", zerolog.New(io.Discard))
-	rec.Learn(c, rules)
+	rec := New("1", []*client.Client{c}, zerolog.Nop())
 	u := unread{make(chan struct{}), make(chan struct{})}
 	reported, recorded := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -36,14 +36,14 @@ func TestReportThatNobodyReads(t *testing.T) {
 	}()
 	<-u.full
 	go func() {
-		e := &Event{Client: c, Method: "GET", Path: "/info", Outcome: Allowed}
-		e.Request, e.Verdict = c.Policy.Judge(e.Method, e.Path, e.Path)
+		e := &proxy.Event{Client: c, Method: "GET", Path: "/info"}
+		e.Decision = c.Policy.Decide(e.Method, &url.URL{Path: e.Path})
 		rec.Begin(e)
 		close(recorded)
 	}()
 	select {
 	case <-recorded:
-	case <-time.After(patience):
+	case <-time.After(10 * time.Second):
 		t.Error("a request waits for somebody to read the report")
 	}
 	close(u.gone)

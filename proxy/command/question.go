@@ -1,4 +1,4 @@
-package explain
+package command
 
 import (
 	"errors"
@@ -9,18 +9,18 @@ import (
 	"postern/proxy/config"
 )
 
-// Question is what the command line asks. The zero value asks what everybody
-// may do.
+// Question holds the arguments of explain. The zero value asks for the policy of
+// the clients that are not declared.
 type Question struct {
-	// Client is the name of a declared client, "" for everybody else.
+	// Client is the name of a declared client, "" for all others.
 	Client string
-	// JSON has the answer printed for programs.
+	// JSON prints for programs.
 	JSON bool
 	// Method and Target are of one request; both are "" for all operations.
 	Method, Target string
 }
 
-// ParseQuestion reads the arguments of the command.
+// ParseQuestion reads the arguments of explain.
 func ParseQuestion(args []string) (Question, error) {
 	var q Question
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
@@ -34,9 +34,9 @@ func ParseQuestion(args []string) (Question, error) {
 	return q, nil
 }
 
-// Answer prints the answer. It reports whether the request is allowed, which is
-// true when the question is about none.
-func (q Question) Answer(w io.Writer, c config.Config) (allowed bool, err error) {
+// Explain prints what the configuration permits. It reports whether the request
+// is allowed, and true when the question has no request.
+func (q Question) Explain(w io.Writer, c config.Config) (allowed bool, err error) {
 	rules := c.Rules
 	if q.Client != "" {
 		client, err := c.Client(q.Client)
@@ -47,19 +47,19 @@ func (q Question) Answer(w io.Writer, c config.Config) (allowed bool, err error)
 	}
 	policy := acl.Compile(rules)
 	if q.Target == "" {
-		report := New(policy)
+		report := NewReport(policy)
 		report.Client = q.Client
 		for _, client := range c.Clients {
 			report.Clients = append(report.Clients, client.Name)
 		}
 		return true, q.print(w, report)
 	}
-	answer, err := Request(policy, q.Method, q.Target)
+	response, err := Request(policy, q.Method, q.Target)
 	if err != nil {
 		return false, err
 	}
-	answer.Client = q.Client
-	return answer.Allowed, q.print(w, answer)
+	response.Client = q.Client
+	return response.Allowed, q.print(w, response)
 }
 
 func (q Question) print(w io.Writer, result interface{ Text(io.Writer) error }) error {

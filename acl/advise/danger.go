@@ -1,15 +1,19 @@
-package acl
+package advise
 
-import "slices"
+import (
+	"slices"
+	"sync"
 
-// Danger is a set of operations that together amount to more than they say.
+	"postern/acl"
+)
+
+// Danger is a set of operations that together allow more than their names say.
 type Danger struct {
-	Kind DangerKind
-	// All are the ids that a policy has to allow, every one, for the danger to
-	// be there.
-	All []string
-	// Why says what somebody can do with them.
-	Why string
+	Kind DangerKind `json:"kind"`
+	// All are ids. The danger is there when a policy allows every one.
+	All []string `json:"operations"`
+	// Why says what a client can do with them: "read what containers print".
+	Why string `json:"why"`
 }
 
 // DangerKind groups dangers.
@@ -22,7 +26,7 @@ const (
 	CallsOut     DangerKind = "makes the engine call out"
 )
 
-// dangers lists what people switch on without knowing what it means.
+// dangers lists what people open without knowing the consequence.
 var dangers = []Danger{
 	{RootOnHost, []string{"ContainerCreate", "ContainerStart"}, "start a container that mounts the host's file system"},
 	{RootOnHost, []string{"ContainerCreate", "ContainerRestart"}, "start a container that mounts the host's file system"},
@@ -85,35 +89,36 @@ var dangers = []Danger{
 	{CallsOut, []string{"ImageScpLibpod"}, "have the engine log in to a host of the client's choice"},
 }
 
-// Dangers lists what a policy opens beyond what its settings say, worst first.
-func (p *Policy) Dangers() []Danger {
+// Dangers lists the dangers that a policy opens, worst first.
+func Dangers(p *acl.Policy) []Danger {
 	allowed := map[string]bool{}
-	for i := range Operations {
-		if p.Operation(i).Allowed {
-			allowed[Operations[i].ID] = true
+	for i := range acl.Operations {
+		if p.Operation(i).Outcome == acl.Allowed {
+			allowed[acl.Operations[i].ID] = true
 		}
 	}
 	var found []Danger
 	for _, d := range dangers {
-		there := !slices.ContainsFunc(d.All, func(id string) bool { return !allowed[id] })
-		// A second way to do the same with what an operation made is no news.
-		said := func(other Danger) bool { return other.All[0] == d.All[0] && other.Why == d.Why }
-		if there && !slices.ContainsFunc(found, said) {
+		open := !slices.ContainsFunc(d.All, func(id string) bool { return !allowed[id] })
+		// Report each pair of first operation and reason once.
+		reported := func(other Danger) bool { return other.All[0] == d.All[0] && other.Why == d.Why }
+		if open && !slices.ContainsFunc(found, reported) {
 			found = append(found, d)
 		}
 	}
 	return found
 }
 
-// dangerRank is small for an operation that is in a bad danger.
+// dangerRank is the place of the worst danger that an operation is part of, and
+// the number of dangers for any other operation.
 func dangerRank(id string) int {
-	if rank, dangerous := dangerRanks[id]; dangerous {
+	if rank, dangerous := dangerRanks()[id]; dangerous {
 		return rank
 	}
 	return len(dangers)
 }
 
-var dangerRanks = func() map[string]int {
+var dangerRanks = sync.OnceValue(func() map[string]int {
 	ranks := map[string]int{}
 	for i, d := range slices.Backward(dangers) {
 		for _, id := range d.All {
@@ -121,4 +126,4 @@ var dangerRanks = func() map[string]int {
 		}
 	}
 	return ranks
-}()
+})

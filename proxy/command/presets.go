@@ -1,4 +1,4 @@
-package explain
+package command
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 
 	"postern/acl"
+	"postern/acl/advise"
+	"postern/acl/preset"
 )
 
 // Presets writes what the presets of these names allow, for a terminal; without
@@ -18,14 +20,14 @@ func Presets(w io.Writer, names ...string) error {
 		return listPresets(w)
 	}
 	for i, name := range names {
-		preset, err := acl.FindPreset(name)
+		p, err := preset.Find(name)
 		if err != nil {
 			return fmt.Errorf("invalid preset %q: %w", name, err)
 		}
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		if err := writePreset(w, preset); err != nil {
+		if err := writePreset(w, p); err != nil {
 			return err
 		}
 	}
@@ -34,7 +36,7 @@ func Presets(w io.Writer, names ...string) error {
 
 func listPresets(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, p := range acl.Presets {
+	for _, p := range preset.All {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Reason, strings.Join(dangerKinds(p), ", "))
 	}
 	if err := table.Flush(); err != nil {
@@ -44,7 +46,7 @@ func listPresets(w io.Writer) error {
 	return err
 }
 
-func writePreset(w io.Writer, p acl.Preset) error {
+func writePreset(w io.Writer, p preset.Preset) error {
 	fmt.Fprintf(w, "%s: %s\n\nPRESET=%s is the same as\nALLOW=%s\n\n", p.Name, p.Reason, p.Name, strings.Join(p.IDs(), ","))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	guesses := "none: all of it is in the source"
@@ -55,16 +57,21 @@ func writePreset(w io.Writer, p acl.Preset) error {
 	if p.Note != "" {
 		fmt.Fprintf(table, "note\t%s\n", p.Note)
 	}
-	for _, d := range acl.Compile(p.Rules()).Dangers() {
+	for _, d := range dangers(p) {
 		fmt.Fprintf(table, "warning\t%s: %s lets a client %s\n", d.Kind, strings.Join(d.All, " with "), d.Why)
 	}
 	return table.Flush()
 }
 
+// dangers lists the dangers that a preset opens on its own.
+func dangers(p preset.Preset) []advise.Danger {
+	return advise.Dangers(acl.Compile(acl.Only(p.IDs()...)))
+}
+
 // dangerKinds lists the kinds of danger in a preset, worst first.
-func dangerKinds(p acl.Preset) []string {
+func dangerKinds(p preset.Preset) []string {
 	var kinds []string
-	for _, d := range acl.Compile(p.Rules()).Dangers() {
+	for _, d := range dangers(p) {
 		if !slices.Contains(kinds, string(d.Kind)) {
 			kinds = append(kinds, string(d.Kind))
 		}

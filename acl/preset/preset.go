@@ -1,9 +1,14 @@
-package acl
+// Package preset lists the operations that well-known programs need. A preset
+// names operations by their ids alone, so that the package imports nothing of the
+// policy; a test of package acl asserts that each id exists.
+package preset
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"postern/acl/spelling"
 )
 
 // Preset is the least that a well-known program needs.
@@ -12,30 +17,33 @@ type Preset struct {
 	Name string
 	// Reason says in a few words what the program does with the operations.
 	Reason string
-	// Operations are the ids of what its source calls.
+	// Operations are the ids of the operations that its source calls.
 	Operations []string
-	// Guesses are ids that a preset allows beside, though nobody has found the
-	// call: what a program of this kind most likely uses too.
+	// Guesses are ids that the preset allows although nobody has found the call
+	// in the source: a program of this kind most likely uses them too.
 	Guesses []string
-	// Note says what is left out or can be cut, and how. It may be empty.
+	// Note says what the preset leaves out, or what a user can take away, and
+	// how. It may be empty.
 	Note string
 	// Source is where Operations can be checked: a public project with the file
 	// or thread.
 	Source string
 }
 
-// IDs lists all that the preset allows.
+// IDs lists the ids of all that the preset allows.
 func (p Preset) IDs() []string { return slices.Concat(p.Operations, p.Guesses) }
 
-// Rules allow what the preset allows and nothing else.
-func (p Preset) Rules() Rules { return Only(p.IDs()...) }
+// Has reports whether the preset allows the operation with an id.
+func (p Preset) Has(id string) bool {
+	return slices.Contains(p.Operations, id) || slices.Contains(p.Guesses, id)
+}
 
 // Programs on Docker's Go client ask for the version of the API with the first
 // and, of an engine that refuses it, the second.
 const ping = "SystemPingHead SystemPing "
 
-// Presets lists the presets in the order in which people look them up.
-var Presets = []Preset{
+// All lists the presets by name.
+var All = []Preset{
 	{
 		Name:       "acme-companion",
 		Reason:     "gets certificates, reloads nginx in its container",
@@ -187,53 +195,15 @@ var Presets = []Preset{
 
 func ids(s string) []string { return strings.Fields(s) }
 
-// FindPreset returns the preset with a name. An error says which names are
-// near.
-func FindPreset(name string) (Preset, error) {
+// Find returns the preset with a name. An error names the nearest ones.
+func Find(name string) (Preset, error) {
 	var names []string
-	for _, p := range Presets {
+	for _, p := range All {
 		if p.Name == name {
 			return p, nil
 		}
 		names = append(names, p.Name)
 	}
 	return Preset{}, fmt.Errorf("no preset has this name; want one such as %s; postern presets lists them",
-		strings.Join(resembling(name, names), ", "))
+		strings.Join(spelling.Resembling(name, names), ", "))
 }
-
-// parsePresets reads names out of a variable.
-func parsePresets(variable string, environ map[string]string) (names []string, errs []error) {
-	for name := range strings.SplitSeq(environ[variable], ",") {
-		name = strings.TrimSpace(name)
-		if name == "" {
-			continue
-		}
-		if _, err := FindPreset(name); err != nil {
-			errs = append(errs, fmt.Errorf("invalid %s=%q: %w", variable, name, err))
-			continue
-		}
-		names = append(names, name)
-	}
-	return names, errs
-}
-
-// preset returns the first of the rules' presets that allows an operation.
-func (r Rules) preset(id string) (name string, found bool) {
-	i := slices.IndexFunc(r.Presets, func(name string) bool { return inPreset[name][id] })
-	if i < 0 {
-		return "", false
-	}
-	return r.Presets[i], true
-}
-
-// inPreset holds the ids of each preset.
-var inPreset = func() map[string]map[string]bool {
-	m := map[string]map[string]bool{}
-	for _, p := range Presets {
-		m[p.Name] = map[string]bool{}
-		for _, id := range p.IDs() {
-			m[p.Name][id] = true
-		}
-	}
-	return m
-}()

@@ -1,4 +1,5 @@
-package acl
+// Package spelling finds the names that a misspelt one may have meant.
+package spelling
 
 import (
 	"slices"
@@ -24,9 +25,9 @@ func Nearest(name string, known []string) string {
 	return best
 }
 
-// resembling returns the three names that most resemble a wanted one; one that
+// Resembling returns the three names that most resemble a wanted one; one that
 // contains its letters, in any case, comes before one that only looks like it.
-func resembling(wanted string, names []string) []string {
+func Resembling(wanted string, names []string) []string {
 	wanted = strings.ToLower(wanted)
 	type candidate struct {
 		name     string

@@ -1,0 +1,213 @@
+// Package advise says how to change a policy: which settings allow a refused
+// request, which suffice for what a client does, what a policy opens and what is
+// dangerous about that. It computes nothing before somebody asks.
+package advise
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"postern/acl"
+)
+
+// Remedy says how to allow a refused request. The zero value is that of a path
+// in no section: no setting allows it.
+type Remedy struct {
+	// Sets are the ways to allow the request. Each is a list of settings, such
+	// as CONTAINERS=1, that suffice together; the last is the narrowest, ALLOW.
+	// There is none when DENY, or something else than the policy, refuses the
+	// request.
+	Sets [][]string
+	// Text puts Sets into words, "set CONTAINERS=1, or ALLOW=ContainerList", or
+	// says why there are none.
+	Text string
+	// Also says what the widest of Sets opens besides: "CONTAINERS=1 also opens
+	// ContainerInspect, ContainerLogs and 7 more". It is "" when that is nothing.
+	Also string
+}
+
+// String is all of the remedy in words.
+func (r Remedy) String() string {
+	if r.Also == "" {
+		return r.Text
+	}
+	return r.Text + "; " + r.Also
+}
+
+// RemedyFor returns the remedy for a decision of the policy that refused a
+// request, or that allowed it only because of LEARN.
+func RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
+	if d.Reason != "" {
+		return Remedy{Text: d.Reason}
+	}
+	if p == nil || d.Section == nil {
+		return Remedy{}
+	}
+	rules := p.Rules()
+	allowed, by := rules.Evaluate(d.Subject)
+	switch {
+	case allowed:
+		return Remedy{}
+	case by.Name == "DENY":
+		return Remedy{Text: rules.Prefix + by.String() + " forbids it"}
+	}
+	sets := smallestSets(rules, d.Subject)
+	var r Remedy
+	for _, toggles := range sets {
+		r.Sets = append(r.Sets, settings(rules.Prefix, toggles))
+	}
+	if d.Nameable() {
+		if len(sets) > 0 {
+			// People would otherwise open a section for the sake of one operation
+			// without knowing what else is in it.
+			r.Also = alsoOpens(p, sets[len(sets)-1], d.Operation.ID)
+		}
+		r.Sets = append(r.Sets, []string{rules.Prefix + "ALLOW=" + d.Operation.ID})
+	}
+	ways := make([]string, len(r.Sets))
+	for i, set := range r.Sets {
+		ways[i] = strings.Join(set, " and ")
+	}
+	r.Text = "set " + strings.Join(ways, ", or ")
+	return r
+}
+
+// settings writes toggles that are on as people set them.
+func settings(prefix string, toggles []string) []string {
+	all := make([]string, len(toggles))
+	for i, name := range toggles {
+		all[i] = prefix + name + "=1"
+	}
+	return all
+}
+
+// smallestSets returns the smallest sets of toggles that allow a subject when
+// they are switched on, the smaller first. It evaluates the rules for every
+// combination of the toggles that bear on the subject, so a remedy cannot
+// disagree with the policy.
+func smallestSets(rules acl.Rules, s acl.Subject) [][]string {
+	names := candidates(rules.Toggles, s)
+	before := rules.Toggles
+	rules.Toggles = clone(before)
+	var found [][]string
+	for set := 1; set < 1<<len(names); set++ {
+		var on []string
+		for i, name := range names {
+			if set&(1<<i) != 0 {
+				on = append(on, name)
+				rules.Toggles[name] = true
+			} else {
+				restore(rules.Toggles, before, name)
+			}
+		}
+		if allowed, _ := rules.Evaluate(s); allowed {
+			found = append(found, on)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b []string) int { return len(a) - len(b) })
+	var smallest [][]string
+	for _, set := range found {
+		contains := func(smaller []string) bool {
+			return !slices.ContainsFunc(smaller, func(name string) bool { return !slices.Contains(set, name) })
+		}
+		if !slices.ContainsFunc(smallest, contains) {
+			smallest = append(smallest, set)
+		}
+	}
+	return smallest
+}
+
+// candidates lists the toggles that are off and bear on the subject.
+func candidates(t acl.Toggles, s acl.Subject) []string {
+	op := s.Operation
+	if op == nil {
+		op = &acl.Operation{}
+	}
+	var names []string
+	for _, grant := range op.GrantedBy {
+		if !strings.HasPrefix(grant, acl.LegacyPrefix) {
+			names = append(names, grant)
+		}
+	}
+	for _, name := range []string{s.Section.Var, op.Also} {
+		if name != "" && !t.On(name) {
+			names = append(names, name)
+		}
+	}
+	// POST=1 would also allow to read files where ALLOW_ARCHIVE=1 does, but
+	// nobody should open every write in order to read.
+	if s.Writes && !t.On("POST") {
+		names = append(names, "POST")
+	}
+	if op.RefusedBy != "" && t.Refuses(op.RefusedBy) {
+		names = append(names, op.RefusedBy)
+	}
+	return names
+}
+
+// clone copies toggles to be changed.
+func clone(t acl.Toggles) acl.Toggles {
+	if t == nil {
+		return acl.Toggles{}
+	}
+	return maps.Clone(t)
+}
+
+// alsoOpens says what toggles open besides the operation that is wanted, the
+// operations of the same API first, since an engine need not have the other;
+// among these the dangerous ones first.
+func alsoOpens(p *acl.Policy, toggles []string, wanted string) string {
+	isLibpod := func(id string) bool { return strings.HasSuffix(id, "Libpod") }
+	type operation struct {
+		id   string
+		rank int
+	}
+	var others []operation
+	for _, id := range opened(p, toggles) {
+		rank := dangerRank(id)
+		if isLibpod(id) != isLibpod(wanted) {
+			rank += len(dangers) + 1
+		}
+		if id != wanted {
+			others = append(others, operation{id, rank})
+		}
+	}
+	slices.SortStableFunc(others, func(a, b operation) int { return a.rank - b.rank })
+	first := make([]string, 0, 3)
+	for _, op := range others[:min(len(others), 3)] {
+		first = append(first, op.id)
+	}
+	way := strings.Join(settings(p.Rules().Prefix, toggles), " and ")
+	switch n := len(others); {
+	case n == 0:
+		return ""
+	case n <= 3:
+		return fmt.Sprintf("%s also opens %s", way, strings.Join(first, ", "))
+	default:
+		return fmt.Sprintf("%s also opens %s and %d more", way, strings.Join(first[:2], ", "), n-2)
+	}
+}
+
+// opened lists the operations that toggles open, switched on, in a policy.
+func opened(p *acl.Policy, toggles []string) []string {
+	rules := p.Rules()
+	rules.Toggles = clone(rules.Toggles)
+	for _, name := range toggles {
+		rules.Toggles[name] = true
+	}
+	// ALLOW and PRESET name none of the operations that the policy refuses.
+	rules.Allow, rules.Presets = nil, nil
+	var ids []string
+	for i := range acl.Operations {
+		d := p.Operation(i)
+		if d.Outcome == acl.Allowed && d.Rule != acl.Learning {
+			continue
+		}
+		if allowed, _ := rules.Evaluate(d.Subject); allowed && !slices.Contains(ids, d.OperationID()) {
+			ids = append(ids, d.OperationID())
+		}
+	}
+	return ids
+}
