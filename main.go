@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -24,9 +23,9 @@ import (
 	"postern/proxy/announce"
 	"postern/proxy/client"
 	"postern/proxy/config"
-	"postern/proxy/console"
 	"postern/proxy/explain"
 	"postern/proxy/listen"
+	"postern/proxy/logging"
 	"postern/proxy/monitor"
 	"postern/proxy/privilege"
 )
@@ -112,7 +111,9 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		return refuseStart(stderr, listeners, monitored, err)
 	}
 
-	log := newLog(c, stdout, stderr)
+	log := logging.New(logging.Options{
+		Level: zerolog.Level(c.LogLevel), Console: c.LogFormat == "console", Stdout: stdout, Stderr: stderr,
+	})
 	landlock, err := privilege.Confine(privilege.Paths{
 		Connect: []string{string(c.SocketPath)},
 		Remove:  c.AllListen().Files(),
@@ -273,32 +274,4 @@ func checker(c config.Config) privilege.Identity {
 		}
 	}
 	return privilege.Identity{UID: int(c.RunAs), GID: int(c.RunAs)}
-}
-
-func newLog(c config.Config, stdout, stderr io.Writer) zerolog.Logger {
-	// Go would end the program when whoever reads the log has gone.
-	signal.Ignore(syscall.SIGPIPE)
-	zerolog.ErrorHandler = logTrouble(stderr)
-	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
-	zerolog.FloatingPointPrecision = 3
-	out := stdout
-	if c.LogFormat == "console" {
-		out = console.New(stdout)
-	}
-	return zerolog.New(out).Level(zerolog.Level(c.LogLevel)).With().Timestamp().Logger()
-}
-
-// logTrouble tells stderr that the log cannot be written, once a minute at the
-// most. Requests go on: whoever fills a disk must not take the engine from all.
-func logTrouble(stderr io.Writer) func(error) {
-	var mu sync.Mutex
-	var last time.Time
-	return func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if now := time.Now(); last.IsZero() || now.Sub(last) > time.Minute {
-			last = now
-			fmt.Fprintf(stderr, "postern: the log cannot be written, and requests go on without: %v\n", err)
-		}
-	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func CheckHealth(ctx context.Context, address listen.Address) error {
 		return fmt.Errorf("no whole answer on %s: %w", address, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s on %s: %s", response.Status, address, trimNewline(body))
+		return fmt.Errorf("%s on %s: %s", response.Status, address, bytes.TrimSuffix(body, []byte("\n")))
 	}
 	return nil
 }

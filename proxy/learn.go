@@ -14,6 +14,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy/client"
+	"postern/proxy/logging"
 )
 
 // Recorder learns what clients ask for and which settings would have sufficed.
@@ -72,8 +73,8 @@ func (rec *Recorder) Begin(e *Event) {
 	}
 	exact, _ := s.learned.Exact(s.rules)
 	line.Str("operation", e.Request.ID()).
-		Str("method", ascii(e.Method)).
-		Str("path", Printable(e.Path)).
+		Str("method", logging.ASCII(e.Method)).
+		Str("path", logging.Printable(e.Path)).
 		Str("verdict", e.Outcome.String())
 	if e.Outcome == Refused {
 		line.Str("advice", advice(e.Verdict))
@@ -207,7 +208,7 @@ func advice(v *acl.Verdict) string {
 
 // describe puts a use into words: 12x GET /containers/json (ContainerList).
 func describe(u acl.Use) string {
-	text := fmt.Sprintf("%dx %s %s", u.Count, ascii(u.Method), Printable(u.Path))
+	text := fmt.Sprintf("%dx %s %s", u.Count, logging.ASCII(u.Method), logging.Printable(u.Path))
 	if u.ID != "" {
 		text += " (" + u.ID + ")"
 	}

@@ -1,10 +1,9 @@
 package proxy
 
 import (
-	"bytes"
-	stdlog "log"
-
 	"github.com/rs/zerolog"
+
+	"postern/proxy/logging"
 )
 
 // AccessLog writes requests to a log: one line each, when it is over, and two
@@ -60,42 +59,12 @@ func (l AccessLog) event(level zerolog.Level, e *Event) *zerolog.Event {
 		line.Str("client", e.Client.Name)
 	}
 	line.Str("address", e.Address).
-		Str("method", ascii(e.Method)).
-		Str("path", ascii(e.Path))
+		Str("method", logging.ASCII(e.Method)).
+		Str("path", logging.ASCII(e.Path))
 	if e.Query != "" && l.Log.GetLevel() <= zerolog.DebugLevel {
-		line.Str("query", ascii(e.Query))
+		line.Str("query", logging.ASCII(e.Query))
 	}
 	return line.Str("operation", e.Request.ID()).
 		Str("verdict", e.Outcome.String()).
 		Str("rule", e.Verdict.Rule)
-}
-
-// errorLog is what the server and ReverseProxy complain to: clients that go away
-// in the middle, mostly.
-func errorLog(log zerolog.Logger) *stdlog.Logger {
-	return stdlog.New(levelWriter{log}, "", 0)
-}
-
-// seriousErrors are in what the server says of no client's doing: nobody gets in
-// when descriptors run out, and a panic is a mistake of postern's.
-var seriousErrors = [][]byte{[]byte("Accept error"), []byte("panic serving")}
-
-type levelWriter struct{ log zerolog.Logger }
-
-func (w levelWriter) Write(b []byte) (int, error) {
-	level := zerolog.DebugLevel
-	for _, serious := range seriousErrors {
-		if bytes.Contains(b, serious) {
-			level = zerolog.ErrorLevel
-		}
-	}
-	w.log.WithLevel(level).Msg(string(trimNewline(b)))
-	return len(b), nil
-}
-
-func trimNewline(b []byte) []byte {
-	if n := len(b); n > 0 && b[n-1] == '\n' {
-		return b[:n-1]
-	}
-	return b
 }

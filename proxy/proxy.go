@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -20,6 +18,7 @@ import (
 	"postern/acl"
 	"postern/proxy/client"
 	"postern/proxy/downstream"
+	"postern/proxy/logging"
 	"postern/proxy/upstream"
 )
 
@@ -56,7 +55,7 @@ func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
 		BufferPool:     noBuffer{},
 		ModifyResponse: meet,
 		ErrorHandler:   p.fail,
-		ErrorLog:       errorLog(p.log),
+		ErrorLog:       logging.Std(p.log),
 	}
 }
 
@@ -221,7 +220,7 @@ const OutsideAPI = "this path is in no section of the Docker API"
 // refuse is the one place that answers a request which the policy denies. Who
 // is no declared client, though there are some, may have meant to be one.
 func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict, stranger netip.Addr) {
-	subject := r.Method + " " + Printable(r.Path)
+	subject := r.Method + " " + logging.Printable(r.Path)
 	if id := r.ID(); id != "" {
 		subject += " (" + id + ")"
 	}
@@ -261,23 +260,3 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 // statusClientGone is nginx's status for a client that closed the connection
 // before it was answered.
 const statusClientGone = 499
-
-// Printable makes a path fit for a terminal, where a client may print it, and
-// short enough to read.
-func Printable(path string) string {
-	const most = 200
-	if len(path) > most {
-		path = path[:most] + "..."
-	}
-	return ascii(path)
-}
-
-// ascii escapes what is not printable ASCII: control characters, C1 ones among
-// them, and those that turn the direction of text could forge a line.
-func ascii(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return s
-	}
-	quoted := strconv.QuoteToASCII(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-}

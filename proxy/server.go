@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postern/proxy/downstream"
+	"postern/proxy/logging"
 )
 
 // errStopping is the cause of the contexts that are cancelled when the grace
@@ -30,7 +31,7 @@ func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Dura
 		HeadTimeout: 10 * time.Second,
 		IdleTimeout: 10 * time.Minute,
 		MaxHead:     2 * maxHead,
-		Log:         errorLog(p.log),
+		Log:         logging.Std(p.log),
 	}
 	failed := make(chan error, len(listeners)+1)
 	for _, l := range listeners {

@@ -13,6 +13,7 @@ import (
 	"postern/proxy"
 	"postern/proxy/client"
 	"postern/proxy/explain"
+	"postern/proxy/logging"
 )
 
 //go:embed page.css
@@ -201,7 +202,7 @@ func (d *document) putStreams(oldest []stream, open int, now time.Time) {
 	}
 	d.put("<table>\n<tr><th>request<th>client<th>open for\n")
 	for _, s := range oldest {
-		d.put("<tr><td><code class=\"path\">%s %s</code><small>%s</small>", s.method, proxy.Printable(s.path), s.operation)
+		d.put("<tr><td><code class=\"path\">%s %s</code><small>%s</small>", s.method, logging.Printable(s.path), s.operation)
 		d.putClient(s.client, s.address)
 		d.put("<td data-is=\"open for\"><time title=\"since %s\">%s</time>\n", s.start.Format(time.DateTime+" MST"), span(now.Sub(s.start)))
 	}

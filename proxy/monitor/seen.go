@@ -8,6 +8,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
+	"postern/proxy/logging"
 )
 
 // What the page lists at the most: whoever is refused decides what is in it.
@@ -32,7 +33,7 @@ type refusals struct {
 }
 
 func (r *refusals) add(e *proxy.Event) {
-	path := proxy.Printable(e.Path)
+	path := logging.Printable(e.Path)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := slices.IndexFunc(r.all, func(known *refusal) bool {
