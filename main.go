@@ -26,7 +26,7 @@ import (
 	"postern/proxy/explain"
 	"postern/proxy/listen"
 	"postern/proxy/logging"
-	"postern/proxy/monitor"
+	"postern/proxy/metrics"
 	"postern/proxy/privilege"
 )
 
@@ -134,7 +134,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	if len(monitored) == 0 {
 		err = proxy.New(engine, set, log, observers...).Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
 	} else {
-		m := monitor.New(version, append([]*client.Client{everybody}, declared...))
+		m := metrics.New(version, append([]*client.Client{everybody}, declared...))
 		p := proxy.New(engine, set, log, append(observers, m)...)
 		m.Engine = p.Check
 		stop := m.Start(ctx, monitored, log)
