@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -25,10 +24,11 @@ import (
 	"postern/proxy/client"
 	"postern/proxy/command"
 	"postern/proxy/config"
-	"postern/proxy/console"
+	"postern/proxy/engine"
 	"postern/proxy/learn"
 	"postern/proxy/listen"
-	"postern/proxy/monitor"
+	"postern/proxy/logging"
+	"postern/proxy/metrics"
 	"postern/proxy/privilege"
 )
 
@@ -84,13 +84,12 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 // serve runs the proxy until ctx is done. Every problem is found before any is
 // reported, so that a user mends a configuration once.
 func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Writer) int {
-	proxy.Tune(environ)
 	c, problems := config.Parse(environ)
-	engine := proxy.Engine{SocketPath: string(c.SocketPath), MaxLoss: time.Duration(c.ExitOnEngineLoss)}
-	var socket proxy.Socket
+	e := engine.Engine{SocketPath: string(c.SocketPath), MaxLoss: time.Duration(c.ExitOnEngineLoss)}
+	var socket engine.Socket
 	if c.SocketPath != "" {
 		var err error
-		if socket, err = engine.Socket(); err != nil {
+		if socket, err = e.Socket(); err != nil {
 			problems = append(problems, err)
 		}
 	}
@@ -107,13 +106,15 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	}
 	state, err := privilege.Drop(identity)
 	if err == nil {
-		err = engine.Check()
+		err = e.CheckAccess()
 	}
 	if err != nil {
 		return refuseStart(stderr, listeners, monitored, err)
 	}
 
-	log := newLog(c, stdout, stderr)
+	log := logging.New(logging.Options{
+		Level: zerolog.Level(c.LogLevel), Console: c.LogFormat == "console", Stdout: stdout, Stderr: stderr,
+	})
 	landlock, err := privilege.Confine(privilege.Paths{
 		Connect: []string{string(c.SocketPath)},
 		Remove:  c.AllListen().Files(),
@@ -132,10 +133,10 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	// Reading the settings took more memory than serving needs.
 	debug.FreeOSMemory()
 	if len(monitored) == 0 {
-		err = proxy.New(engine, set, log, observers...).Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
+		err = proxy.New(e, set, log, observers...).Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
 	} else {
-		m := monitor.New(version, append([]*client.Client{everybody}, declared...))
-		p := proxy.New(engine, set, log, append(observers, m)...)
+		m := metrics.New(version, append([]*client.Client{everybody}, declared...))
+		p := proxy.New(e, set, log, append(observers, m)...)
 		m.Engine = p.Check
 		stop := m.Start(ctx, monitored, log)
 		err = p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
@@ -259,37 +260,9 @@ func healthcheck(ctx context.Context, environ map[string]string, stderr io.Write
 // file's owner to a socket, who need not be the user that serves.
 func checker(c config.Config) privilege.Identity {
 	if a := c.Listen[0]; a.Network == "unix" {
-		if file, err := proxy.StatSocket(a.Addr); err == nil {
+		if file, err := engine.StatSocket(a.Addr); err == nil {
 			return privilege.Identity{UID: file.UID, GID: file.GID}
 		}
 	}
 	return privilege.Identity{UID: int(c.RunAs), GID: int(c.RunAs)}
-}
-
-func newLog(c config.Config, stdout, stderr io.Writer) zerolog.Logger {
-	// Go would end the program when whoever reads the log has gone.
-	signal.Ignore(syscall.SIGPIPE)
-	zerolog.ErrorHandler = logTrouble(stderr)
-	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
-	zerolog.FloatingPointPrecision = 3
-	out := stdout
-	if c.LogFormat == "console" {
-		out = console.New(stdout)
-	}
-	return zerolog.New(out).Level(zerolog.Level(c.LogLevel)).With().Timestamp().Logger()
-}
-
-// logTrouble tells stderr that the log cannot be written, once a minute at the
-// most. Requests go on: whoever fills a disk must not take the engine from all.
-func logTrouble(stderr io.Writer) func(error) {
-	var mu sync.Mutex
-	var last time.Time
-	return func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if now := time.Now(); last.IsZero() || now.Sub(last) > time.Minute {
-			last = now
-			fmt.Fprintf(stderr, "postern: the log cannot be written, and requests go on without: %v\n", err)
-		}
-	}
 }

@@ -18,6 +18,9 @@ import (
 type connection struct {
 	client.Conn
 	conn net.Conn
+	// ctx is done when postern cuts all requests. A request's own context is
+	// also done when the client has closed one direction of the connection.
+	ctx context.Context
 	// resume serves further requests of a connection that hijack gave back.
 	resume func(*hijack.Conn)
 }
@@ -27,7 +30,7 @@ type connectionKey struct{}
 // withConnection lets the requests of a connection find it. The owner is the
 // client that the listener belongs to, nil for one that is open to all.
 func withConnection(ctx context.Context, owner *client.Client, c net.Conn, resume func(*hijack.Conn)) context.Context {
-	conn := &connection{Conn: client.Conn{Owner: owner, Accepted: time.Now()}, conn: c, resume: resume}
+	conn := &connection{Conn: client.Conn{Owner: owner, Accepted: time.Now()}, conn: c, ctx: ctx, resume: resume}
 	if remote, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		conn.Addr = client.Address(remote.AddrPort().Addr())
 	}

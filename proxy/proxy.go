@@ -64,7 +64,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case decision.Outcome != acl.Allowed:
 		panic("unreachable: a decision without a refusal that allows nothing")
 	case decision.Hijacks():
-		rec.hijacked(p.hijack.ServeHTTP(rec.ResponseWriter, r))
+		rec.hijacked(p.hijack.ServeHTTP(w, r.WithContext(connectionOf(r).ctx)))
 	default:
 		// A connection that switches protocols is past every later decision.
 		// Only operations that need it may ask the engine to.

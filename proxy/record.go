@@ -24,9 +24,6 @@ type Event struct {
 	// is decoded, with the version prefix.
 	Method, Path, Query string
 	Decision            acl.Decision
-	// ByPolicy is set if the client's policy decided. A request from outside
-	// ALLOW_FROM and one that is too large are refused for another reason.
-	ByPolicy bool
 	// Remedy says which settings would allow what was refused. It is empty if
 	// none would.
 	Remedy string
@@ -142,7 +139,6 @@ func (rec *recorder) begin(from identity, decision acl.Decision, refusal *refusa
 	e.Client, e.Address, e.Decision = from.client, from.address, decision
 	e.Method = r.Method[:min(len(r.Method), maxMethod)]
 	e.Path, e.Query = r.URL.Path, r.URL.RawQuery
-	e.ByPolicy = refusal == nil || refusal.byPolicy
 	if refusal != nil {
 		e.Remedy = refusal.remedy
 	}

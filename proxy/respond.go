@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/netip"
 	"strconv"
 
 	"postern/acl"
@@ -30,10 +29,9 @@ const (
 type refusal struct {
 	status  int
 	message string
-	// remedy says which settings would allow the request. It may be empty.
+	// remedy says which settings would allow the request. It is empty if none
+	// would.
 	remedy string
-	// byPolicy is set if the client's policy refused.
-	byPolicy bool
 }
 
 // decide decides on a request. The refusal is nil for a request that is allowed
@@ -43,35 +41,37 @@ func decide(from identity, r *http.Request) (acl.Decision, *refusal) {
 	d := from.client.Policy.Decide(r.Method, r.URL)
 	switch {
 	case !from.admitted:
-		d.Outcome, d.Rule = acl.Refused, "ALLOW_FROM"
-		return d, &refusal{status: http.StatusForbidden, message: subject(d) + from.addr.String() + " is not in ALLOW_FROM"}
+		reason := from.addr.String() + " is not in ALLOW_FROM"
+		return d.Refuse("ALLOW_FROM", reason), &refusal{status: http.StatusForbidden, message: subject(d) + reason}
 	case len(r.RequestURI) > maxHeader:
-		d.Outcome, d.Rule = acl.Refused, "64 KiB"
-		return d, &refusal{status: http.StatusRequestURITooLong, message: "the URL is longer than 64 KiB"}
+		return tooLarge(d, http.StatusRequestURITooLong, "the URL is longer than 64 KiB")
 	case headerSize(r.Header) > maxHeader:
-		d.Outcome, d.Rule = acl.Refused, "64 KiB"
-		return d, &refusal{status: http.StatusRequestHeaderFieldsTooLarge, message: "the headers are longer than 64 KiB"}
+		return tooLarge(d, http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB")
 	case d.Outcome == acl.Refused:
 		return d, policyRefusal(from, d)
 	}
 	return d, nil
 }
 
-// outsideAPI is why no setting allows a path outside every section.
-const outsideAPI = "this path is in no section of the Docker API"
+func tooLarge(d acl.Decision, status int, reason string) (acl.Decision, *refusal) {
+	return d.Refuse("64 KiB", reason), &refusal{status: status, message: reason}
+}
+
+// OutsideAPI is why no setting allows a path outside every section.
+const OutsideAPI = "this path is in no section of the Docker API"
 
 // policyRefusal is the refusal by a policy. It names the settings that would
 // allow the request, and the client's address if that is why the client has
 // this policy.
 func policyRefusal(from identity, d acl.Decision) *refusal {
-	remedy := advise.Text(from.client.Policy, d)
+	remedy := advise.RemedyFor(from.client.Policy, d).String()
 	reason := remedy
 	if reason == "" {
-		reason = outsideAPI
+		reason = OutsideAPI
 	} else if from.unmatched.IsValid() {
 		reason += "; " + from.unmatched.String() + " is none of the declared clients"
 	}
-	return &refusal{status: http.StatusForbidden, message: subject(d) + reason, remedy: remedy, byPolicy: true}
+	return &refusal{status: http.StatusForbidden, message: subject(d) + reason, remedy: remedy}
 }
 
 // subject begins the message of a refusal.

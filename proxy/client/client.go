@@ -29,8 +29,8 @@ type Client struct {
 	From From
 }
 
-// Peer is the other end of a connection.
-type Peer struct {
+// Conn is the other end of a connection.
+type Conn struct {
 	// Owner is the client whose own listener accepted the connection, nil for
 	// one that is everybody's.
 	Owner *Client
@@ -38,7 +38,7 @@ type Peer struct {
 	// the file's permissions have said who may connect.
 	Addr netip.Addr
 	// Since is when the connection was accepted.
-	Since time.Time
+	Accepted time.Time
 
 	checked time.Time // when the names were last looked up for it
 }
@@ -82,8 +82,8 @@ func NewSet(everybody *Client, declared []*Client, allowFrom From, log zerolog.L
 // changes nothing. Whoever is known by a listener or by an address that was
 // written down does not wait.
 //
-// It is not for concurrent use on one Peer.
-func (s *Set) Identify(p *Peer) (c *Client, admitted bool) {
+// It is not for concurrent use on one Conn.
+func (s *Set) Identify(p *Conn) (c *Client, admitted bool) {
 	if s.dependsOnNames(p) {
 		s.check(p, time.Now())
 	}
@@ -99,20 +99,20 @@ func (s *Set) Identify(p *Peer) (c *Client, admitted bool) {
 }
 
 // check looks the names up for a request that comes now.
-func (s *Set) check(p *Peer, now time.Time) {
+func (s *Set) check(p *Conn, now time.Time) {
 	if now.Sub(p.checked) < stale {
 		return
 	}
 	since := now
-	if now.Sub(p.Since) < stale {
-		since = p.Since // the first request, most likely: others came with it
+	if now.Sub(p.Accepted) < stale {
+		since = p.Accepted // the first request, most likely: others came with it
 	}
 	s.names.freshen(since, p.Addr)
 	p.checked = now
 }
 
 // dependsOnNames reports whether what a name resolves to can make a difference.
-func (s *Set) dependsOnNames(p *Peer) bool {
+func (s *Set) dependsOnNames(p *Conn) bool {
 	switch {
 	case !p.Addr.IsValid():
 		return false
@@ -122,9 +122,9 @@ func (s *Set) dependsOnNames(p *Peer) bool {
 	return p.Owner == nil && s.clients.hasNames && s.clients.written.exact[p.Addr] == nil
 }
 
-// Stranger reports whether a peer might have been a declared client, had it
+// IsUnmatched reports whether a peer might have been a declared client, had it
 // another address.
-func (s *Set) Stranger(p *Peer, c *Client) bool {
+func (s *Set) IsUnmatched(p *Conn, c *Client) bool {
 	return c == s.everybody && s.byAddress && p.Addr.IsValid()
 }
 

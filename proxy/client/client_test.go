@@ -102,7 +102,7 @@ func TestMostSpecificWins(t *testing.T) {
 					want, bits = c, p.Bits()
 				}
 			}
-			if got, _ := set.Identify(&Peer{Addr: a}); got != want {
+			if got, _ := set.Identify(&Conn{Addr: a}); got != want {
 				t.Fatalf("seed %d: %v is client %s, want %s", seed, a, got.Name, want.Name)
 			}
 		}
@@ -136,7 +136,7 @@ func TestAllowFrom(t *testing.T) {
 		{"127.0.0.1", everybody, false},
 		{"", everybody, true}, // a unix socket's permissions have admitted it
 	} {
-		var p Peer
+		var p Conn
 		if test.addr != "" {
 			p.Addr = netip.MustParseAddr(test.addr)
 		}
@@ -152,10 +152,10 @@ func TestOwnerWins(t *testing.T) {
 	t.Parallel()
 	a, b := &Client{Name: "a", From: from(t, "10.0.0.5")}, &Client{Name: "b"}
 	set := NewSet(&Client{}, []*Client{a, b}, from(t, "10.0.0.0/24"), zerolog.Nop())
-	if c, admitted := set.Identify(&Peer{Owner: b, Addr: netip.MustParseAddr("10.0.0.5")}); c != b || !admitted {
+	if c, admitted := set.Identify(&Conn{Owner: b, Addr: netip.MustParseAddr("10.0.0.5")}); c != b || !admitted {
 		t.Errorf("client %q, admitted %v, want b, true", c.Name, admitted)
 	}
-	if _, admitted := set.Identify(&Peer{Owner: b, Addr: netip.MustParseAddr("10.9.0.5")}); admitted {
+	if _, admitted := set.Identify(&Conn{Owner: b, Addr: netip.MustParseAddr("10.9.0.5")}); admitted {
 		t.Error("an address outside ALLOW_FROM is admitted on a client's own listener")
 	}
 }
@@ -182,7 +182,7 @@ func BenchmarkIdentify(b *testing.B) {
 
 // hundredClients returns 100 clients with 1,000 subnets of all lengths, and
 // peers of which some are in one.
-func hundredClients(t testing.TB) (*Set, []Peer) {
+func hundredClients(t testing.TB) (*Set, []Conn) {
 	random := rand.New(rand.NewPCG(1, 2))
 	word := func() (b [4]byte) {
 		binary.BigEndian.PutUint32(b[:], random.Uint32())
@@ -204,9 +204,9 @@ func hundredClients(t testing.TB) (*Set, []Peer) {
 		}
 		declared = append(declared, c)
 	}
-	peers := make([]Peer, 256)
+	peers := make([]Conn, 256)
 	for i := range peers {
-		peers[i] = Peer{Addr: netip.AddrFrom4(word()), Since: time.Now()}
+		peers[i] = Conn{Addr: netip.AddrFrom4(word()), Accepted: time.Now()}
 	}
 	return NewSet(&Client{}, declared, From{}, zerolog.Nop()), peers
 }

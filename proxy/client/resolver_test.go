@@ -87,7 +87,7 @@ func newNamed(t *testing.T, allowFrom string) *named {
 // who identifies the peer of a connection that is accepted now.
 func (n *named) who(addr string) string {
 	n.t.Helper()
-	c, _ := n.set.Identify(&Peer{Addr: netip.MustParseAddr(addr), Since: time.Now()})
+	c, _ := n.set.Identify(&Conn{Addr: netip.MustParseAddr(addr), Accepted: time.Now()})
 	return c.Name
 }
 
@@ -246,7 +246,7 @@ func TestKeptConnection(t *testing.T) {
 	t.Parallel()
 	n := newNamed(t, "")
 	n.resolve("a", "192.168.0.1")
-	p := Peer{Addr: netip.MustParseAddr("192.168.0.1"), Since: time.Now()}
+	p := Conn{Addr: netip.MustParseAddr("192.168.0.1"), Accepted: time.Now()}
 	is := func(want string) {
 		t.Helper()
 		if c, _ := n.set.Identify(&p); c.Name != want {
@@ -336,7 +336,7 @@ func TestAllowFromNames(t *testing.T) {
 	t.Parallel()
 	n := newNamed(t, "friend,10.0.0.99")
 	admitted := func(addr string) bool {
-		_, ok := n.set.Identify(&Peer{Addr: netip.MustParseAddr(addr), Since: time.Now()})
+		_, ok := n.set.Identify(&Conn{Addr: netip.MustParseAddr(addr), Accepted: time.Now()})
 		return ok
 	}
 	if admitted("192.168.0.1") {
@@ -374,7 +374,7 @@ func TestManyConnectionsFewLookups(t *testing.T) {
 		together := time.Now()
 		for range 5 {
 			all.Go(func() {
-				peer := &Peer{Addr: netip.MustParseAddr("192.168.0.1"), Since: together}
+				peer := &Conn{Addr: netip.MustParseAddr("192.168.0.1"), Accepted: together}
 				if c, _ := n.set.Identify(peer); c.Name != "a" {
 					t.Errorf("client %q, want a", c.Name)
 				}

@@ -79,7 +79,9 @@ type exchange struct {
 
 // ServeHTTP forwards r, whose body must not have been read, and returns when
 // the exchange is over, which may take days. It takes the connection from
-// net/http, so w must not be used afterwards.
+// net/http, so w must not be used afterwards. The exchange is cut when r's
+// context is done. That must not be the context that net/http made: net/http
+// cancels it when the client closes one direction of the connection.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) Result {
 	client, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -115,14 +117,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) Result {
 	return x.result
 }
 
-// cut ends the exchange when the request's context is cancelled with a cause:
-// at the end of the grace period. context.Canceled is what net/http says when
-// the client has closed its half of the connection.
+// cut ends the exchange when the request's context is done.
 func (x *exchange) cut() {
-	if context.Cause(x.request.Context()) != context.Canceled {
-		x.client.Close()
-		x.engine.Close()
-	}
+	x.client.Close()
+	x.engine.Close()
 }
 
 // decide tells the sending goroutine what the engine has answered.
@@ -146,10 +144,7 @@ func (x *exchange) isAnswered() bool {
 
 // failure returns the response for a request that the engine did not answer.
 func (x *exchange) failure(err error) *http.Response {
-	switch ctx := x.request.Context(); {
-	case ctx.Err() != nil && context.Cause(ctx) != context.Canceled:
-		err = context.Cause(ctx)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("it closed the connection")
 	}
 	x.result.Err = err

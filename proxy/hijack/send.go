@@ -21,14 +21,11 @@ func (x *exchange) send() {
 	if flushErr := w.Flush(); err == nil {
 		err = flushErr
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		close(x.requestSent)
 		x.awaitAnswer()
-	case !x.isAnswered():
-		// The client broke its body off. It must not look complete to the
-		// engine, nor as if it were still coming.
-		x.engine.CloseWrite()
+	} else {
+		x.breakOff()
 	}
 	<-x.answered
 	x.client.SetReadDeadline(time.Time{})
@@ -36,6 +33,18 @@ func (x *exchange) send() {
 		// An engine that answers before it has read the body takes the rest of
 		// the body for the stream, as it does on its own socket.
 		x.sendStream()
+	}
+}
+
+// breakOff ends the engine's wait for a body that the client broke off. The body
+// must not look complete to the engine, nor as if it were still coming. When the
+// engine has answered, decide has interrupted the body, and it goes on as part of
+// the stream.
+func (x *exchange) breakOff() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.isAnswered() {
+		x.engine.CloseWrite()
 	}
 }
 

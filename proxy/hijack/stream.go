@@ -14,15 +14,15 @@ import (
 func (x *exchange) stream(status int, header []byte, output *bufio.Reader) {
 	x.result.Status = status
 	ahead, _ := output.Peek(output.Buffered())
-	if _, err := x.client.Write(append(header, ahead...)); err == nil {
-		output.Discard(len(ahead))
-		x.result.Sent = int64(len(ahead))
-		n, err := copyStream(x.client, output)
-		x.result.Sent += n
-		if err == nil {
-			closeWrite(x.client)
-			awaitHangup(x.engine)
-		}
+	_, err := x.client.Write(append(header, ahead...))
+	if err == nil {
+		var n int64
+		n, err = copyStream(x.client, x.engine)
+		x.result.Sent = int64(len(ahead)) + n
+	}
+	if err == nil {
+		closeWrite(x.client)
+		awaitHangup(x.engine)
 	}
 	// The engine has gone, or the client reads no more.
 	x.engine.Close()
@@ -35,15 +35,21 @@ func (x *exchange) stream(status int, header []byte, output *bufio.Reader) {
 // of the connection is gone, and then closes the engine's.
 func (x *exchange) sendStream() {
 	defer x.engine.Close()
-	n, err := copyStream(x.engine, x.input)
-	x.result.Received += n
+	ahead, _ := x.input.Peek(x.input.Buffered())
+	x.result.Received += int64(len(ahead))
+	_, err := x.engine.Write(ahead)
+	if err == nil {
+		var n int64
+		n, err = copyStream(x.engine, x.client)
+		x.result.Received += n
+	}
 	if err == nil {
 		x.engine.CloseWrite()
 	} else {
 		// The engine may have stopped reading only. What the client still
 		// sends then goes nowhere, as on a socket that is shut down for
 		// reading.
-		io.Copy(io.Discard, x.input)
+		io.Copy(io.Discard, x.client)
 	}
 	awaitHangup(x.client)
 }

@@ -14,6 +14,7 @@ import (
 	"postern/acl/advise"
 	"postern/proxy"
 	"postern/proxy/client"
+	"postern/proxy/logging"
 )
 
 // Recorder is a [proxy.Observer] that records the requests of some clients. Make
@@ -79,8 +80,8 @@ func (r *Recorder) Begin(e *proxy.Event) {
 		line.Str("client", c.client.Name)
 	}
 	line.Str("operation", d.OperationID()).
-		Str("method", proxy.Printable(e.Method)).
-		Str("path", proxy.Printable(e.Path)).
+		Str("method", logging.Printable(e.Method)).
+		Str("path", logging.Printable(e.Path)).
 		Str("decision", d.Outcome.String())
 	if d.Outcome == acl.Refused {
 		line.Str("remedy", c.remedy(d.Subject))

@@ -10,7 +10,7 @@ import (
 
 	"postern/acl"
 	"postern/acl/advise"
-	"postern/proxy"
+	"postern/proxy/logging"
 )
 
 // ReportOn writes a report whenever the process gets a signal, and the last when
@@ -117,7 +117,7 @@ func (r *Recorder) writeRefused(b *strings.Builder) {
 
 // describe puts a use into words: 12x GET /containers/json (ContainerList).
 func (u *use) describe() string {
-	text := fmt.Sprintf("%dx %s %s", u.count, proxy.Printable(u.method), proxy.Printable(u.path))
+	text := fmt.Sprintf("%dx %s %s", u.count, logging.Printable(u.method), logging.Printable(u.path))
 	if u.Operation != nil {
 		text += " (" + u.Operation.ID + ")"
 	}

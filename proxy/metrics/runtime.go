@@ -1,10 +1,11 @@
-package monitor
+package metrics
 
 import runtimemetrics "runtime/metrics"
 
-// runtimeGauges are the Go runtime's, by the names that Prometheus' own client
-// gives them; each is the sum of its parts. The library's are written together
-// with the process's, which are read from /proc, and that Landlock closes.
+// runtimeGauges are metrics of the Go runtime under the names that Prometheus'
+// client library uses. Each is the sum of its parts. The VictoriaMetrics library
+// has them too, but writes them together with the process's, which it reads from
+// /proc, and Landlock denies that.
 var runtimeGauges = []struct {
 	metric string
 	parts  []string
@@ -18,9 +19,9 @@ var runtimeGauges = []struct {
 	{"go_memstats_sys_bytes", []string{"/memory/classes/total:bytes"}},
 }
 
-func (s *metrics) addRuntime() {
+func (c *counters) addRuntime() {
 	for _, g := range runtimeGauges {
-		s.gauge(g.metric, func() float64 {
+		c.gauge(g.metric, func() float64 {
 			samples := make([]runtimemetrics.Sample, len(g.parts))
 			for i, name := range g.parts {
 				samples[i].Name = name

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -219,7 +221,10 @@ func hangsUp(c *net.UnixConn) bool {
 		return true
 	}
 	var is bool
-	raw.Control(func(fd uintptr) { is = hasHungUp(int(fd)) })
+	raw.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 0)
+		is = err == nil && n > 0
+	})
 	return is
 }
 

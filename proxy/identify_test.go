@@ -12,6 +12,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy/client"
+	"postern/proxy/engine"
 )
 
 // from is a connection of which no more is known than where it comes from.
@@ -23,7 +24,7 @@ type from struct {
 func (f from) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(f.addr) }
 
 // TestDecisionDoesNotAllocate: 100 clients, 1,000 subnets, a host name each and
-// an ALLOW_FROM; from the connection to the verdict a request costs no memory.
+// an ALLOW_FROM; from the connection to the decision a request costs no memory.
 func TestDecisionDoesNotAllocate(t *testing.T) {
 	read := func(list string) (f client.From) {
 		if err := f.UnmarshalText([]byte(list)); err != nil {
@@ -41,7 +42,7 @@ func TestDecisionDoesNotAllocate(t *testing.T) {
 		declared = append(declared, &client.Client{Name: fmt.Sprint(i), Policy: acl.Compile(acl.Only("ContainerList")), From: read(list)})
 	}
 	set := client.NewSet(&client.Client{Policy: acl.Compile(acl.Rules{})}, declared, read("10.0.0.0/8,fd00::/8,192.168.0.1,localhost"), zerolog.Nop())
-	p := New(Engine{}, set, zerolog.Nop())
+	p := New(engine.Engine{}, set, zerolog.Nop())
 
 	for _, test := range []struct {
 		addr    string
@@ -52,17 +53,17 @@ func TestDecisionDoesNotAllocate(t *testing.T) {
 		{"fd00:63:9::1", "99", true},
 		{"192.168.0.1", "", false},
 	} {
-		ctx := withPeer(context.Background(), nil, from{addr: netip.AddrPortFrom(netip.MustParseAddr(test.addr), 1)})
+		ctx := withConnection(context.Background(), nil, from{addr: netip.AddrPortFrom(netip.MustParseAddr(test.addr), 1)}, nil)
 		r, err := http.NewRequestWithContext(ctx, "GET", "http://docker/v1.41/containers/json", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		decide := func() (sender, acl.Decision) {
-			s := p.identify(r)
-			return s, s.Policy.Decide(r.Method, r.URL)
+		decide := func() (identity, acl.Decision) {
+			id := p.identify(r)
+			return id, id.client.Policy.Decide(r.Method, r.URL)
 		}
-		if s, d := decide(); s.Name != test.client || s.refused != "" || (d.Outcome == acl.Allowed) != test.allowed {
-			t.Errorf("%s is client %q, refused %q, list containers: %v; want %q, not refused, allowed=%v", test.addr, s.Name, s.refused, d.Outcome, test.client, test.allowed)
+		if id, d := decide(); id.client.Name != test.client || !id.admitted || (d.Outcome == acl.Allowed) != test.allowed {
+			t.Errorf("%s is client %q, admitted %v, list containers: %v; want %q, admitted, allowed=%v", test.addr, id.client.Name, id.admitted, d.Outcome, test.client, test.allowed)
 		}
 		if n := testing.AllocsPerRun(1000, func() { decide() }); n != 0 {
 			t.Errorf("a decision about %s allocates %v times, want 0", test.addr, n)

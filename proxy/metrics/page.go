@@ -1,4 +1,4 @@
-package monitor
+package metrics
 
 import (
 	"crypto/sha256"
@@ -13,22 +13,23 @@ import (
 	"postern/acl/advise"
 	"postern/proxy"
 	"postern/proxy/client"
+	"postern/proxy/logging"
 )
 
 //go:embed page.css
 var style string
 
-// contentSecurity lets the page have its own style and nothing else: were some
-// path shown as markup after all, it could neither run nor load nor send
-// anything.
+// contentSecurity allows the page its own style and nothing else. If a path that an
+// attacker has requested became markup in spite of the escaping, it could not run
+// a script, load anything or send anything.
 var contentSecurity = func() string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// page is what people see.
-func (m *Monitor) page() []byte {
+// page renders the status page.
+func (s *Server) page() []byte {
 	now := time.Now()
 	d := &document{}
 	d.put(`<!doctype html>
@@ -44,28 +45,28 @@ func (m *Monitor) page() []byte {
 <header>
 <h1>postern</h1>
 `)
-	if status, text := m.ready(); status == 200 {
+	if status, text := s.ready(); status == 200 {
 		d.put("<p class=\"state good\">The engine answers.</p>\n")
 	} else {
 		d.put("<p class=\"state bad\">%s</p>\n", text)
 	}
 	d.put("<p class=\"about\">version %s, up for %s, seen at %s; <a href=\"/metrics\">metrics</a></p>\n</header>\n<main>\n",
-		m.version, span(now.Sub(m.started)), now.Format(time.DateTime+" MST"))
-	d.putRefusals(m.refusals.list(), now)
-	oldest, open := m.streams.list()
+		s.version, span(now.Sub(s.started)), now.Format(time.DateTime+" MST"))
+	d.putRefusals(s.refusals.list(), now)
+	oldest, open := s.streams.list()
 	d.putStreams(oldest, open, now)
-	d.Write(m.policies)
+	d.Write(s.policies)
 	d.put("</main>\n</html>\n")
 	return d.Bytes()
 }
 
-// renderPolicies writes who may do what.
-func renderPolicies(all []*client.Client) []byte {
+// renderPolicies renders the operations that each client may run. Of clients, the
+// first one stands for all that are not declared, and is shown last.
+func renderPolicies(clients []*client.Client) []byte {
 	d := &document{}
 	d.put("<section>\n<h2>Who may do what</h2>\n")
-	// Everybody else comes last.
-	for i := range all {
-		d.putPolicy(all[(i+1)%len(all)], len(all) > 1)
+	for i := range clients {
+		d.putPolicy(clients[(i+1)%len(clients)], len(clients) > 1)
 	}
 	d.put("</section>\n")
 	return d.Bytes()
@@ -105,7 +106,8 @@ func (d *document) putPolicy(c *client.Client, others bool) {
 	d.put("</article>\n")
 }
 
-// putDangers writes a line for each kind of danger.
+// putDangers writes one line for each kind of danger. Dangers of a kind are next to
+// each other.
 func (d *document) putDangers(dangers []advise.Danger) {
 	if len(dangers) == 0 {
 		return
@@ -156,7 +158,7 @@ func (d *document) putRefusals(list []refusal, now time.Time) {
 	d.put("</table>\n</section>\n")
 }
 
-// putRemedies writes each way to allow what was refused.
+// putRemedies writes the settings that would allow the request.
 func (d *document) putRemedies(r advise.Remedy) {
 	for i, settings := range r.Sets {
 		if i > 0 {
@@ -201,14 +203,14 @@ func (d *document) putStreams(oldest []stream, open int, now time.Time) {
 	}
 	d.put("<table>\n<tr><th>request<th>client<th>open for\n")
 	for _, s := range oldest {
-		d.put("<tr><td><code class=\"path\">%s %s</code><small>%s</small>", s.method, proxy.Printable(s.path), s.operation)
+		d.put("<tr><td><code class=\"path\">%s %s</code><small>%s</small>", s.method, logging.Printable(s.path), s.operation)
 		d.putClient(s.client, s.address)
 		d.put("<td data-is=\"open for\"><time title=\"since %s\">%s</time>\n", s.start.Format(time.DateTime+" MST"), span(now.Sub(s.start)))
 	}
 	d.put("</table>\n</section>\n")
 }
 
-// span is a duration as a person says it: 45 s, 12 min, 5 h 3 min, 20 d 4 h.
+// span formats a duration for people: 45 s, 12 min, 5 h 3 min, 20 d 4 h.
 func span(d time.Duration) string {
 	s := int(d.Seconds())
 	switch {

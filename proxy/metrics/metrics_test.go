@@ -1,4 +1,4 @@
-package monitor
+package metrics
 
 import (
 	"errors"
@@ -13,54 +13,55 @@ import (
 	"postern/proxy/client"
 )
 
-// stage is a monitor in front of an engine that answers.
-func stage(names ...string) (*Monitor, []*client.Client) {
+// newServer returns a server whose engine is up, and its clients: the one for
+// undeclared clients and one for each name.
+func newServer(names ...string) (*Server, []*client.Client) {
 	all := []*client.Client{{Policy: acl.Compile(acl.Rules{})}}
 	for _, name := range names {
 		all = append(all, &client.Client{Name: name, Policy: acl.Compile(acl.Rules{})})
 	}
-	m := New("test", all)
-	m.Engine = func() error { return nil }
-	return m, all
+	s := New("test", all)
+	s.Engine = func() error { return nil }
+	return s, all
 }
 
-// event is a request that has been decided.
+// event returns the event of a request after the decision.
 func event(c *client.Client, method, path string) *proxy.Event {
-	e := &proxy.Event{Start: time.Now(), Client: c, Address: "10.0.0.1:4711", Method: method, Path: path, Status: 403, Bytes: 90}
+	e := &proxy.Event{Start: time.Now(), Client: c, Address: "10.0.0.1:4711", Method: method, Path: path, Status: 403, Sent: 90}
 	e.Decision = c.Policy.Decide(method, &url.URL{Path: path})
 	return e
 }
 
-// TestNothingIsMarkup puts what an attacker chooses, and what only a mistake
-// could put there, everywhere on the page.
+// TestNothingIsMarkup puts hostile text in every place of the page, also in those
+// that only an operator or the engine can fill.
 func TestNothingIsMarkup(t *testing.T) {
 	t.Parallel()
 	for _, attack := range []string{
 		`<script>alert(1)</script>`, `</code></table><img src=x onerror=alert(1)>`, `" onmouseover="alert(1)`, `' onmouseover='alert(1)`,
 		`</style><script>`, `<!--`, `]]>`, `&lt;script&gt;`, "\u202e<b>\x1b[31m\x00", `%s%d%!(EXTRA`, "<\xff\xfescript>",
 	} {
-		m, all := stage(attack)
-		m.version = attack
-		m.Engine = func() error { return errors.New(attack) }
-		m.policies = renderPolicies([]*client.Client{all[0], {Name: attack, Policy: all[1].Policy, From: client.From{Names: []string{attack}}}})
+		s, all := newServer(attack)
+		s.version = attack
+		s.Engine = func() error { return errors.New(attack) }
+		s.policies = renderPolicies([]*client.Client{all[0], {Name: attack, Policy: all[1].Policy, From: client.From{Names: []string{attack}}}})
 		for _, c := range all {
 			e := event(c, attack, "/"+attack)
 			e.Address = attack
-			m.Begin(e)
-			m.End(e)
+			s.Begin(e)
+			s.End(e)
 			open := event(c, "GET", "/events")
 			open.Method, open.Path, open.Address = attack, attack, attack
-			m.Begin(open)
+			s.Begin(open)
 		}
-		page := string(m.page())
-		plain, _ := stage()
+		page := string(s.page())
+		plain, _ := newServer()
 		want := map[string]bool{}
 		for _, tag := range tags(string(plain.page())) {
 			want[tag] = true
 		}
 		for _, tag := range tags(page) {
 			name, _, _ := strings.Cut(tag, " ")
-			if strings.Contains(tag, "alert") || !want[tag] && !ours[name] {
+			if strings.Contains(tag, "alert") || !want[tag] && !knownTags[name] {
 				t.Errorf("%q makes the page have <%s>", attack, tag)
 			}
 		}
@@ -70,8 +71,8 @@ func TestNothingIsMarkup(t *testing.T) {
 	}
 }
 
-// ours are the elements of a page that has something to show.
-var ours = func() map[string]bool {
+// knownTags are the elements that only a page with refusals and streams has.
+var knownTags = func() map[string]bool {
 	m := map[string]bool{}
 	for name := range strings.FieldsSeq("/code /small /table /time b /b /dangers code details li p small summary table td th time tr ul") {
 		m[name] = true
@@ -79,7 +80,7 @@ var ours = func() map[string]bool {
 	return m
 }()
 
-// tags lists what a browser could take for a tag.
+// tags lists the text after each < up to the next >.
 func tags(page string) (all []string) {
 	for _, part := range strings.Split(page, "<")[1:] {
 		tag, _, _ := strings.Cut(part, ">")
@@ -88,32 +89,32 @@ func tags(page string) (all []string) {
 	return all
 }
 
-// TestRefusalsAreBounded asserts that neither many different refusals nor one
-// again and again pushes out more than it must, and that none is kept whole.
+// TestRefusalsAreBounded asserts that a repeated refusal takes one place in the
+// list, that the list has an end, and that long paths are cut.
 func TestRefusalsAreBounded(t *testing.T) {
 	t.Parallel()
-	m, all := stage("other")
-	add := func(c *client.Client, path string) { m.End(event(c, "GET", path)) }
+	s, all := newServer("other")
+	add := func(c *client.Client, path string) { s.End(event(c, "GET", path)) }
 	add(all[0], "/info")
 	for range 1000 {
 		add(all[1], "/info")
 	}
-	list := m.refusals.list()
+	list := s.refusals.list()
 	if len(list) != 2 || list[0].client != "other" || list[0].times != 1000 || list[1].client != "" || list[1].times != 1 {
 		t.Errorf("got %+v, want other's 1000, then everybody's one", list)
 	}
-	// Refused for something else, and so to be allowed by something else.
-	stranger := event(all[0], "GET", "/info")
-	stranger.Decision = stranger.Decision.Refuse("ALLOW_FROM", "10.0.0.1 is not in ALLOW_FROM")
-	m.End(stranger)
-	if list = m.refusals.list(); len(list) != 3 || list[0].decision.Rule != "ALLOW_FROM" || list[0].times != 1 {
-		t.Errorf("got %+v, want the stranger's in front", list)
+	// The same request, but another rule refuses it, so another setting allows it.
+	shutOut := event(all[0], "GET", "/info")
+	shutOut.Decision = shutOut.Decision.Refuse("ALLOW_FROM", "10.0.0.1 is not in ALLOW_FROM")
+	s.End(shutOut)
+	if list = s.refusals.list(); len(list) != 3 || list[0].decision.Rule != "ALLOW_FROM" || list[0].times != 1 {
+		t.Errorf("got %+v, want the one that ALLOW_FROM refused in front", list)
 	}
 	for i := range 10 * maxRefusals {
 		add(all[0], fmt.Sprintf("/containers/%d/%s", i, strings.Repeat("x", 60000)))
 	}
 	add(all[0], "/networks")
-	list = m.refusals.list()
+	list = s.refusals.list()
 	if len(list) != maxRefusals || list[0].path != "/networks" || list[0].times != 1 || !strings.HasPrefix(list[1].path, "/containers/499/") {
 		t.Errorf("%d refusals are kept, the latest %+v, want %d and /networks", len(list), list[0], maxRefusals)
 	}
@@ -124,45 +125,45 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 }
 
-// TestStreamsAreBounded asserts that those are shown which have been open for
-// the longest, and their number.
+// TestStreamsAreBounded asserts that the list has the streams that have been open
+// longest, and counts all.
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
-	m, all := stage()
+	s, all := newServer()
 	var events []*proxy.Event
 	begin := time.Now()
 	for i := range 3 * maxStreams {
 		e := event(all[0], "GET", "/events")
 		e.Start = begin.Add(-time.Duration(i) * time.Minute)
-		m.Begin(e)
+		s.Begin(e)
 		events = append(events, e)
 	}
-	list, open := m.streams.list()
+	list, open := s.streams.list()
 	if len(list) != maxStreams || open != 3*maxStreams || !list[0].start.Equal(events[3*maxStreams-1].Start) {
 		t.Errorf("%d of %d are shown, want %d of %d, the oldest first", len(list), open, maxStreams, 3*maxStreams)
 	}
 	for _, e := range events {
-		m.End(e)
+		s.End(e)
 	}
-	if list, open := m.streams.list(); len(list) != 0 || open != 0 {
+	if list, open := s.streams.list(); len(list) != 0 || open != 0 {
 		t.Errorf("%d of %d are left when all are over", len(list), open)
 	}
 }
 
-// TestEventsCostNothing asserts that counting a request allocates nothing once
-// the like of it has been counted.
-func TestEventsCostNothing(t *testing.T) {
-	m, all := stage("other")
+// TestEventsDoNotAllocate asserts that counting a request allocates nothing if its
+// counters exist.
+func TestEventsDoNotAllocate(t *testing.T) {
+	s, all := newServer("other")
 	for _, path := range []string{"/_ping", "/v1.41/version"} {
 		e := event(all[1], "GET", path)
-		if n := testing.AllocsPerRun(100, func() { m.Begin(e); m.End(e) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { s.Begin(e); s.End(e) }); n != 0 {
 			t.Errorf("GET %s: %v allocations, want none", path, n)
 		}
 	}
 }
 
 func BenchmarkEvent(b *testing.B) {
-	m, all := stage("other")
+	s, all := newServer("other")
 	for name, e := range map[string]*proxy.Event{
 		"allowed": event(all[1], "GET", "/_ping"),
 		"stream":  event(all[1], "GET", "/events"),
@@ -171,8 +172,8 @@ func BenchmarkEvent(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				m.Begin(e)
-				m.End(e)
+				s.Begin(e)
+				s.End(e)
 			}
 		})
 	}

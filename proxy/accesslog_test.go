@@ -18,7 +18,7 @@ func logged() (AccessLog, *Event) {
 	c := &client.Client{Name: "dashboard", Policy: acl.Compile(acl.Rules{Toggles: everything})}
 	e := &Event{
 		Start: time.Now(), Client: c, Address: "172.18.0.3:36052", Method: "GET", Path: "/v1.41/containers/json", Query: "all=1",
-		Status: 200, Bytes: 2522, Duration: time.Millisecond,
+		Status: 200, Sent: 2522, Duration: time.Millisecond,
 	}
 	e.Decision = c.Policy.Decide(e.Method, &url.URL{Path: e.Path})
 	return AccessLog{Log: zerolog.New(io.Discard).Level(zerolog.InfoLevel).With().Timestamp().Logger()}, e
@@ -61,7 +61,7 @@ func TestPanicIsLogged(t *testing.T) {
 	c := s.dial("tcp")
 	s.send(c, "GET /info HTTP/1.1\r\nHost: docker\r\n\r\n")
 	s.receiveEnd(c)
-	s.awaitLog(`{"level":"error","message":"panic serving 127.0.0.1:`)
+	s.awaitLog(`{"level":"error","message":"http: panic serving 127.0.0.1:`)
 	c = s.dial("tcp")
 	s.send(c, "GET /networks HTTP/1.1\r\nHost: docker\r\n\r\n")
 	s.receive(c, "HTTP/1.1 403 Forbidden\r\n")

@@ -1,4 +1,4 @@
-package monitor
+package metrics
 
 import (
 	"fmt"
@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// bounds are the upper ones of the buckets. An engine answers most requests in
-// a millisecond or two; a stop takes ten seconds.
+// bounds are the upper bounds of the buckets. The engine responds to most requests
+// in one or two milliseconds; to stop a container can take it ten seconds.
 var bounds = [...]time.Duration{
 	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
 	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second,
 }
 
-// histogram counts durations. Its zero value is empty. The library has one with
-// buckets of this kind only in versions that read the cgroup's files and write
-// to stderr as soon as they are loaded.
+// histogram counts durations. Its zero value is empty. The VictoriaMetrics library
+// has a histogram with fixed buckets only in versions whose initialization reads
+// the cgroup's files and writes to stderr.
 type histogram struct {
-	counts [len(bounds) + 1]atomic.Uint64 // the last is of all that are longer
+	counts [len(bounds) + 1]atomic.Uint64 // the last one counts longer durations
 	total  atomic.Int64                   // nanoseconds
 }
 
@@ -30,7 +30,8 @@ func (h *histogram) add(d time.Duration) {
 	h.total.Add(int64(d))
 }
 
-// writeHistograms writes those that have counted something, by operation.
+// writeHistograms writes the histograms that have counted something; operations
+// are their labels.
 func writeHistograms(w io.Writer, metric string, operations []string, all []histogram) {
 	header := fmt.Sprintf("# HELP %s\n# TYPE %s histogram\n", metric, metric)
 	for i := range all {

@@ -1,4 +1,4 @@
-package monitor
+package metrics
 
 import (
 	"slices"
@@ -8,15 +8,18 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
+	"postern/proxy/logging"
 )
 
-// What the page lists at the most: whoever is refused decides what is in it.
+// The length of the page's lists. Clients decide how many different requests
+// there are, so both need a limit.
 const (
 	maxRefusals = 50
 	maxStreams  = 100
 )
 
-// refusal is what was refused, once or again and again.
+// refusal is a refused request and its repetitions. The address is the last
+// one's.
 type refusal struct {
 	client, address, method, path, operation string
 	decision                                 acl.Decision
@@ -25,15 +28,16 @@ type refusal struct {
 	times                                    int
 }
 
-// refusals are the last that differ, the latest at the end: a program that
-// tries again every second would otherwise push out all others.
+// refusals are the last different refusals, the latest at the end. Repetitions
+// are counted and not listed: a program that tries again every second would push
+// all others out of the list.
 type refusals struct {
 	mu  sync.Mutex
 	all []*refusal
 }
 
 func (r *refusals) add(e *proxy.Event) {
-	path := proxy.Printable(e.Path)
+	path := logging.Printable(e.Path)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := slices.IndexFunc(r.all, func(known *refusal) bool {
@@ -50,7 +54,7 @@ func (r *refusals) add(e *proxy.Event) {
 	}
 	this := r.all[i]
 	if this.times == 0 {
-		// A part of a request's string would hold all of it.
+		// Clone, because a substring keeps the whole request header in memory.
 		this.client, this.method, this.path, this.operation = e.Client.Name, strings.Clone(e.Method), strings.Clone(path), e.Decision.OperationID()
 	}
 	this.address, this.last = e.Address, e.Start
@@ -72,7 +76,7 @@ func (r *refusals) list() []refusal {
 	return list
 }
 
-// streams are what is open.
+// streams are the requests that are open now.
 type streams struct {
 	mu   sync.Mutex
 	open map[*proxy.Event]struct{}
@@ -90,14 +94,14 @@ func (s *streams) remove(e *proxy.Event) {
 	delete(s.open, e)
 }
 
-// stream is what is known of one from its beginning.
+// stream is a copy of the fields of an event that are known when it begins.
 type stream struct {
 	start                                    time.Time
 	client, address, method, path, operation string
 }
 
-// list returns those that have been open for the longest, and how many there
-// are.
+// list returns the streams that have been open longest, the oldest first, and
+// the number of all.
 func (s *streams) list() (oldest []stream, open int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
