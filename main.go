@@ -20,8 +20,8 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
-	"postern/proxy/announce"
 	"postern/proxy/client"
+	"postern/proxy/command"
 	"postern/proxy/config"
 	"postern/proxy/explain"
 	"postern/proxy/listen"
@@ -48,14 +48,14 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	command := "serve"
+	name := "serve"
 	if len(args) > 0 {
-		command = args[0]
+		name = args[0]
 	}
 	switch {
-	case command == "explain":
+	case name == "explain":
 		return explainPolicy(args[1:], environ, stdout, stderr)
-	case command == "presets":
+	case name == "presets":
 		if err := explain.Presets(stdout, args[1:]...); err != nil {
 			fmt.Fprintf(stderr, "postern: %v\n", err)
 			return exitUsage
@@ -64,18 +64,18 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	case len(args) > 1:
 		fmt.Fprintf(stderr, "postern: unexpected argument %q: postern help shows the commands\n", args[1])
 		return exitUsage
-	case command == "serve":
+	case name == "serve":
 		return serve(ctx, environ, stdout, stderr)
-	case command == "healthcheck":
+	case name == "healthcheck":
 		return healthcheck(ctx, environ, stderr)
-	case command == "version":
+	case name == "version":
 		fmt.Fprintf(stdout, "postern %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitOK
-	case command == "help", command == "-h", command == "--help":
+	case name == "help", name == "-h", name == "--help":
 		config.WriteHelp(stdout)
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "postern: unknown command %q: want serve, explain, presets, healthcheck, version or help\n", command)
+	fmt.Fprintf(stderr, "postern: unknown command %q: want serve, explain, presets, healthcheck, version or help\n", name)
 	return exitUsage
 }
 
@@ -118,9 +118,9 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		Connect: []string{string(c.SocketPath)},
 		Remove:  c.AllListen().Files(),
 	})
-	announce.Confined(log, state, socket.GID, landlock, err)
-	announce.Start{
-		Version: version, Config: c, Everybody: everybody, Declared: declared, Listeners: listeners, Monitored: monitored,
+	command.LogPrivileges(log, state, socket.GID, landlock, err)
+	command.Start{
+		Version: version, Config: c, Default: everybody, Declared: declared, Listeners: listeners, Metrics: monitored,
 	}.Log(log)
 	set := client.NewSet(everybody, declared, c.AllowFrom, log)
 	observers := accessLog(c, log)
@@ -253,25 +253,9 @@ func healthcheck(ctx context.Context, environ map[string]string, stderr io.Write
 		report(stderr, problems)
 		return exitFailed
 	}
-	// No more than the server needs root does its check.
-	if _, err := privilege.Drop(checker(c)); err != nil {
-		report(stderr, []error{err})
-		return exitFailed
-	}
-	if err := proxy.CheckHealth(ctx, c.Listen[0]); err != nil {
+	if err := command.Healthcheck(ctx, c); err != nil {
 		fmt.Fprintf(stderr, "postern: unhealthy: %v\n", err)
 		return exitFailed
 	}
 	return exitOK
-}
-
-// checker is who may connect to the first listener: anyone to a port, the
-// file's owner to a socket, who need not be the user that serves.
-func checker(c config.Config) privilege.Identity {
-	if a := c.Listen[0]; a.Network == "unix" {
-		if file, err := proxy.StatSocket(a.Addr); err == nil {
-			return privilege.Identity{UID: file.UID, GID: file.GID}
-		}
-	}
-	return privilege.Identity{UID: int(c.RunAs), GID: int(c.RunAs)}
 }
