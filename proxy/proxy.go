@@ -34,6 +34,7 @@ type Proxy struct {
 	forward   *httputil.ReverseProxy
 	hijack    *httputil.ReverseProxy // forwards operations that may leave HTTP
 	rest      rest
+	remedies  advise.Cache
 }
 
 // New returns a proxy in front of an engine. The log gets what is no request's;
@@ -159,7 +160,7 @@ func (p *Proxy) serve(x *exchange, r *http.Request) {
 	case e.Decision.Outcome == acl.Redirected:
 		redirect(x, r, e.Decision.Redirect)
 	case e.Decision.Outcome != acl.Allowed:
-		refuse(x, from.Policy, e.Decision, from.stranger)
+		refuse(x, e.Decision, p.remedies.RemedyFor(from.Policy, e.Decision), from.stranger)
 	case e.Decision.Hijacks():
 		p.hijack.ServeHTTP(x, r)
 	default:
@@ -214,12 +215,12 @@ const OutsideAPI = "this path is in no section of the Docker API"
 
 // refuse is the one place that answers a request which the policy denies. Who
 // is no declared client, though there are some, may have meant to be one.
-func refuse(w http.ResponseWriter, policy *acl.Policy, d acl.Decision, stranger netip.Addr) {
+func refuse(w http.ResponseWriter, d acl.Decision, remedy advise.Remedy, stranger netip.Addr) {
 	subject := d.Method + " " + Printable(d.Path)
 	if id := d.OperationID(); id != "" {
 		subject += " (" + id + ")"
 	}
-	reason := advise.RemedyFor(policy, d).String()
+	reason := remedy.String()
 	if reason == "" {
 		reason = OutsideAPI
 	} else if stranger.IsValid() {
