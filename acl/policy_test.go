@@ -302,7 +302,8 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// TestDecideDoesNotAllocate keeps the decision off the garbage collector.
+// TestDecideDoesNotAllocate asserts that a decision leaves nothing to the garbage
+// collector.
 func TestDecideDoesNotAllocate(t *testing.T) {
 	policy := acl.Compile(acl.Rules{Toggles: acl.Toggles{"CONTAINERS": true}})
 	read, write := &url.URL{Path: "/v1.41/containers/web/json"}, &url.URL{Path: "/v1.41/secrets/x"}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"postern/acl"
 )
@@ -71,6 +72,30 @@ func RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 		ways[i] = strings.Join(set, " and ")
 	}
 	r.Text = "set " + strings.Join(ways, ", or ")
+	return r
+}
+
+// Cache keeps the remedies that it has computed, since a client may be refused
+// many times a second. It holds at most one for each policy and subject. The zero
+// value is empty and ready to use, also concurrently.
+type Cache struct{ remedies sync.Map }
+
+type cacheKey struct {
+	policy  *acl.Policy
+	subject acl.Subject
+}
+
+// RemedyFor is the function of that name. The caller must not change the Sets.
+func (c *Cache) RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
+	if d.Reason != "" || d.Section == nil {
+		return RemedyFor(p, d)
+	}
+	key := cacheKey{p, d.Subject}
+	if r, cached := c.remedies.Load(key); cached {
+		return r.(Remedy)
+	}
+	r := RemedyFor(p, d)
+	c.remedies.Store(key, r)
 	return r
 }
 
