@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"time"
 
 	"postern/acl"
 	"postern/proxy/client"
@@ -20,7 +19,7 @@ type Listener struct {
 
 // peer is the other end of a client's connection.
 type peer struct {
-	client.Peer
+	client.Conn
 	conn net.Conn
 	// exchange is the request that is served now.
 	exchange *exchange
@@ -31,11 +30,7 @@ type peerKey struct{}
 // withPeer lets the requests of a connection find it. The owner is its
 // listener's.
 func withPeer(ctx context.Context, owner *client.Client, c net.Conn) context.Context {
-	p := &peer{Peer: client.Peer{Owner: owner, Since: time.Now()}, conn: c}
-	if remote, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		p.Addr = client.Address(remote.AddrPort().Addr())
-	}
-	return context.WithValue(ctx, peerKey{}, p)
+	return context.WithValue(ctx, peerKey{}, &peer{Conn: client.NewConn(owner, c.RemoteAddr()), conn: c})
 }
 
 // sender is who sent a request.
@@ -65,15 +60,11 @@ func (p *Proxy) identify(r *http.Request) sender {
 	if r.UserAgent() == healthAgent && from.isLocal() {
 		return sender{Client: healthClient(), silent: true}
 	}
-	client, admitted := p.clients.Identify(&from.Peer)
+	client, admitted := p.clients.Identify(&from.Conn)
 	if !admitted {
 		return sender{Client: client, refusal: &acl.Verdict{Rule: "ALLOW_FROM", Advice: from.Addr.String() + " is not in ALLOW_FROM"}}
 	}
-	s := sender{Client: client}
-	if p.clients.Stranger(&from.Peer, client) {
-		s.stranger = from.Addr
-	}
-	return s
+	return sender{Client: client, stranger: p.clients.UnmatchedAddr(&from.Conn, client)}
 }
 
 // isLocal reports whether the peer is in the proxy's own container. For TCP
@@ -83,7 +74,7 @@ func (p *peer) isLocal() bool {
 	switch c := p.conn.(type) {
 	case *net.TCPConn:
 		local, ok := c.LocalAddr().(*net.TCPAddr)
-		return ok && (p.Addr.IsLoopback() || p.Addr == client.Address(local.AddrPort().Addr()))
+		return ok && (p.Addr.IsLoopback() || p.Addr == client.Canonical(local.AddrPort().Addr()))
 	case *net.UnixConn:
 		return hasVisiblePeer(c)
 	}

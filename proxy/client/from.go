@@ -101,7 +101,7 @@ func parsePrefix(item string) (netip.Prefix, error) {
 		if err != nil {
 			return netip.Prefix{}, fmt.Errorf("%q is no address; want one such as 10.0.0.5 or fd00::5", item)
 		}
-		if addr = Address(addr); addr.IsLinkLocalUnicast() && addr.Is6() {
+		if addr = Canonical(addr); addr.IsLinkLocalUnicast() && addr.Is6() {
 			return netip.Prefix{}, linkLocal(item)
 		}
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
