@@ -50,11 +50,10 @@ func (r *resolver) add(name string) *hostname {
 // name that has had the address so far, and for the others only if that has lost
 // it: a known client does not wait for names about which the resolver is silent.
 func (r *resolver) identify(a netip.Addr, oldest time.Time, needClient, needAllowed bool) (c *Client, allowed bool) {
-	needed := func(h *hostname) bool { return needClient && h.client != nil || needAllowed && h.allowed }
-	r.refresh(oldest, func(h *hostname) bool { return needed(h) && slices.Contains(h.addrs, a) })
+	r.refresh(oldest, func(h *hostname) bool { return slices.Contains(h.addrs, a) })
 	c, allowed = r.find(a)
 	if needClient && c == nil || needAllowed && !allowed {
-		r.refresh(oldest, needed)
+		r.refresh(oldest, func(*hostname) bool { return true })
 		c, allowed = r.find(a)
 	}
 	return c, allowed

@@ -114,7 +114,7 @@ func inSite(t *testing.T, allowFrom string, test func(*testing.T, site)) {
 			{Name: "a", From: from(t, "a")},
 			{Name: "b", From: from(t, "b,b2,10.0.0.99")},
 			{Name: "c", From: from(t, "10.0.0.0/8")},
-		}, from(t, allowFrom), zerolog.New(log))
+		}, from(t, allowFrom), zerolog.New(log).Level(zerolog.InfoLevel))
 		set.names.dns = dns
 		test(t, site{dns, set, log})
 	})
@@ -186,8 +186,8 @@ func TestNamesOfTwoClients(t *testing.T) {
 	})
 }
 
-// TestRun: the log names each name without an address once, and again when it has
-// lost its addresses.
+// TestRun: the log tells of each name without an address once, and again when it
+// has lost its addresses. At level info it tells of no other change.
 func TestRun(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
@@ -204,11 +204,18 @@ func TestRun(t *testing.T) {
 		expect(2, 1)
 		time.Sleep(10 * refreshInterval)
 		expect(2, 1)
-		s.mu.Lock()
-		s.hosts["a"] = ""
-		s.mu.Unlock()
-		time.Sleep(refreshInterval)
+		resolve := func(addrs string) {
+			s.mu.Lock()
+			s.hosts["a"] = addrs
+			s.mu.Unlock()
+			time.Sleep(refreshInterval)
+		}
+		resolve("192.168.0.2 192.168.0.3")
+		expect(2, 1)
+		resolve("")
 		expect(3, 1)
+		resolve("192.168.0.1")
+		expect(3, 2)
 		cancel()
 		running.Wait()
 	})
