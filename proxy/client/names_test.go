@@ -114,7 +114,7 @@ func inSite(t *testing.T, allowFrom string, test func(*testing.T, site)) {
 			{Name: "a", From: from(t, "a")},
 			{Name: "b", From: from(t, "b,b2,10.0.0.99")},
 			{Name: "c", From: from(t, "10.0.0.0/8")},
-		}, from(t, allowFrom), zerolog.New(log).Level(zerolog.InfoLevel))
+		}, from(t, allowFrom), zerolog.New(log))
 		set.names.dns = dns
 		test(t, site{dns, set, log})
 	})
@@ -150,6 +150,10 @@ func TestNames(t *testing.T) {
 		s.expect(t, "10.0.0.1", "c")
 		s.hosts["a"] = "192.168.0.1 192.168.0.7"
 		s.expect(t, "192.168.0.7", "a")
+
+		// Two names of one client have the same address.
+		s.hosts["b"], s.hosts["b2"] = "192.168.0.9", "192.168.0.9"
+		s.expect(t, "192.168.0.9", "b")
 
 		// Another container gets its address.
 		s.hosts["a"], s.hosts["b2"] = "", "192.168.0.1"
@@ -187,35 +191,40 @@ func TestNamesOfTwoClients(t *testing.T) {
 }
 
 // TestRun: the log tells of each name without an address once, and again when it
-// has lost its addresses. At level info it tells of no other change.
+// has lost its addresses. Other changes are for level debug, another order is none.
 func TestRun(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
 		var running sync.WaitGroup
 		ctx, cancel := context.WithCancel(t.Context())
 		running.Go(func() { s.set.Run(ctx) })
-		expect := func(none, resolved int) {
+		expect := func(none, resolved, debug int) {
 			t.Helper()
 			synctest.Wait()
-			if gotNone, gotResolved := s.lines("host name has no address"), s.lines("host name resolved"); gotNone != none || gotResolved != resolved {
-				t.Errorf("the log has %d names without an address and %d with one, want %d and %d:\n%s", gotNone, gotResolved, none, resolved, s.log)
+			gotDebug := s.lines(`"level":"debug"`)
+			gotNone, gotResolved := s.lines("host name has no address"), s.lines("host name resolved")-gotDebug
+			if gotNone != none || gotResolved != resolved || gotDebug != debug {
+				t.Errorf("the log has %d names without an address, %d with one, %d lines for debugging, want %d, %d, %d:\n%s",
+					gotNone, gotResolved, gotDebug, none, resolved, debug, s.log)
 			}
 		}
-		expect(2, 1)
-		time.Sleep(10 * refreshInterval)
-		expect(2, 1)
 		resolve := func(addrs string) {
 			s.mu.Lock()
 			s.hosts["a"] = addrs
 			s.mu.Unlock()
-			time.Sleep(refreshInterval)
+			time.Sleep(10 * refreshInterval)
 		}
-		resolve("192.168.0.2 192.168.0.3")
-		expect(2, 1)
-		resolve("")
-		expect(3, 1)
+		expect(2, 1, 0)
 		resolve("192.168.0.1")
-		expect(3, 2)
+		expect(2, 1, 0)
+		resolve("192.168.0.2 192.168.0.3")
+		expect(2, 1, 1)
+		resolve("192.168.0.3 192.168.0.2")
+		expect(2, 1, 1)
+		resolve("")
+		expect(3, 1, 1)
+		resolve("192.168.0.1")
+		expect(3, 2, 1)
 		cancel()
 		running.Wait()
 	})
@@ -391,6 +400,20 @@ func TestAllowFromNames(t *testing.T) {
 		expect("192.168.0.1", "b", true)
 		expect("192.168.0.2", "a", true)
 		expect("192.168.0.3", "", false)
+	})
+}
+
+// TestOwnListenerComesBeforeName: ALLOW_FROM makes the names matter, but not for
+// the client.
+func TestOwnListenerComesBeforeName(t *testing.T) {
+	inSite(t, "a", func(t *testing.T, s site) {
+		s.hosts["a"] = "192.168.0.1"
+		owner := &Client{Name: "owner"}
+		conn := connFrom("192.168.0.1")
+		conn.Owner = owner
+		if c, admitted := s.set.Identify(conn); c != owner || !admitted {
+			t.Errorf("client %q, admitted %v, want owner, true", c.Name, admitted)
+		}
 	})
 }
 
