@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-	"time"
 
 	"postern/acl"
 	"postern/proxy/client"
@@ -30,10 +29,7 @@ type connectionKey struct{}
 // withConnection lets the requests of a connection find it. The owner is the
 // client that the listener belongs to, nil for one that is open to all.
 func withConnection(ctx context.Context, owner *client.Client, c net.Conn, resume func(*hijack.Conn)) context.Context {
-	conn := &connection{Conn: client.Conn{Owner: owner, Accepted: time.Now()}, conn: c, ctx: ctx, resume: resume}
-	if remote, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		conn.Addr = client.Address(remote.AddrPort().Addr())
-	}
+	conn := &connection{Conn: client.NewConn(owner, c.RemoteAddr()), conn: c, ctx: ctx, resume: resume}
 	return context.WithValue(ctx, connectionKey{}, conn)
 }
 
@@ -80,9 +76,7 @@ func (p *Proxy) identify(r *http.Request) identity {
 		return id
 	}
 	id.client, id.admitted = p.clients.Identify(&c.Conn)
-	if p.clients.IsUnmatched(&c.Conn, id.client) {
-		id.unmatched = c.Addr
-	}
+	id.unmatched = p.clients.UnmatchedAddr(&c.Conn, id.client)
 	return id
 }
 
@@ -97,7 +91,7 @@ func (c *connection) isLocal() bool {
 	switch conn := conn.(type) {
 	case *net.TCPConn:
 		local, ok := conn.LocalAddr().(*net.TCPAddr)
-		return ok && (c.Addr.IsLoopback() || c.Addr == client.Address(local.AddrPort().Addr()))
+		return ok && (c.Addr.IsLoopback() || c.Addr == client.Canonical(local.AddrPort().Addr()))
 	case *net.UnixConn:
 		return hasVisiblePeer(conn)
 	}
