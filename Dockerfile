@@ -1,6 +1,7 @@
 # The build stage runs on the building machine's own platform and cross-compiles, so no emulator is needed.
 # BUILDPLATFORM and TARGETARCH come from BuildKit; the classic builder leaves them empty, which means "this machine's".
-FROM --platform=${BUILDPLATFORM:-linux} golang:1.26-alpine AS build
+ARG GO_IMAGE=golang:1.26-alpine
+FROM --platform=${BUILDPLATFORM:-linux} $GO_IMAGE AS build
 WORKDIR /src
 ARG TARGETARCH
 ENV CGO_ENABLED=0 GOARCH=$TARGETARCH

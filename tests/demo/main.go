@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"postern/tests/engine"
+	"postern/tests/internal/engine"
 )
 
 const whatToTry = `

@@ -1,0 +1,9 @@
+package clients
+
+import (
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }

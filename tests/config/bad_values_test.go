@@ -1,0 +1,173 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+// TestBadConfiguration asserts that whatever is wrong stops the start, and that
+// one message names all of it.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	dir := harness.SocketDir(t)
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { busy.Close() })
+	inUse := "tcp://" + busy.Addr().String()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+
+	const (
+		boolean = "want 1, true, yes or on; or 0, false, no or off"
+		address = "want tcp://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
+		levels  = "want one of debug info notice warning err crit alert emerg"
+	)
+	for _, test := range []struct {
+		settings string
+		want     []string
+	}{
+		{"POST=ture", []string{`invalid POST="ture": ` + boolean}},
+		{"CONTAINERS=1.0", []string{`invalid CONTAINERS="1.0": ` + boolean}},
+		{"ALLOW_START=y", []string{`invalid ALLOW_START="y": ` + boolean}},
+		{"PING=0x1", []string{`invalid PING="0x1": ` + boolean}},
+		{"ALLOW=containerlist", []string{`invalid ALLOW="containerlist": no operation has this id; want one such as ContainerList, `}},
+		{"ALLOW=ContainerList,ContainerLst", []string{`invalid ALLOW="ContainerLst": no operation has this id; want one such as ContainerList, `}},
+		{"DENY=*prune", []string{`invalid DENY="*prune": no operation has this id; want one such as ImagePrune, BuildPrune, VolumePrune`}},
+		{"DENY=*Prunes", []string{`invalid DENY="*Prunes": no operation has this id; want one such as `}},
+		{"PRESET=traefic", []string{`invalid PRESET="traefic": no preset has this name; want one such as traefik, `}},
+		{"PRESET=dozzle,Portainer", []string{`invalid PRESET="Portainer": no preset has this name; want one such as portainer, `}},
+		{"LEARN=maybe", []string{`invalid LEARN="maybe": want 0, 1 or deny`}},
+		{"DENY_FILE=/none/deny", []string{`cannot read DENY_FILE="/none/deny": no such file or directory`}},
+		{"ALLOW_FILE=deny", []string{`invalid ALLOW_FILE="deny": want an absolute path`}},
+		{"LIBPOD_PODS=many", []string{`invalid LIBPOD_PODS="many": ` + boolean}},
+		{"DISABLE_IPV6=never", []string{`invalid DISABLE_IPV6="never": ` + boolean}},
+		{"LOG_LEVEL=loud", []string{`invalid LOG_LEVEL="loud": ` + levels}},
+		{"ACCESS_LOG=some", []string{`invalid ACCESS_LOG="some": want all, denied or none`}},
+		{"METRICS_LISTEN=9323", []string{`invalid METRICS_LISTEN="9323": did you mean tcp://:9323? ` + address}},
+		{"METRICS_LISTEN=http://:9323", []string{`invalid METRICS_LISTEN="http://:9323": ` + address}},
+		{"METRICS_LISTEN=:66000", []string{`invalid METRICS_LISTEN=":66000": bad port "66000": ` + address}},
+		{"METRICS_LISTEN=" + inUse, []string{`cannot listen on ` + inUse + `: the port is in use by another process`}},
+		{"METRICS_LISTEN=:47111 LISTEN=tcp://:47111", []string{`LISTEN and METRICS_LISTEN both have tcp://:47111: metrics take an address of their own`,
+			`cannot listen on tcp://:47111: the port is in use by another process`}},
+		{"LOG_FORMAT=xml", []string{`invalid LOG_FORMAT="xml": want json or console`}},
+		{"SHUTDOWN_GRACE=5", []string{`invalid SHUTDOWN_GRACE="5": want a duration such as 5s or 1m30s`}},
+		{"SHUTDOWN_GRACE=-1s", []string{`invalid SHUTDOWN_GRACE="-1s": want a duration such as 5s or 1m30s`}},
+		{"LISTEN=:2375", []string{`invalid LISTEN=":2375": ` + address}},
+		{"LISTEN=127.0.0.1:2375", []string{`invalid LISTEN="127.0.0.1:2375": ` + address}},
+		{"LISTEN=http://:2375", []string{`invalid LISTEN="http://:2375": ` + address}},
+		{"LISTEN=tcp://localhost", []string{`invalid LISTEN="tcp://localhost": bad port "": ` + address}},
+		{"LISTEN=tcp://:66000", []string{`invalid LISTEN="tcp://:66000": bad port "66000": ` + address}},
+		{"LISTEN=unix://relative", []string{`invalid LISTEN="unix://relative": ` + address}},
+		{"LISTEN=unix:///x?mode=0999", []string{`invalid LISTEN="unix:///x?mode=0999": bad mode "0999": ` + address}},
+		{"LISTEN=tcp://127.0.0.1:0,,", []string{`invalid LISTEN="tcp://127.0.0.1:0,,": ` + address}},
+		{"LISTEN=" + inUse, []string{`cannot listen on ` + inUse + `: the port is in use by another process`}},
+		{"LISTEN=unix://" + file, []string{`cannot listen on unix://` + file + `: the path exists and is not a socket`}},
+		{"LISTEN=unix://" + socket, []string{`cannot listen on unix://` + socket + `: another process answers on it`}},
+		{"LISTEN=unix://" + dir + "/none/x", []string{`cannot listen on unix://` + dir + `/none/x: no such file or directory`}},
+		{"SOCKET_PATH=docker.sock", []string{`invalid SOCKET_PATH="docker.sock": want an absolute path such as /var/run/docker.sock`}},
+		{"SOCKET_PATH=/none/x.sock", []string{`no socket at SOCKET_PATH="/none/x.sock": mount the engine's with -v /var/run/docker.sock:/none/x.sock`}},
+		{"SOCKET_PATH=" + dir, []string{`SOCKET_PATH="` + dir + `" is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling, and remove the directory that was made there`}},
+		{"SOCKET_PATH=" + file, []string{`SOCKET_PATH="` + file + `" is not a socket`}},
+		{"ALLOW_FROM=10.0.0.300,10.0.0.1/8,web", []string{`invalid ALLOW_FROM="10.0.0.300,10.0.0.1/8,web": "10.0.0.300" is no address; want one such as 10.0.0.5 or fd00::5; "10.0.0.1/8" names an address and a subnet; want 10.0.0.0/8 for all of it, or 10.0.0.1`}},
+		{"CLIENT_A_FROM=*.example CLIENT_A_INFO=1", []string{`invalid CLIENT_A_FROM="*.example": "*.example" is neither an address such as`}},
+		{"CLIENT_A_FROM=web CLIENT_A_INFO=ja", []string{`invalid CLIENT_A_INFO="ja": ` + boolean}},
+		{"CLIENT_A_FROM=web CLIENT_A_DENY=Nothing", []string{`invalid CLIENT_A_DENY="Nothing": no operation has this id; `}},
+		{"CLIENT_A_FROM=web CLIENT_A_ALLOW_FILE=/none/allow CLIENT_A_INFO=1", []string{`cannot read CLIENT_A_ALLOW_FILE="/none/allow": no such file`}},
+		{"CLIENT_A_FROM=web CLIENT_A_ALLOW_FILE=allow CLIENT_A_INFO=1", []string{`invalid CLIENT_A_ALLOW_FILE="allow": want an absolute path`}},
+		{"CLIENT_A_LISTEN=tcp://:x CLIENT_A_INFO=1", []string{`invalid CLIENT_A_LISTEN="tcp://:x": ` + address}},
+		{"CLIENT_A_FROM= CLIENT_A_INFO=1", []string{`nothing identifies client a: CLIENT_A_FROM and CLIENT_A_LISTEN are empty`}},
+		{"CLIENT_A_INFO=1", []string{`CLIENT_A_INFO belongs to a client that nothing identifies: set CLIENT_A_FROM to its addresses or host names, or CLIENT_A_LISTEN`}},
+		{"CLIENT_A_FROM=web CLIENT_A_NETWORK=1 CLIENT_A_INFO=1", []string{`CLIENT_A_NETWORK="1" is not a client variable: did you mean CLIENT_A_NETWORKS?`}},
+		{"CLIENT_A_FROM=web CLIENT_A_LOG_LEVEL=debug CLIENT_A_INFO=1", []string{`CLIENT_A_LOG_LEVEL="debug" is not a client variable: want a toggle, ALLOW, DENY, PRESET, FROM or LISTEN behind CLIENT_A_`}},
+		{"CLIENT_a_FROM=web CLIENT_a_INFO=1", []string{`invalid client name in CLIENT_a_FROM: want capital letters, digits and _`}},
+		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 client_a_info=1", []string{`client_a_info has no effect: want capital letters, CLIENT_A_INFO`}},
+		{"client_a_from=web", []string{`client_a_from has no effect: want capital letters, CLIENT_A_FROM`}},
+		{"Client_A_Listen=tcp://:0", []string{`Client_A_Listen has no effect: want capital letters, CLIENT_A_LISTEN`}},
+		{"CLIENT_FROM=web", []string{`CLIENT_FROM names no client: want a name in the middle, as in CLIENT_PORTAINER_FROM`}},
+		{"CLIENT__FROM=web CLIENT__INFO=1", []string{`invalid client name in CLIENT__FROM: `}},
+		{"CLIENT_A__FROM=web CLIENT_A__INFO=1", []string{`invalid client name in CLIENT_A__FROM: `}},
+		{"CLIENT_A_FROM=web CLIENT_A__POST=1 CLIENT_A_INFO=1", []string{`CLIENT_A__POST="1" is not a client variable: `}},
+		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_ALLOW_FROM=10.0.0.5", []string{`client a_allow may do nothing: `}},
+		{"CLIENT_ALLOW_FROM=10.0.0.5", []string{`client allow may do nothing: set what it needs, as in CLIENT_ALLOW_CONTAINERS=1; ALLOW_FROM is for everybody and has no prefix`}},
+		{"CLIENT_A_FROM=web. CLIENT_A_INFO=1 CLIENT_B_FROM=Web CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have web: `}},
+		{"CLIENT_A_FROM=10.0.0.0/8 CLIENT_A_INFO=1 CLIENT_B_FROM=::ffff:10.0.0.0/104 CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have 10.0.0.0/8: `}},
+		{"CLIENT_A_FROM=fd00:0::1 CLIENT_A_INFO=1 CLIENT_B_FROM=fd00::0:1/128 CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have fd00::1: `}},
+		{"CLIENT_A_FROM=web", []string{`client a may do nothing: set what it needs, as in CLIENT_A_CONTAINERS=1`}},
+		{"CLIENT_A_FROM=web CLIENT_A_CONTAINERS=0 CLIENT_A_DENY=*", []string{`client a may do nothing: `}},
+		{"CLIENT_A_FROM=web,10.0.0.5 CLIENT_A_INFO=1 CLIENT_B_FROM=10.0.0.5/32,WEB CLIENT_B_INFO=1", []string{
+			`CLIENT_A_FROM and CLIENT_B_FROM both have web: it can identify one client only`,
+			`CLIENT_A_FROM and CLIENT_B_FROM both have 10.0.0.5: it can identify one client only`}},
+		{"CLIENT_A_LISTEN=unix:///none/a CLIENT_A_INFO=1 CLIENT_B_LISTEN=unix:///none/a?mode=0600 CLIENT_B_INFO=1", []string{
+			`CLIENT_A_LISTEN and CLIENT_B_LISTEN both have unix:///none/a: it can identify one client only`,
+			`cannot listen on unix:///none/a: `, `cannot listen on unix:///none/a: `}},
+		{"CLIENT_A_LISTEN=tcp://127.0.0.1:0 CLIENT_A_INFO=1", []string{`LISTEN and CLIENT_A_LISTEN both have tcp://127.0.0.1:0: it can identify one client only`}},
+		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_LIBPOD_FROM=db CLIENT_A_LIBPOD_INFO=1", []string{`CLIENT_A_LIBPOD_INFO could be a variable of client a or of client a_libpod: rename one of them`}},
+		{"CLIENT_A_FROM=10.0.1.5 CLIENT_A_INFO=1 ALLOW_FROM=10.0.0.0/24", []string{`CLIENT_A_FROM has 10.0.1.5, which ALLOW_FROM=10.0.0.0/24 shuts out`}},
+		{"POST=maybe EXEC=perhaps LOG_LEVEL=loud LOG_FORMAT=xml SHUTDOWN_GRACE=soon SOCKET_PATH=/none/x.sock LISTEN=" + inUse + ",unix://" + file, []string{
+			`invalid EXEC="perhaps": `, `invalid POST="maybe": `, `invalid LOG_LEVEL="loud": `, `invalid LOG_FORMAT="xml": `,
+			`invalid SHUTDOWN_GRACE="soon": `, `no socket at SOCKET_PATH="/none/x.sock": `,
+			`cannot listen on ` + inUse + `: `, `cannot listen on unix://` + file + `: `,
+		}},
+	} {
+		variable, _, _ := strings.Cut(test.settings, "=")
+		t.Run(variable, func(t *testing.T) {
+			t.Parallel()
+			environ := map[string]string{"SOCKET_PATH": socket, "LISTEN": "tcp://127.0.0.1:0"}
+			for setting := range strings.FieldsSeq(test.settings) {
+				name, value, _ := strings.Cut(setting, "=")
+				environ[name] = value
+			}
+			r := harness.Run(t, environ)
+			if r.Status != 2 || r.Stdout != "" {
+				t.Errorf("%s: status %d, stdout %q, want 2 and nothing", test.settings, r.Status, r.Stdout)
+			}
+			lines := strings.Split(strings.TrimSuffix(r.Stderr, "\n"), "\n")
+			if lines[0] != "postern: cannot start:" || len(lines) != 1+len(test.want) {
+				t.Errorf("%s: stderr is\n%swant a heading and %d lines", test.settings, r.Stderr, len(test.want))
+			}
+			for _, want := range test.want {
+				if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  "+want) }) {
+					t.Errorf("%s: stderr is\n%swant a line that begins with %q", test.settings, r.Stderr, want)
+				}
+			}
+		})
+	}
+}
+
+// TestBadConfigurationLeavesNothing asserts that a start that fails for one
+// reason does not leave the socket of a listener that was fine.
+func TestBadConfigurationLeavesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(harness.SocketDir(t), "postern.sock")
+	harness.Run(t, map[string]string{"SOCKET_PATH": "/none/x.sock", "LISTEN": "unix://" + path})
+	if _, err := os.Lstat(path); err == nil {
+		t.Errorf("%s is still there", path)
+	}
+}
+
+// TestNoPermission asserts that a socket which postern's user may not use stops
+// the start, with whose it is and what helps.
+func TestNoPermission(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	if err := os.Chmod(socket, 0); err != nil {
+		t.Fatal(err)
+	}
+	r := harness.Run(t, map[string]string{"SOCKET_PATH": socket, "LISTEN": "tcp://127.0.0.1:0"})
+	want := fmt.Sprintf("no permission to connect: %s belongs to %d:%d with mode 0000, and postern runs as ", socket, os.Getuid(), os.Getgid())
+	if !strings.Contains(r.Stderr, want) || !strings.HasSuffix(r.Stderr, "; the mode shuts it out: chmod 0660 "+socket+" on the host\n") || r.Status != 2 {
+		t.Errorf("%v\nwant status 2 and %q", r, want)
+	}
+}

@@ -1,0 +1,138 @@
+package config
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+func TestExplainRequest(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		environ, request string
+		Status           int
+		want             string
+	}{
+		{"", "GET /_ping", 0, "allowed: GET /_ping (SystemPing) by PING=1\n"},
+		{"", "POST /v1.51/containers/web/restart?t=5", 1, "refused: POST /containers/web/restart (ContainerRestart) by CONTAINERS=0: set ALLOW_RESTARTS=1, or CONTAINERS=1 and POST=1, or ALLOW=ContainerRestart; "},
+		{"ALLOW_RESTARTS=1", "POST /v1.51/containers/web/restart", 0, "allowed: POST /containers/web/restart (ContainerRestart) by ALLOW_RESTARTS=1\n"},
+		{"CONTAINERS=1 DENY=*List", "GET /containers/json", 1, "refused: GET /containers/json (ContainerList) by DENY=*List: DENY=*List forbids it\n"},
+		{"CONTAINERS=1", "GET /containers/../secrets", 1, "redirected: GET /containers/../secrets to /secrets\n"},
+		{"CONTAINERS=1", "GET /nothing", 1, "refused: GET /nothing is in no section of the API\n"},
+		{"", "GET nothing", 2, ""},
+		{"", "get /_ping", 2, ""},
+		{"", "GET", 2, ""},
+		{"POST=maybe", "GET /_ping", 2, ""},
+	} {
+		environ := map[string]string{}
+		for setting := range strings.FieldsSeq(test.environ) {
+			name, value, _ := strings.Cut(setting, "=")
+			environ[name] = value
+		}
+		r := harness.Run(t, environ, append([]string{"explain"}, strings.Fields(test.request)...)...)
+		if r.Status != test.Status || !strings.HasPrefix(r.Stdout, test.want) || r.Status == 2 && strings.Count(r.Stderr, "\n") == 0 {
+			t.Errorf("%q explain %s: status %d, %q, want %d, %q\n%s", test.environ, test.request, r.Status, r.Stdout, test.Status, test.want, r.Stderr)
+		}
+	}
+}
+
+// TestExplainWarns asserts that each kind of danger is said, in explain and in
+// the log at start, and nothing when there is none.
+func TestExplainWarns(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	for _, test := range []struct{ allow, dangers string }{
+		{"ContainerCreate,ContainerStart", "root on the host"},
+		{"ContainerExec,ExecStart", "root on the host"},
+		{"PluginPull,PluginEnable", "root on the host"},
+		{"ServiceCreate", "root on the host"},
+		{"ContainerCreate,ContainerRestart", "root on the host"},
+		{"ContainerCreate,ContainerStart,ContainerRestart", "root on the host"},
+		{"ContainerCreateLibpod,ContainerRestartLibpod", "root on the host"},
+		{"PodCreateLibpod,PodStartLibpod", "root on the host"},
+		{"ContainerRestoreLibpod", "root on the host"},
+		{"PluginUpgrade,PluginEnable", "root on the host"},
+		{"SwarmJoin", "root on the host"},
+		{"ImageBuild,Session", "root on the host; makes the engine call out"},
+		{"Grpc", "root on the host"},
+		{"PutContainerArchive", "root on the host"},
+		{"ContainerInspect", "leaks secrets"},
+		{"SwarmInspect", "leaks secrets"},
+		{"ConfigList", "leaks secrets"},
+		{"ContainerExport", "leaks secrets"},
+		{"ContainerLogs", "leaks secrets"},
+		{"ImageCommit,ImageGetAll", "leaks secrets"},
+		{"SecretInspect", "leaks secrets"},
+		{"ArtifactLocalLibpod,ArtifactExtractLibpod", "leaks secrets"},
+		{"DistributionInspect", "makes the engine call out"},
+		{"ImageSearch", "makes the engine call out"},
+		{"GetPluginPrivileges", "makes the engine call out"},
+		{"ImageCreate", "makes the engine call out"},
+		{"SystemAuth", "makes the engine call out"},
+		{"ContainerCreate", ""},
+		{"ExecStart", ""},
+		{"ContainerList", ""},
+	} {
+		environ := map[string]string{"ALLOW": test.allow, "SOCKET_PATH": socket}
+		var printed []string
+		for _, warning := range regexp.MustCompile(`\nwarning: ([^:]*): `).FindAllStringSubmatch(harness.Run(t, environ, "explain").Stdout, -1) {
+			printed = append(printed, warning[1])
+		}
+		if got := strings.Join(printed, "; "); got != test.dangers {
+			t.Errorf("ALLOW=%s: explain warns of %q, want %q", test.allow, got, test.dangers)
+		}
+		p := harness.Start(t, environ)
+		var logged []string
+		for _, e := range p.Log() {
+			if danger, ok := e["danger"].(string); ok {
+				logged = append(logged, danger)
+			}
+		}
+		if got := strings.Join(logged, "; "); got != test.dangers {
+			t.Errorf("ALLOW=%s: the log warns of %q, want %q", test.allow, got, test.dangers)
+		}
+	}
+}
+
+// TestStartSaysWhatIsOpen asserts that the log says at start what explain does,
+// in short, and each open section in the README's words.
+func TestStartSaysWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	environ := map[string]string{
+		"SOCKET_PATH": socket, "CONTAINERS": "1", "POST": "1", "PING": "0", "LIBPOD_PING": "0", "LIBPOD_VERSION": "no", "ALLOW": "ImageList", "DENY": "*Prune",
+	}
+	started := harness.Start(t, environ).Started
+	readme, err := os.ReadFile(harness.File("README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, _ := started["open"].(map[string]any)
+	if len(open) != 3 {
+		t.Errorf("open is %v, want CONTAINERS, EVENTS and VERSION", open)
+	}
+	for _, name := range []string{"CONTAINERS", "EVENTS", "VERSION"} {
+		if words, _ := open[name].(string); !regexp.MustCompile("(?m)^\\| `" + name + "` .*\\| " + regexp.QuoteMeta(words) + ` \|$`).Match(readme) {
+			t.Errorf("%s opens %q, which the README says in other words", name, words)
+		}
+	}
+	var explained struct {
+		Summary struct{ Allowed, Reads, Writes any }
+	}
+	if err := json.Unmarshal([]byte(harness.Run(t, environ, "explain", "--json").Stdout), &explained); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]any{
+		"POST": true, "ALLOW": []any{"ImageList"}, "DENY": []any{"*Prune"},
+		"operations": explained.Summary.Allowed, "reads": explained.Summary.Reads, "writes": explained.Summary.Writes,
+	} {
+		if got := started[key]; !reflect.DeepEqual(got, want) {
+			t.Errorf("the log says %s: %v, want %v", key, got, want)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+// TestGoodValues asserts what is accepted beside 1 and 0, by what it opens.
+func TestGoodValues(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	for _, test := range []struct {
+		value string
+		want  int
+	}{
+		{"1", 200}, {"true", 200}, {"YES", 200}, {"On", 200}, {"2", 200}, {"-1", 200},
+		{"0", 403}, {"FALSE", 403}, {"no", 403}, {"off", 403}, {"00", 403}, {"", 403},
+	} {
+		t.Run(test.value, func(t *testing.T) {
+			t.Parallel()
+			// One that is off by default and one that is on.
+			p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "CONTAINERS": test.value, "VERSION": test.value})
+			for _, target := range []string{"/containers/json", "/version"} {
+				if got := p.Get(target).Status; got != test.want {
+					t.Errorf("CONTAINERS=%[1]q VERSION=%[1]q: GET %s: status %d, want %d", test.value, target, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+// TestNearMisses asserts a warning for what looks like a mistake, with the
+// right name, and none for what a container's environment is full of.
+func TestNearMisses(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	want := map[string]string{
+		"CONTAINER=1":         `CONTAINER="1" has no effect: did you mean CONTAINERS?`,
+		"ALLOW_RESTART=1":     `ALLOW_RESTART="1" has no effect: did you mean ALLOW_RESTARTS?`,
+		"containers=true":     `containers="true" has no effect: did you mean CONTAINERS?`,
+		"NETWORK=yes":         `NETWORK="yes" has no effect: did you mean NETWORKS?`,
+		"DELETE=0":            `DELETE="0" has no effect: POST switches every method but GET and HEAD`,
+		"PUT=1":               `PUT="1" has no effect: POST switches every method but GET and HEAD`,
+		"ALLOW_EVERYTHING=1":  `ALLOW_EVERYTHING="1" has no effect: there is no such toggle`,
+		"LOGLEVEL=debug":      `LOGLEVEL="debug" has no effect: did you mean LOG_LEVEL?`,
+		"SOCKETPATH=/x":       `SOCKETPATH="/x" has no effect: did you mean SOCKET_PATH?`,
+		"PRESETS=traefik":     `PRESETS="traefik" has no effect: did you mean PRESET?`,
+		"TZ=Mars/Olympus":     `unknown TZ="Mars/Olympus": times are in UTC; want a name such as Europe/Berlin`,
+		"HOST=1":              "",
+		"PATH=/usr/bin":       "",
+		"HOME=/":              "",
+		"HOSTNAME=4be2b8a6f1": "",
+		"TERM=xterm":          "",
+		"LANG=C":              "",
+		"no_proxy=1":          "",
+		"NODE=worker-1":       "",
+	}
+	environ := map[string]string{"SOCKET_PATH": socket}
+	var warnings []string
+	for setting, warning := range want {
+		name, value, _ := strings.Cut(setting, "=")
+		environ[name] = value
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
+	p := harness.Start(t, environ)
+	var got []string
+	for _, e := range p.Log() {
+		if e["level"] == "warn" {
+			got = append(got, e["message"].(string))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(warnings)
+	if !slices.Equal(got, warnings) {
+		t.Errorf("warnings are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(warnings, "\n"))
+	}
+	if got := p.Get("/containers/json").Status; got != 403 {
+		t.Errorf("GET /containers/json: status %d with only misspelt variables, want 403", got)
+	}
+}
+
+// TestPatternFiles asserts that ALLOW_FILE and DENY_FILE add to ALLOW and DENY.
+func TestPatternFiles(t *testing.T) {
+	t.Parallel()
+	dir := harness.SocketDir(t)
+	allow, deny := filepath.Join(dir, "allow"), filepath.Join(dir, "deny")
+	for file, text := range map[string]string{
+		allow: "# what the dashboard needs\nContainerList\n\n  ImageList # not the rest\r\n",
+		deny:  "*Top\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := map[string]string{"ALLOW": "ContainerTop,ContainerStats", "ALLOW_FILE": allow, "DENY_FILE": deny}
+	r := harness.Run(t, environ, "explain", "--json")
+	var report struct {
+		Operations []struct {
+			ID, Rule string
+			Allowed  bool
+		}
+	}
+	if err := json.Unmarshal([]byte(r.Stdout), &report); err != nil {
+		t.Fatalf("%v\n%s", err, r.Stderr)
+	}
+	rules := map[string]string{}
+	for _, op := range report.Operations {
+		rules[op.ID] = op.Rule
+	}
+	for id, want := range map[string]string{
+		"ContainerList": "ALLOW=ContainerList", "ImageList": "ALLOW=ImageList", "ContainerStats": "ALLOW=ContainerStats",
+		"ContainerTop": "DENY=*Top", "ImageInspect": "IMAGES=0",
+	} {
+		if rules[id] != want {
+			t.Errorf("%s is decided by %q, want %q", id, rules[id], want)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package docs
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"postern/acl"
+	"postern/proxy/config"
+
+	"postern/tests/internal/harness"
+)
+
+// TestDockerfileDefaults compares the ENV lines of the image with the code's
+// defaults. What is unset there must be a variable whose unset state has a
+// meaning that no value has.
+func TestDockerfileDefaults(t *testing.T) {
+	t.Parallel()
+	dockerfile, err := os.ReadFile(harness.File("Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, final, found := strings.Cut(string(dockerfile), "\nFROM scratch\n")
+	if !found {
+		t.Fatal("the Dockerfile has no stage FROM scratch")
+	}
+	got := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^(?:ENV|   ) ([A-Z0-9_]+)=(\S*)`).FindAllStringSubmatch(final, -1) {
+		got[m[1]] = m[2]
+	}
+	want := map[string]string{}
+	for _, toggle := range acl.AllToggles() {
+		if toggle.Default == "0" || toggle.Default == "1" {
+			want[toggle.Var] = toggle.Default
+		}
+	}
+	for _, s := range config.Settings() {
+		if s.Default != "" {
+			want[s.Var] = s.Default
+		}
+	}
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("the Dockerfile sets %s=%q, the code's default is %q", name, got[name], value)
+		}
+	}
+	for name, value := range got {
+		if _, known := want[name]; !known {
+			t.Errorf("the Dockerfile sets %s=%q, which the code does not know or leaves unset", name, value)
+		}
+	}
+}
+
+// TestHelpIsOneScreen asserts that the manual names every variable and fits a
+// terminal.
+func TestHelpIsOneScreen(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	config.WriteHelp(&b)
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	if len(lines) > 60 {
+		t.Errorf("help has %d lines, want at most 60", len(lines))
+	}
+	for _, line := range lines {
+		if len(line) > 110 {
+			t.Errorf("help has a line of %d characters, want at most 110: %s", len(line), line)
+		}
+	}
+	words := strings.Fields(b.String())
+	named := map[string]bool{}
+	for _, w := range words {
+		named[w] = true
+	}
+	for _, toggle := range acl.AllToggles() {
+		if strings.HasPrefix(toggle.Var, "LIBPOD_ALLOW_") {
+			continue // older names, which README has
+		}
+		if !named[toggle.Var] && !named[strings.TrimPrefix(toggle.Var, "LIBPOD")] {
+			t.Errorf("help does not name %s", toggle.Var)
+		}
+	}
+	for _, s := range config.Settings() {
+		if !named[s.Var] {
+			t.Errorf("help does not name %s", s.Var)
+		}
+	}
+}

@@ -1,0 +1,205 @@
+//go:build real
+
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"debug/elf"
+	"encoding/json"
+	"io"
+	"maps"
+	"path"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/tests/internal/harness"
+)
+
+// maxImageSize is in bytes.
+const maxImageSize = 12_000_000
+
+func TestImageConfig(t *testing.T) {
+	t.Parallel()
+	var image struct {
+		Size   int64
+		Config struct {
+			Entrypoint, Cmd []string
+			ExposedPorts    map[string]any
+			Labels          map[string]string
+			Healthcheck     struct {
+				Test                           []string
+				Interval, Timeout, StartPeriod time.Duration
+				Retries                        int
+			}
+		}
+	}
+	inspect(t, "image", buildImage(t), &image)
+	if image.Size >= maxImageSize {
+		t.Errorf("the image has %d bytes, want less than %d", image.Size, maxImageSize)
+	}
+	c := image.Config
+	for _, tt := range []struct {
+		name      string
+		got, want any
+	}{
+		{"ENTRYPOINT", c.Entrypoint, []string{"/postern"}},
+		{"CMD", len(c.Cmd), 0},
+		{"EXPOSE", slices.Collect(maps.Keys(c.ExposedPorts)), []string{"2375/tcp"}},
+		{"HEALTHCHECK", c.Healthcheck.Test, []string{"CMD", "/postern", "healthcheck"}},
+		{"--interval", c.Healthcheck.Interval, 30 * time.Second},
+		{"--timeout", c.Healthcheck.Timeout, 5 * time.Second},
+		{"--start-period", c.Healthcheck.StartPeriod, 5 * time.Second},
+		{"--retries", c.Healthcheck.Retries, 3},
+		{"title", c.Labels["org.opencontainers.image.title"], "postern"},
+		{"licenses", c.Labels["org.opencontainers.image.licenses"], "MIT"},
+		{"version", c.Labels["org.opencontainers.image.version"], imageVersion},
+		{"revision", c.Labels["org.opencontainers.image.revision"], imageRevision},
+		{"a description", c.Labels["org.opencontainers.image.description"] != "", true},
+	} {
+		if !reflect.DeepEqual(tt.got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
+func TestImageVersion(t *testing.T) {
+	t.Parallel()
+	got := harness.MustDocker(t, "run", "--rm", buildImage(t), "version")
+	if !strings.HasPrefix(got, "postern "+imageVersion+" ") {
+		t.Errorf("postern version in the image prints %q, want version %s", got, imageVersion)
+	}
+}
+
+// TestImageContent asserts that the image is one static binary, for this
+// machine's architecture and cross-compiled for another.
+func TestImageContent(t *testing.T) {
+	t.Parallel()
+	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+	other := "arm64"
+	if runtime.GOARCH == "arm64" {
+		other = "amd64"
+	}
+	for _, tt := range []struct {
+		name, arch string
+		image      func(*testing.T) string
+	}{
+		{"native", runtime.GOARCH, func(t *testing.T) string { return buildImage(t) }},
+		{"cross-compiled", other, func(t *testing.T) string {
+			needBaseImage(t)
+			name := harness.Unused(t)
+			if _, err := harness.OnEngine(harness.BuildPatience, "docker", "build", "--tag", name, "--build-arg", "GO_IMAGE="+goImage, "--build-arg", "TARGETARCH="+other, "."); err != nil {
+				t.Fatal(err)
+			}
+			return name
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			files := imageFiles(t, tt.image(t))
+			if got, want := slices.Sorted(maps.Keys(files)), []string{"/postern"}; !slices.Equal(got, want) {
+				t.Fatalf("the image holds %q, want %q", got, want)
+			}
+			binary, err := elf.NewFile(bytes.NewReader(files["/postern"]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := machines[tt.arch]; binary.Machine != want {
+				t.Errorf("the binary is for %v, want %v", binary.Machine, want)
+			}
+			libraries, err := binary.ImportedLibraries()
+			if err != nil || len(libraries) > 0 {
+				t.Errorf("the binary needs the libraries %q (%v), want none", libraries, err)
+			}
+			if binary.Section(".interp") != nil {
+				t.Error("the binary needs a dynamic loader, want it static")
+			}
+			if binary.Section(".symtab") != nil {
+				t.Error("the binary has a symbol table, want it stripped")
+			}
+		})
+	}
+}
+
+// TestImageHealth asserts that the engine finds the container healthy, also
+// when clients may not ping.
+func TestImageHealth(t *testing.T) {
+	t.Parallel()
+	name := harness.Unused(t)
+	harness.MustDocker(t, "run", "--detach", "--name", name, "--volume", harness.EngineSocket+":"+harness.EngineSocket,
+		"--env", "PING=0", "--health-interval", "1s", buildImage(t))
+	harness.Await(t, "good health", func() bool {
+		return harness.MustDocker(t, "inspect", "--format", "{{.State.Health.Status}}", name) == "healthy\n"
+	})
+}
+
+// TestImageTimeZone asserts that the image knows zones without a file.
+func TestImageTimeZone(t *testing.T) {
+	t.Parallel()
+	name := harness.Unused(t)
+	harness.MustDocker(t, "run", "--detach", "--name", name, "--volume", harness.EngineSocket+":"+harness.EngineSocket,
+		"--env", "TZ=Asia/Kolkata", buildImage(t))
+	var logs harness.Result
+	harness.Await(t, "log of the start", func() bool {
+		logs = harness.Docker(t, harness.EngineHost, "logs", name)
+		return strings.Contains(logs.Stdout, `"started"`)
+	})
+	if !strings.Contains(logs.Stdout, "+05:30") {
+		t.Errorf("with TZ=Asia/Kolkata the log has no time with +05:30:\n%s", logs.Stdout)
+	}
+}
+
+// inspect decodes what docker inspect says of one object.
+func inspect(t *testing.T, kind, name string, into any) {
+	t.Helper()
+	out := harness.MustDocker(t, kind, "inspect", "--format", "{{json .}}", name)
+	if err := json.Unmarshal([]byte(out), into); err != nil {
+		t.Fatalf("docker %s inspect %s: %v\n%s", kind, name, err, out)
+	}
+}
+
+// imageFiles returns the content of everything in all layers of an image, by
+// absolute path.
+func imageFiles(t *testing.T, name string) map[string][]byte {
+	t.Helper()
+	archive := untar(t, []byte(harness.MustDocker(t, "save", name)))
+	var manifest []struct{ Layers []string }
+	if err := json.Unmarshal(archive["/manifest.json"], &manifest); err != nil {
+		t.Fatalf("docker save: manifest.json: %v", err)
+	}
+	files := map[string][]byte{}
+	for _, layer := range manifest[0].Layers {
+		maps.Copy(files, untar(t, archive["/"+layer]))
+	}
+	return files
+}
+
+// untar unpacks a tar archive, compressed or not; some engines save layers
+// compressed.
+func untar(t *testing.T, data []byte) map[string][]byte {
+	t.Helper()
+	var source io.Reader = bytes.NewReader(data)
+	if z, err := gzip.NewReader(bytes.NewReader(data)); err == nil {
+		source = z
+	}
+	files := map[string][]byte{}
+	for archive := tar.NewReader(source); ; {
+		header, err := archive.Next()
+		if err == io.EOF {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[path.Join("/", header.Name)] = content
+	}
+}

@@ -1,0 +1,11 @@
+//go:build real
+
+package image
+
+import (
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }

@@ -1,0 +1,187 @@
+package learn
+
+import (
+	"io"
+	"maps"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"postern/tests/internal/engine"
+	"postern/tests/internal/harness"
+)
+
+// TestLearn has a proxy learn what three clients ask, and starts others with
+// each of the two environments that it reports: they forward what was asked;
+// ALLOW forwards no more; nothing of either can be taken away.
+func TestLearn(t *testing.T) {
+	t.Parallel()
+	socket := harness.MarkingEngine(t)
+	requests := harness.Requests(t)
+	pick := func(ids string) (some []harness.Request) {
+		for id := range strings.FieldsSeq(ids) {
+			i := slices.IndexFunc(requests, func(r harness.Request) bool { return r.ID == id })
+			some = append(some, requests[i])
+		}
+		return some
+	}
+	asked := map[string][]harness.Request{
+		"everybody": pick("SystemPing SystemVersion ContainerList NetworkList ContainerList"),
+		"manager":   pick("ContainerCreate ContainerStop ExecStart ContainerArchive"),
+		"healer":    pick("ContainerRestart ContainerStop ContainerListLibpod"),
+	}
+	dir := harness.SocketDir(t)
+	base := map[string]string{"SOCKET_PATH": socket}
+	for name := range asked {
+		if name != "everybody" {
+			base["CLIENT_"+strings.ToUpper(name)+"_LISTEN"] = "unix://" + filepath.Join(dir, name) + "?mode=0666"
+		}
+	}
+	// through sends requests as each client and reports what was forwarded.
+	through := func(t *testing.T, p *harness.Postern, requests func(name string) []harness.Request) map[string][]bool {
+		t.Helper()
+		got := map[string][]bool{}
+		for name := range asked {
+			conn := p.Dial
+			if name != "everybody" {
+				conn = func() net.Conn { return harness.Dial(t, "unix", filepath.Join(dir, name)) }
+			}
+			got[name] = p.ForwardedOn(conn(), requests(name))
+		}
+		return got
+	}
+	theirs := func(name string) []harness.Request { return asked[name] }
+
+	p := harness.Start(t, harness.With(base, map[string]string{"LEARN": "1", "CONTAINERS": "1", "CLIENT_HEALER_INFO": "1"}))
+	for name, forwarded := range through(t, p, theirs) {
+		if slices.Contains(forwarded, false) {
+			t.Errorf("LEARN=1 refuses %s: %v", name, forwarded)
+		}
+	}
+	learned := p.Learned()
+	for _, settings := range []map[string]string{learned.Toggles, learned.Exact} {
+		p := harness.Start(t, harness.With(base, settings))
+		for name, forwarded := range through(t, p, theirs) {
+			if slices.Contains(forwarded, false) {
+				t.Errorf("%v: %s is refused what it asked for: %v", settings, name, forwarded)
+			}
+		}
+		p.Stop()
+		for _, less := range thinned(settings) {
+			environ := harness.With(base, less)
+			if r := harness.Run(t, environ, "explain"); r.Status == 2 {
+				continue // a client that may do nothing: the start fails
+			}
+			p := harness.Start(t, environ)
+			all := slices.Concat(slices.Collect(maps.Values(through(t, p, theirs)))...)
+			if !slices.Contains(all, false) {
+				t.Errorf("%v can do with %v", settings, less)
+			}
+			p.Stop()
+		}
+	}
+	// Exactly: for each client the ids it asked for, and no path without one.
+	p = harness.Start(t, harness.With(base, learned.Exact))
+	for name, forwarded := range through(t, p, func(string) []harness.Request { return requests }) {
+		for i, r := range requests {
+			asks := slices.ContainsFunc(asked[name], func(a harness.Request) bool { return a.ID == r.ID })
+			if forwarded[i] != (asks && r.ID != "") {
+				t.Errorf("%s: %+v: forwarded is %v", name, r, forwarded[i])
+			}
+		}
+	}
+}
+
+// TestLearnDeny asserts that LEARN=deny changes no verdict, and reports what
+// was refused and what would allow it.
+func TestLearnDeny(t *testing.T) {
+	t.Parallel()
+	socket := harness.MarkingEngine(t)
+	requests := harness.Requests(t)
+	environ := map[string]string{"SOCKET_PATH": socket, "CONTAINERS": "1", "PRESET": "diun"}
+	plain := harness.Start(t, environ).Forwarded(requests)
+	p := harness.Start(t, harness.With(environ, map[string]string{"LEARN": "deny"}))
+	if got := p.Forwarded(requests); !slices.Equal(got, plain) {
+		t.Error("LEARN=deny forwards something else than without")
+	}
+	learned := p.Learned()
+	text := p.Stderr.String()
+	for _, line := range []string{
+		"#   2x POST /containers/web/restart (ContainerRestart): set ALLOW_RESTARTS=1, or POST=1, or ALLOW=ContainerRestart",
+		"#   2x GET /info (SystemInfo): set INFO=1, or ALLOW=SystemInfo\n",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the report has no %q", line)
+		}
+	}
+	// What it prints allows what was forwarded, and what was refused it does not.
+	exact := harness.Start(t, harness.With(map[string]string{"SOCKET_PATH": socket}, learned.Exact)).Forwarded(requests)
+	for i, r := range requests {
+		if exact[i] != (plain[i] && r.ID != "") {
+			t.Errorf("%+v: forwarded %v before, and %v with what was learned", r, plain[i], exact[i])
+		}
+	}
+}
+
+// TestLearnHijacks asserts that connections leave HTTP under LEARN=1 as if it
+// had been allowed, and that nothing is learned from strangers or requests that
+// are refused for their length.
+func TestLearnHijacks(t *testing.T) {
+	t.Parallel()
+	e, socket := harness.StandIn(t)
+	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "LEARN": "1"})
+	if got := p.Get("/containers/" + strings.Repeat("x", 70_000) + "/json").Status; got != 414 {
+		t.Errorf("a URL of 70 KB gets %d, want 414", got)
+	}
+	conn := p.Dial()
+	io.WriteString(conn, harness.Head("POST", "/v1.41/containers/web/attach?stream=1&stdin=1", "Connection: Upgrade", "Upgrade: tcp"))
+	answer := make([]byte, len("HTTP/1.1 101 "))
+	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 101 " {
+		t.Errorf("attach with Upgrade: %q, %v, want 101", answer, err)
+	}
+	conn.Close()
+	harness.AwaitRequest(t, e, func(r engine.Request) bool { return r.Ended })
+	if got := p.Learned().Exact["ALLOW"]; got != "ContainerAttach" || strings.Contains(p.Stderr.String(), "xxx") {
+		t.Errorf("ALLOW=%s, want ContainerAttach\n%s", got, p.Stderr.String())
+	}
+
+	outside := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "LEARN": "1", "ALLOW_FROM": "192.0.2.1"})
+	if got := outside.Get("/containers/json").Status; got != 403 {
+		t.Errorf("a stranger gets %d, want 403", got)
+	}
+	outside.Terminate()
+	if text := outside.Stderr.String(); strings.Contains(text, "ContainerList") {
+		t.Errorf("learned from somebody who may not connect:\n%s", text)
+	}
+}
+
+// TestNothingToReport asserts that a proxy that learns nothing survives the
+// signal that asks for a report, and says nothing.
+func TestNothingToReport(t *testing.T) {
+	t.Parallel()
+	p := harness.Start(t, map[string]string{"SOCKET_PATH": harness.MarkingEngine(t)})
+	p.Signal(syscall.SIGUSR1)
+	if got := p.Get("/version").Status; got != 200 {
+		t.Errorf("GET /version after SIGUSR1: status %d, want 200", got)
+	}
+}
+
+// thinned are the settings with one item less each: a toggle, or an id of an
+// ALLOW. What is left of an ALLOW may be nothing.
+func thinned(settings map[string]string) (all []map[string]string) {
+	for name, value := range settings {
+		if value == "0" {
+			continue // takes away itself
+		}
+		items := strings.Split(value, ",")
+		for i := range items {
+			less := maps.Clone(settings)
+			less[name] = strings.Join(slices.Delete(slices.Clone(items), i, i+1), ",")
+			all = append(all, less)
+		}
+	}
+	return all
+}

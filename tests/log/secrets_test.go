@@ -1,0 +1,73 @@
+package log
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+// TestLogKeepsSecrets asserts that nothing of a query, a header or a body gets
+// into the log; with LOG_LEVEL=debug, that the query alone does.
+func TestLogKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	for _, level := range []string{"info", "debug"} {
+		p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket, "LOG_LEVEL": level, "BUILD": "1"}))
+		const body = "s3cr3t in the body"
+		for _, target := range []string{"/build?buildargs=s3cr3t-in-the-query", "/nothing?x=s3cr3t-in-the-query"} {
+			harness.Send(t, p.Dial(), harness.Head("POST", target,
+				"Authorization: Bearer s3cr3t-in-a-header", "X-Registry-Auth: s3cr3t-in-a-header", "X-Registry-Config: s3cr3t-in-a-header",
+				"Cookie: s3cr3t-in-a-header", "User-Agent: s3cr3t-in-a-header", "Referer: s3cr3t-in-a-header",
+				"Content-Type: s3cr3t-in-a-header", fmt.Sprint("Content-Length: ", len(body)))+body)
+		}
+		p.Terminate()
+		queries := 0
+		for _, e := range p.Log() {
+			if query, ok := e["query"].(string); ok && level == "debug" {
+				if !strings.HasSuffix(query, "=s3cr3t-in-the-query") {
+					t.Errorf("the query is %q: %v", query, e)
+				}
+				queries++
+				delete(e, "query")
+			}
+			if strings.Contains(e.String(), "s3cr3t") {
+				t.Errorf("LOG_LEVEL=%s gives a secret away: %v", level, e)
+			}
+		}
+		if want := map[string]int{"info": 0, "debug": 3}[level]; queries != want {
+			t.Errorf("LOG_LEVEL=%s logs %d queries, want %d", level, queries, want)
+		}
+	}
+}
+
+// TestLogOfUnixPeers binds the client's end of a connection to names that look
+// like somebody else's address, or would turn a line of the log around.
+func TestLogOfUnixPeers(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	dir := harness.SocketDir(t)
+	addr := filepath.Join(dir, "p.sock")
+	p := harness.Start(t, harness.With(harness.AnyPort, map[string]string{"SOCKET_PATH": socket, "LISTEN": "tcp://127.0.0.1:0,unix://" + addr + "?mode=0666"}))
+	names := []string{"", "@10.0.0.5:80", filepath.Join(dir, "a\u202e\n<b>\x1b[31m")}
+	for _, name := range names {
+		conn, err := net.DialUnix("unix", &net.UnixAddr{Name: name, Net: "unix"}, &net.UnixAddr{Name: addr, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		harness.Send(t, conn, harness.Head("GET", "/info"))
+	}
+	lines := p.Accesses()
+	if len(lines) != len(names) {
+		t.Errorf("%d lines, want %d: %v", len(lines), len(names), lines)
+	}
+	for _, e := range lines {
+		if e["address"] != "@" {
+			t.Errorf("a unix socket's peer has the address %q, want @", e["address"])
+		}
+	}
+}

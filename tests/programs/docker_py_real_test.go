@@ -1,0 +1,36 @@
+//go:build real
+
+package programs
+
+import (
+	"context"
+	"os/exec"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+// TestDockerPy asserts that a docker-py program sees the same through the
+// proxy as on the socket.
+func TestDockerPy(t *testing.T) {
+	t.Parallel()
+	image := harness.Busybox(t)
+	python := harness.NeedDockerPy(t)
+	run := func(host string) string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*harness.Patience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, python, "testdata/docker_py.py", host, image, harness.Unused(t))
+		r := harness.Finish(t, cmd)
+		if r.Status != 0 {
+			t.Fatalf("through %s: status %d\n%s%s", host, r.Status, r.Stdout, r.Stderr)
+		}
+		return r.Stdout
+	}
+	want := run(harness.EngineHost)
+	for _, w := range harness.ThroughProxy(t) {
+		if got := run(w.Host()); got != want {
+			t.Errorf("%s\ngot\n%s\nwant\n%s", w.Network, got, want)
+		}
+	}
+}
