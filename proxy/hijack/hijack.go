@@ -69,8 +69,8 @@ type exchange struct {
 	engine  *net.UnixConn
 	result  Result
 
-	requestSent chan struct{} // closed when the request was sent to its end
 	senderDone  chan struct{} // closed when the goroutine that sends has ended
+	requestSent bool          // to its end; set before senderDone is closed
 
 	mu       sync.Mutex
 	answered chan struct{} // closed when the engine has answered
@@ -89,7 +89,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) Result {
 	}
 	x := &exchange{
 		Handler: h, request: r, client: client, input: buffered.Reader,
-		requestSent: make(chan struct{}), senderDone: make(chan struct{}), answered: make(chan struct{}),
+		senderDone: make(chan struct{}), answered: make(chan struct{}),
 	}
 	if x.engine, err = h.Dial(r.Context()); err != nil {
 		close(x.senderDone)
@@ -123,13 +123,20 @@ func (x *exchange) cut() {
 	x.engine.Close()
 }
 
-// decide tells the sending goroutine what the engine has answered.
+// longAgo is a deadline that interrupts a read or a write.
+var longAgo = time.Unix(1, 0)
+
+// decide tells the sending goroutine what the engine has answered, and
+// interrupts it.
 func (x *exchange) decide(hijacked bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.hijacked = hijacked
 	x.engine.SetReadDeadline(time.Time{})
-	x.client.SetReadDeadline(time.Unix(1, 0)) // wakes the goroutine
+	x.client.SetReadDeadline(longAgo)
+	if !hijacked {
+		x.engine.SetWriteDeadline(longAgo)
+	}
 	close(x.answered)
 }
 

@@ -11,7 +11,9 @@ import (
 // respond sends a response that stays HTTP.
 func (x *exchange) respond(response *http.Response) {
 	defer response.Body.Close()
-	keep := x.canResume()
+	<-x.senderDone
+	// The connection can serve another request if it has no rest of this one.
+	keep := x.requestSent && !x.request.Close && x.request.ProtoAtLeast(1, 1)
 	response.Close = !keep
 	for _, name := range []string{"Connection", "Keep-Alive", "Upgrade"} {
 		response.Header.Del(name)
@@ -32,23 +34,10 @@ func (x *exchange) respond(response *http.Response) {
 		closeWrite(x.client)
 		x.client.SetReadDeadline(time.Now().Add(drainLimit))
 		io.Copy(io.Discard, x.client)
-		<-x.senderDone
 		x.client.Close()
 		return
 	}
-	<-x.senderDone
 	x.result.Resumable = &Conn{x.client, x.input}
-}
-
-// canResume reports whether the client's connection can serve another request:
-// the whole request was read, and the client did not ask for its end.
-func (x *exchange) canResume() bool {
-	select {
-	case <-x.requestSent:
-		return !x.request.Close && x.request.ProtoAtLeast(1, 1)
-	default:
-		return false
-	}
 }
 
 // countedBody is a response's body. It flushes before each read, since the read

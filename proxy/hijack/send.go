@@ -22,7 +22,7 @@ func (x *exchange) send() {
 		err = flushErr
 	}
 	if err == nil {
-		close(x.requestSent)
+		x.requestSent = true
 		x.awaitAnswer()
 	} else {
 		x.breakOff()
