@@ -33,8 +33,7 @@ func requestIntoMessage(event map[string]any) error {
 		event[zerolog.MessageFieldName] = message + " " + quoteSpaces(method) + " " + quoteSpaces(path)
 		delete(event, "method")
 		delete(event, "path")
-		delete(event, "verdict") // the message and the level say it
-		delete(event, "decision")
+		delete(event, "decision") // the message and the level say it
 	}
 	return nil
 }
