@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// maxAnswerAge is for how long an answer serves requests on connections that
-	// are older than it.
+	// maxAnswerAge limits how old an answer may be that identifies the client of a
+	// request on a kept connection. The first request of a new connection needs an
+	// answer that was asked for after the connection was accepted: Docker may have
+	// just given the address to another container.
 	maxAnswerAge = time.Second
 	// lookupTimeout limits a lookup, and silentLookupTimeout one of a name about
 	// which the resolver was silent the last time, so that connections hardly
@@ -59,8 +61,8 @@ func (r *resolver) refresh(oldest time.Time, such func(*hostname) bool) {
 	all.Wait()
 }
 
-// lookUp looks a name up, unless a lookup that ended while this one waited for
-// its turn began late enough: any number of connections share it.
+// lookUp looks a name up when it is its turn. Lookups of a name run one after the
+// other, and one that began after oldest serves all connections that wait.
 func (r *resolver) lookUp(h *hostname, oldest time.Time) {
 	h.turn <- struct{}{}
 	defer func() { <-h.turn }()

@@ -34,7 +34,7 @@ type hostname struct {
 	unanswered int       // how many of the last lookups got no answer, in a row
 }
 
-// add returns the hostname that is called so.
+// add returns the hostname with this name, which it makes if there is none.
 func (r *resolver) add(name string) *hostname {
 	if i := slices.IndexFunc(r.names, func(h *hostname) bool { return h.name == name }); i >= 0 {
 		return r.names[i]
@@ -59,8 +59,8 @@ func (r *resolver) identify(a netip.Addr, oldest time.Time, needClient, needAllo
 	return c, allowed
 }
 
-// find is identify by the addresses that are known already. An address that the
-// names of two clients resolve to is neither's.
+// find does what identify does, with the addresses that are known already. An
+// address that the names of two clients resolve to belongs to neither.
 func (r *resolver) find(a netip.Addr) (c *Client, allowed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,9 +81,10 @@ func (r *resolver) find(a netip.Addr) (c *Client, allowed bool) {
 	return c, allowed
 }
 
-// run looks all names up now and then until ctx is done. The log then tells of a
-// name without an address before a connection needs it, and an address that a
-// second client's name comes to have does not stay the first one's.
+// run looks all names up every refreshInterval until ctx is done. The log then
+// tells of a name without an address before a connection needs it. And if the name
+// of a second client comes to have an address, that ends to be the first client's,
+// whose connections wait for the first name only.
 func (r *resolver) run(ctx context.Context) {
 	tick := time.NewTicker(refreshInterval)
 	defer tick.Stop()
@@ -96,9 +97,9 @@ func (r *resolver) run(ctx context.Context) {
 	}
 }
 
-// update sets the addresses of a name and logs a change, with the mutex held. That it has none is
-// worth a line at level info: a name that is misspelt, or of another network,
-// never has any.
+// update sets the addresses of a name and logs a change, with the mutex held. A
+// name that gets its first address or loses its last is worth a line at level
+// info: one that is misspelt, or of another network, never has any.
 func (r *resolver) update(h *hostname, addrs []netip.Addr) {
 	first := h.asked.IsZero()
 	level := zerolog.DebugLevel

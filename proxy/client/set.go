@@ -66,8 +66,12 @@ func NewSet(defaultClient *Client, declared []*Client, allowFrom From, log zerol
 // host name before a subnet, and a small subnet before a large one. ALLOW_FROM
 // limits addresses also on a client's own TCP listener.
 //
-// Where a host name can make a difference, Identify waits until the resolver has
-// answered or timed out: see [resolver.identify]. It is safe for concurrent use.
+// Where a host name can make a difference, and its last lookup began before the
+// connection was accepted or more than a second ago, Identify waits for another
+// one: about 2 s if the resolver has just become silent, and up to 0.4 s while it
+// stays so. A silent resolver changes the client of no address.
+//
+// Identify is safe for concurrent use.
 func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
 	if s.defaultClient == nil || conn.Accepted.IsZero() {
 		return &Client{}, false
@@ -78,7 +82,6 @@ func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
 	c = cmp.Or(conn.Owner, s.declared.address(conn.Addr))
 	admitted = !s.limited || s.allowed.longest(conn.Addr) != nil
 	if c == nil || !admitted {
-		// On a connection that is kept, an answer of the last second is enough.
 		oldest := time.Now().Add(-maxAnswerAge)
 		if conn.Accepted.After(oldest) {
 			oldest = conn.Accepted
