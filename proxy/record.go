@@ -172,11 +172,16 @@ func (rec *recorder) end() {
 }
 
 func (rec *recorder) ending() Ending {
+	e := &rec.event
+	complete := rec.complete && e.Err == nil
 	clientGone := rec.request.Context().Err() != nil
 	switch {
-	case rec.event.Decision.Outcome != acl.Allowed, rec.isHijack && rec.event.Err == nil:
+	case e.Decision.Outcome != acl.Allowed, complete && (rec.isHijack || !clientGone):
 		return Complete
-	case rec.complete && rec.event.Err == nil:
+	// A client that closes the connection when it has its JSON, as the docker
+	// command does, has cut nothing off. One that leaves a stream has, also if
+	// the engine then ends the stream in good order.
+	case complete && !e.Streams():
 		return Complete
 	case clientGone:
 		return CutByClient

@@ -87,7 +87,9 @@ func (p *Proxy) server(requests context.Context, owner *client.Client, resumed *
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    2 * maxHeader, // ServeHTTP refuses what is larger than maxHeader, as JSON
 		ErrorLog:          logging.Std(p.log),
-		BaseContext:       func(net.Listener) context.Context { return requests },
+		// Else net/http would answer OPTIONS * itself, without a decision.
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return requests },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return withConnection(ctx, owner, c, resumed.add)
 		},

@@ -39,14 +39,14 @@ type dns interface {
 	LookupAddr(ctx context.Context, addr string) (names []string, err error)
 }
 
-// refresh returns when each such name has been looked up that was not since
-// oldest. It goes on when the client hangs up: a client that half-closes after
-// its request is still to be identified.
-func (r *resolver) refresh(oldest time.Time, such func(*hostname) bool) {
+// refresh looks up the names that match and whose last lookup began before oldest,
+// and waits for all of them. It does not end when the client hangs up: a client
+// that half-closes after its request is still to be identified.
+func (r *resolver) refresh(oldest time.Time, match func(*hostname) bool) {
 	var stale []*hostname
 	r.mu.Lock()
 	for _, h := range r.names {
-		if h.asked.Before(oldest) && such(h) {
+		if h.asked.Before(oldest) && match(h) {
 			stale = append(stale, h)
 		}
 	}

@@ -82,9 +82,9 @@ func (r *resolver) find(a netip.Addr) (c *Client, allowed bool) {
 }
 
 // run looks all names up every refreshInterval until ctx is done. The log then
-// tells of a name without an address before a connection needs it. And if the name
-// of a second client comes to have an address, that ends to be the first client's,
-// whose connections wait for the first name only.
+// tells of a name without an address before a connection needs it. It also finds
+// an address that the names of two clients have: a connection from there waits
+// only for the name that had the address first.
 func (r *resolver) run(ctx context.Context) {
 	tick := time.NewTicker(refreshInterval)
 	defer tick.Stop()

@@ -38,7 +38,7 @@ func TestLogFields(t *testing.T) {
 	want := []harness.Entry{
 		{"level": "info", "message": "allowed", "method": "GET", "path": `/v1.41/containers/a\x1b b/json`, "operation": "ContainerInspect", "decision": "allowed", "rule": "CONTAINERS=1", "status": 404., "received": 0.},
 		{"level": "info", "message": "allowed", "method": "POST", "path": "/containers/create", "operation": "ContainerCreate", "decision": "allowed", "rule": "CONTAINERS=1", "status": 200., "received": 9.},
-		{"level": "warn", "message": "refused", "method": "GET", "path": "/info", "operation": "SystemInfo", "decision": "refused", "rule": "INFO=0", "status": 403., "received": 0.},
+		{"level": "warn", "message": "refused", "method": "GET", "path": "/info", "operation": "SystemInfo", "decision": "refused", "rule": "INFO=0", "remedy": "set INFO=1, or ALLOW=SystemInfo", "status": 403., "received": 0.},
 		{"level": "warn", "message": "refused", "method": "GET", "path": "/nothing", "operation": "", "decision": "refused", "rule": "no section", "status": 403., "received": 0.},
 		{"level": "info", "message": "allowed", "method": "GET", "path": "/containers/newer", "operation": "", "decision": "allowed", "rule": "CONTAINERS=1", "status": 200., "received": 0.},
 		{"level": "info", "message": "redirected", "method": "GET", "path": "//info", "operation": "", "decision": "redirected", "rule": "no section", "status": 301., "received": 0.},
