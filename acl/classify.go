@@ -37,24 +37,24 @@ func (op *Operation) Subject() Subject {
 func (s Subject) Nameable() bool { return s.Operation != nil && !s.Configures }
 
 // Compare orders subjects as [Operations] does; those without an operation come
-// last, by section.
+// behind, by section.
 func (s Subject) Compare(t Subject) int { return cmp.Compare(s.index(), t.index()) }
 
 // numSubjects is the number of the subjects in sections.
 var numSubjects = len(Operations) + 1 + 2*len(Sections)
 
-// index is the subject's place in a policy's table. The table ends before a
-// subject in no section.
+// index is the subject's place in a policy's table. The table ends before the
+// subjects in no section.
 func (s Subject) index() int {
+	i := numSubjects
 	switch {
 	case s.Configures:
 		return len(Operations)
 	case s.Operation != nil:
 		return s.Operation.index
-	case s.Section == nil:
-		return numSubjects
+	case s.Section != nil:
+		i = len(Operations) + 1 + 2*s.Section.index
 	}
-	i := len(Operations) + 1 + 2*s.Section.index
 	if s.Writes {
 		i++
 	}

@@ -135,9 +135,9 @@ func TestBothReadingsCount(t *testing.T) {
 	}
 }
 
-// FuzzDecidePodman looks for a request that Podman would run although the policy
+// FuzzPodman looks for a request that Podman would run although the policy
 // refuses the operation.
-func FuzzDecidePodman(f *testing.F) {
+func FuzzPodman(f *testing.F) {
 	o := newPodmanOracle(f)
 	for _, op := range acl.Operations {
 		f.Add(op.Method, "/v5.0.0"+op.Pattern)

@@ -75,7 +75,10 @@ func (r Rules) Evaluate(s Subject) (allowed bool, by Setting) {
 }
 
 func (r Rules) evaluate(s Subject) (allowed bool, by Setting) {
-	id := s.id()
+	id, op, t := s.id(), s.Operation, r.Toggles
+	if op == nil {
+		op = &Operation{}
+	}
 	if pattern, found := matching(r.Deny, id); found {
 		return false, Setting{"DENY", pattern}
 	}
@@ -87,7 +90,22 @@ func (r Rules) evaluate(s Subject) (allowed bool, by Setting) {
 			return true, Setting{"PRESET", p.Name}
 		}
 	}
-	return r.Toggles.evaluate(s)
+	for _, grant := range op.GrantedBy {
+		if t.On(grant) {
+			return true, Setting{grant, "1"}
+		}
+	}
+	switch {
+	case !t.On(s.Section.Var):
+		return false, Setting{s.Section.Var, "0"}
+	case op.Also != "" && !t.On(op.Also):
+		return false, Setting{op.Also, "0"}
+	case op.RefusedBy != "" && t.Refuses(op.RefusedBy):
+		return false, Setting{op.RefusedBy, "0"}
+	case s.Writes && !t.On("POST"):
+		return false, Setting{"POST", "0"}
+	}
+	return true, Setting{s.Section.Var, "1"}
 }
 
 // AllowsNothing reports whether the rules set nothing, or refuse every

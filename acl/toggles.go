@@ -141,27 +141,3 @@ func digit(on bool) string {
 func (t Toggles) Open() []Section {
 	return slices.DeleteFunc(slices.Clone(Sections), func(s Section) bool { return !t.On(s.Var) })
 }
-
-// evaluate is the part of [Rules.Evaluate] that the toggles decide.
-func (t Toggles) evaluate(s Subject) (allowed bool, by Setting) {
-	op := s.Operation
-	if op == nil {
-		op = &Operation{}
-	}
-	for _, grant := range op.GrantedBy {
-		if t.On(grant) {
-			return true, Setting{grant, "1"}
-		}
-	}
-	switch {
-	case !t.On(s.Section.Var):
-		return false, Setting{s.Section.Var, "0"}
-	case op.Also != "" && !t.On(op.Also):
-		return false, Setting{op.Also, "0"}
-	case op.RefusedBy != "" && t.Refuses(op.RefusedBy):
-		return false, Setting{op.RefusedBy, "0"}
-	case s.Writes && !t.On("POST"):
-		return false, Setting{"POST", "0"}
-	}
-	return true, Setting{s.Section.Var, "1"}
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/proxy/client"
 	"postern/proxy/engine"
 	"postern/proxy/hijack"
@@ -25,6 +26,7 @@ type Proxy struct {
 	observers []Observer
 	forward   *httputil.ReverseProxy
 	hijack    *hijack.Handler
+	remedies  advise.Cache
 	open      atomic.Int64 // requests being served, hijacked connections included
 }
 
@@ -54,7 +56,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := p.record(w, r)
 	defer rec.end()
 	from := p.identify(r)
-	decision, refusal := decide(from, r)
+	decision, refusal := p.decide(from, r)
 	rec.begin(from, decision, refusal)
 	switch {
 	case refusal != nil:

@@ -10,7 +10,6 @@ import (
 	"strconv"
 
 	"postern/acl"
-	"postern/acl/advise"
 	"postern/proxy/engine"
 	"postern/proxy/logging"
 )
@@ -37,7 +36,7 @@ type refusal struct {
 // decide decides on a request. The refusal is nil for a request that is allowed
 // or redirected. Besides the policy, ALLOW_FROM and the size of the header can
 // refuse.
-func decide(from identity, r *http.Request) (acl.Decision, *refusal) {
+func (p *Proxy) decide(from identity, r *http.Request) (acl.Decision, *refusal) {
 	d := from.client.Policy.Decide(r.Method, r.URL)
 	switch {
 	case !from.admitted:
@@ -48,7 +47,7 @@ func decide(from identity, r *http.Request) (acl.Decision, *refusal) {
 	case headerSize(r.Header) > maxHeader:
 		return tooLarge(d, http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB")
 	case d.Outcome == acl.Refused:
-		return d, policyRefusal(from, d)
+		return d, p.policyRefusal(from, d)
 	}
 	return d, nil
 }
@@ -63,8 +62,8 @@ const OutsideAPI = "this path is in no section of the Docker API"
 // policyRefusal is the refusal by a policy. It names the settings that would
 // allow the request, and the client's address if that is why the client has
 // this policy.
-func policyRefusal(from identity, d acl.Decision) *refusal {
-	remedy := advise.RemedyFor(from.client.Policy, d).String()
+func (p *Proxy) policyRefusal(from identity, d acl.Decision) *refusal {
+	remedy := p.remedies.RemedyFor(from.client.Policy, d).String()
 	reason := remedy
 	if reason == "" {
 		reason = OutsideAPI

@@ -7,34 +7,32 @@ import (
 	"postern/acl"
 )
 
-// MinimalToggles returns settings without ALLOW that allow all the needs: with
-// any toggle that is on taken away, they would refuse one. They replace the
-// rules, of which they keep DENY and the prefix.
-func MinimalToggles(rules acl.Rules, needs []acl.Subject) []acl.Setting {
+// MinimalToggles returns settings, NAME=value, that allow all the needs without
+// ALLOW: with any toggle that is on taken away, they would refuse one. They
+// replace the rules, of which they keep DENY and the prefix.
+func MinimalToggles(rules acl.Rules, needs []acl.Subject) []string {
 	base := acl.Only()
 	base.Deny = rules.Deny
 	on := smallestToggles(base, needs)
-	var settings []acl.Setting
-	add := func(name, value string) {
-		settings = append(settings, acl.Setting{Name: rules.Prefix + name, Value: value})
-	}
+	var settings []string
+	add := func(setting string) { settings = append(settings, rules.Prefix+setting) }
 	for _, t := range acl.AllToggles() {
 		switch used, byDefault := slices.Contains(on, t.Var), t.Default == "1"; {
 		case used && !byDefault:
-			add(t.Var, "1")
+			add(t.Var + "=1")
 		case !used && byDefault:
-			add(t.Var, "0")
+			add(t.Var + "=0")
 		}
 	}
 	if len(settings) == 0 { // a client without any setting would not start
 		for _, s := range acl.Sections {
 			if s.Default {
-				add(s.Var, "1")
+				add(s.Var + "=1")
 			}
 		}
 	}
 	if len(rules.Deny) > 0 {
-		add("DENY", strings.Join(rules.Deny, ","))
+		add("DENY=" + strings.Join(rules.Deny, ","))
 	}
 	return settings
 }
@@ -52,36 +50,21 @@ func smallestToggles(base acl.Rules, needs []acl.Subject) []string {
 		}
 	}
 	slices.Sort(on) // needs come in any order
-	rules := base
-	rules.Toggles = clone(base.Toggles)
-	for _, name := range on {
-		rules.Toggles[name] = true
-	}
 	for {
 		spare, left := -1, 0
-		for i, name := range on {
-			restore(rules.Toggles, base.Toggles, name)
-			if allowsAll(rules, needs) {
-				if n := width(rules); spare < 0 || n < left {
-					spare, left = i, n
-				}
+		for i := range on {
+			rules := with(base, slices.Delete(slices.Clone(on), i, i+1))
+			if !allowsAll(rules, needs) {
+				continue
 			}
-			rules.Toggles[name] = true
+			if n := width(rules); spare < 0 || n < left {
+				spare, left = i, n
+			}
 		}
 		if spare < 0 {
 			return on
 		}
-		restore(rules.Toggles, base.Toggles, on[spare])
 		on = slices.Delete(on, spare, spare+1)
-	}
-}
-
-// restore gives a toggle the value that it has in before, or none.
-func restore(t, before acl.Toggles, name string) {
-	if value, set := before[name]; set {
-		t[name] = value
-	} else {
-		delete(t, name)
 	}
 }
 
@@ -99,13 +82,13 @@ func width(r acl.Rules) (n int) {
 	return n
 }
 
-// MinimalAllow returns the settings that allow the needs and nothing else, as far
-// as ALLOW can name them, and the needs that it cannot name. They replace the
-// rules, of which they keep the prefix.
-func MinimalAllow(rules acl.Rules, needs []acl.Subject) (settings []acl.Setting, unnamed []acl.Subject) {
+// MinimalAllow returns settings, NAME=value, that allow the needs and nothing
+// else, as far as ALLOW can name them, and the needs that it cannot name. They
+// replace the rules, of which they keep the prefix.
+func MinimalAllow(rules acl.Rules, needs []acl.Subject) (settings []string, unnamed []acl.Subject) {
 	for _, s := range acl.Sections {
 		if s.Default {
-			settings = append(settings, acl.Setting{Name: rules.Prefix + s.Var, Value: "0"})
+			settings = append(settings, rules.Prefix+s.Var+"=0")
 		}
 	}
 	var ids []string
@@ -117,7 +100,7 @@ func MinimalAllow(rules acl.Rules, needs []acl.Subject) (settings []acl.Setting,
 		}
 	}
 	if len(ids) > 0 {
-		settings = append(settings, acl.Setting{Name: rules.Prefix + "ALLOW", Value: strings.Join(ids, ",")})
+		settings = append(settings, rules.Prefix+"ALLOW="+strings.Join(ids, ","))
 	}
 	return settings, unnamed
 }

@@ -1,7 +1,6 @@
 package advise_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"regexp"
@@ -44,10 +43,11 @@ func decide(p *acl.Policy, request string) acl.Decision {
 func allows(p *acl.Policy, request string) bool { return decide(p, request).Outcome == acl.Allowed }
 
 // environ are settings as an environment has them.
-func environ(settings []acl.Setting) map[string]string {
+func environ(settings []string) map[string]string {
 	m := map[string]string{}
 	for _, s := range settings {
-		m[s.Name] = s.Value
+		name, value, _ := strings.Cut(s, "=")
+		m[name] = value
 	}
 	return m
 }
@@ -203,7 +203,7 @@ func TestMinimalSettingsOfPrograms(t *testing.T) {
 			used = strings.Split(test.used, ", ")
 		}
 		needs, _ := learn(rules, used)
-		if got := strings.Trim(fmt.Sprint(advise.MinimalToggles(rules, needs)), "[]"); got != test.toggles {
+		if got := strings.Join(advise.MinimalToggles(rules, needs), " "); got != test.toggles {
 			t.Errorf("%q, DENY=%s: toggles %s, want %s", test.used, test.deny, got, test.toggles)
 		}
 		settings, _ := advise.MinimalAllow(rules, needs)
@@ -220,7 +220,7 @@ func TestMinimalSettingsOfReadings(t *testing.T) {
 	const request = "POST /v5.0.0/libpod/manifests/x/registry%2Fy"
 	needs, _ := learn(acl.Rules{}, []string{request})
 	allow, _ := advise.MinimalAllow(acl.Rules{}, needs)
-	for _, settings := range [][]acl.Setting{allow, advise.MinimalToggles(acl.Rules{}, needs)} {
+	for _, settings := range [][]string{allow, advise.MinimalToggles(acl.Rules{}, needs)} {
 		if d := decide(compile(t, "", environ(settings)), request); d.Outcome != acl.Allowed {
 			t.Errorf("%v: %v by %s, want allowed", settings, d.Outcome, d.Rule)
 		}

@@ -99,35 +99,21 @@ func (c *Cache) RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 	return r
 }
 
-// settings writes toggles that are on as people set them.
-func settings(prefix string, toggles []string) []string {
-	all := make([]string, len(toggles))
-	for i, name := range toggles {
-		all[i] = prefix + name + "=1"
-	}
-	return all
-}
-
 // smallestSets returns the smallest sets of toggles that allow a subject when
 // they are switched on, the smaller first. It evaluates the rules for every
 // combination of the toggles that bear on the subject, so a remedy cannot
 // disagree with the policy.
 func smallestSets(rules acl.Rules, s acl.Subject) [][]string {
 	names := candidates(rules.Toggles, s)
-	before := rules.Toggles
-	rules.Toggles = clone(before)
 	var found [][]string
 	for set := 1; set < 1<<len(names); set++ {
 		var on []string
 		for i, name := range names {
 			if set&(1<<i) != 0 {
 				on = append(on, name)
-				rules.Toggles[name] = true
-			} else {
-				restore(rules.Toggles, before, name)
 			}
 		}
-		if allowed, _ := rules.Evaluate(s); allowed {
+		if allowed, _ := with(rules, on).Evaluate(s); allowed {
 			found = append(found, on)
 		}
 	}
@@ -142,6 +128,28 @@ func smallestSets(rules acl.Rules, s acl.Subject) [][]string {
 		}
 	}
 	return smallest
+}
+
+// with returns the rules with toggles switched on.
+func with(r acl.Rules, toggles []string) acl.Rules {
+	all := maps.Clone(r.Toggles)
+	if all == nil {
+		all = acl.Toggles{}
+	}
+	for _, name := range toggles {
+		all[name] = true
+	}
+	r.Toggles = all
+	return r
+}
+
+// settings writes toggles that are on as people set them.
+func settings(prefix string, toggles []string) []string {
+	all := make([]string, len(toggles))
+	for i, name := range toggles {
+		all[i] = prefix + name + "=1"
+	}
+	return all
 }
 
 // candidates lists the toggles that are off and bear on the subject.
@@ -172,65 +180,40 @@ func candidates(t acl.Toggles, s acl.Subject) []string {
 	return names
 }
 
-// clone copies toggles to be changed.
-func clone(t acl.Toggles) acl.Toggles {
-	if t == nil {
-		return acl.Toggles{}
-	}
-	return maps.Clone(t)
-}
-
 // alsoOpens says what toggles open besides the operation that is wanted, the
 // operations of the same API first, since an engine need not have the other;
 // among these the dangerous ones first.
 func alsoOpens(p *acl.Policy, toggles []string, wanted string) string {
+	ids := slices.DeleteFunc(opened(p, toggles), func(id string) bool { return id == wanted })
 	isLibpod := func(id string) bool { return strings.HasSuffix(id, "Libpod") }
-	type operation struct {
-		id   string
-		rank int
-	}
-	var others []operation
-	for _, id := range opened(p, toggles) {
-		rank := dangerRank(id)
+	rank := func(id string) int {
 		if isLibpod(id) != isLibpod(wanted) {
-			rank += len(dangers) + 1
+			return dangerRank(id) + len(dangers) + 1
 		}
-		if id != wanted {
-			others = append(others, operation{id, rank})
-		}
+		return dangerRank(id)
 	}
-	slices.SortStableFunc(others, func(a, b operation) int { return a.rank - b.rank })
-	first := make([]string, 0, 3)
-	for _, op := range others[:min(len(others), 3)] {
-		first = append(first, op.id)
-	}
+	slices.SortStableFunc(ids, func(a, b string) int { return rank(a) - rank(b) })
 	way := strings.Join(settings(p.Rules().Prefix, toggles), " and ")
-	switch n := len(others); {
+	switch n := len(ids); {
 	case n == 0:
 		return ""
 	case n <= 3:
-		return fmt.Sprintf("%s also opens %s", way, strings.Join(first, ", "))
+		return fmt.Sprintf("%s also opens %s", way, strings.Join(ids, ", "))
 	default:
-		return fmt.Sprintf("%s also opens %s and %d more", way, strings.Join(first[:2], ", "), n-2)
+		return fmt.Sprintf("%s also opens %s and %d more", way, strings.Join(ids[:2], ", "), n-2)
 	}
 }
 
-// opened lists the operations that toggles open, switched on, in a policy.
-func opened(p *acl.Policy, toggles []string) []string {
-	rules := p.Rules()
-	rules.Toggles = clone(rules.Toggles)
-	for _, name := range toggles {
-		rules.Toggles[name] = true
-	}
-	// ALLOW and PRESET name none of the operations that the policy refuses.
-	rules.Allow, rules.Presets = nil, nil
-	var ids []string
+// opened lists the ids of the operations that toggles open in a policy when they
+// are switched on.
+func opened(p *acl.Policy, toggles []string) (ids []string) {
+	rules := with(p.Rules(), toggles)
 	for i := range acl.Operations {
 		d := p.Operation(i)
-		if d.Outcome == acl.Allowed && d.Rule != acl.Learning {
+		if d.Outcome == acl.Allowed && d.Rule != acl.Learning || slices.Contains(ids, d.OperationID()) {
 			continue
 		}
-		if allowed, _ := rules.Evaluate(d.Subject); allowed && !slices.Contains(ids, d.OperationID()) {
+		if allowed, _ := rules.Evaluate(d.Subject); allowed {
 			ids = append(ids, d.OperationID())
 		}
 	}

@@ -101,6 +101,8 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// BenchmarkRemedyFor measures the first refusal of an operation; Cache spares the
+// next ones the search.
 func BenchmarkRemedyFor(b *testing.B) {
 	image := "" // the image sets every toggle to its default
 	for _, t := range acl.AllToggles() {

@@ -32,20 +32,12 @@ type Operation struct {
 	Section string `json:"section"`
 	Allowed bool   `json:"allowed"`
 	Rule    string `json:"rule"`
-	Remedy
-}
-
-// Remedy is how explain --json prints an [advise.Remedy].
-type Remedy struct {
+	// Remedies are the sets of settings that would allow the operation, and
+	// Remedy puts them into words.
 	Remedies [][]string `json:"remedies,omitempty"`
 	Remedy   string     `json:"remedy,omitempty"`
-	// short leaves out what the remedy opens besides.
+	// short is Remedy without what it opens besides.
 	short string
-}
-
-func remedyFor(policy *acl.Policy, d acl.Decision) Remedy {
-	r := advise.RemedyFor(policy, d)
-	return Remedy{Remedies: r.Sets, Remedy: r.String(), short: r.Text}
 }
 
 // NewReport explains a policy.
@@ -54,9 +46,11 @@ func NewReport(policy *acl.Policy) Report {
 	for i := range acl.Operations {
 		op := &acl.Operations[i]
 		d := policy.Operation(i)
+		remedy := advise.RemedyFor(policy, d)
 		r.Operations = append(r.Operations, Operation{
 			ID: op.ID, Method: op.Method, Path: op.Path(), Section: op.Section().Var,
-			Allowed: d.Outcome == acl.Allowed, Rule: d.Rule, Remedy: remedyFor(policy, d),
+			Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
+			Remedies: remedy.Sets, Remedy: remedy.String(), short: remedy.Text,
 		})
 	}
 	return r
@@ -64,14 +58,14 @@ func NewReport(policy *acl.Policy) Report {
 
 // Text writes the report for a terminal.
 func (r Report) Text(w io.Writer) error {
-	who := "Clients"
+	clients := "Clients"
 	switch {
 	case r.Client != "":
-		who = "Client " + r.Client
+		clients = "Client " + r.Client
 	case len(r.Clients) > 0:
-		who = "Whoever is not " + strings.Join(r.Clients, ", ") + " (see --client)"
+		clients = "Whoever is not " + strings.Join(r.Clients, ", ") + " (see --client)"
 	}
-	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", who,
+	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", clients,
 		r.Summary.Allowed, r.Summary.Of, list(r.Summary.Reads), list(r.Summary.Writes))
 	for _, d := range r.Warnings {
 		fmt.Fprintf(w, "\nwarning: %s: %s lets a client %s", d.Kind, strings.Join(d.All, " with "), d.Why)
@@ -119,7 +113,9 @@ type Response struct {
 	Allowed   bool   `json:"allowed"`
 	Rule      string `json:"rule"`
 	Redirect  string `json:"redirect,omitempty"`
-	Remedy
+	// Remedies and Remedy are as in Operation.
+	Remedies [][]string `json:"remedies,omitempty"`
+	Remedy   string     `json:"remedy,omitempty"`
 }
 
 // Request decides a request as the proxy does. target is written as on the
@@ -133,9 +129,10 @@ func Request(policy *acl.Policy, method, target string) (Response, error) {
 		return Response{}, fmt.Errorf("invalid path %q: want one such as /v1.41/containers/json", target)
 	}
 	d := policy.Decide(method, u)
+	remedy := advise.RemedyFor(policy, d)
 	return Response{
 		Method: method, Path: d.Path, Operation: d.OperationID(), Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
-		Redirect: d.Redirect, Remedy: remedyFor(policy, d),
+		Redirect: d.Redirect, Remedies: remedy.Sets, Remedy: remedy.String(),
 	}, nil
 }
 
@@ -154,7 +151,7 @@ func (r Response) Text(w io.Writer) error {
 	case r.Rule == acl.NoSection:
 		_, err = fmt.Fprintf(w, "refused: %s is in no section of the API\n", subject)
 	default:
-		_, err = fmt.Fprintf(w, "refused: %s by %s: %s\n", subject, r.Rule, r.Remedy.Remedy)
+		_, err = fmt.Fprintf(w, "refused: %s by %s: %s\n", subject, r.Rule, r.Remedy)
 	}
 	return err
 }

@@ -12,9 +12,9 @@ import (
 	"postern/acl/preset"
 )
 
-// Presets writes what the presets of these names allow, for a terminal; without
-// a name, the list of all with what each is for and its dangers. An error is
-// about a name, or w's.
+// Presets writes, for a terminal, the operations that the presets of these names
+// allow. Without a name it writes the list of all presets, each with its purpose
+// and its dangers. It returns an error for an unknown name, or w's.
 func Presets(w io.Writer, names ...string) error {
 	if len(names) == 0 {
 		return listPresets(w)

@@ -3,7 +3,6 @@
 package learn
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -87,21 +86,11 @@ func (r *Recorder) Begin(e *proxy.Event) {
 		line.Str("remedy", c.remedy(d.Subject))
 	}
 	allow, _ := c.allow()
-	line.Stringers("set", stringers(c.toggles())).
-		Stringers("or", stringers(allow)).
-		Msg("learned")
+	line.Strs("set", c.toggles()).Strs("or", allow).Msg("learned")
 }
 
 // End does nothing: all that is recorded is known at the beginning.
 func (r *Recorder) End(*proxy.Event) {}
-
-func stringers(settings []acl.Setting) []fmt.Stringer {
-	all := make([]fmt.Stringer, len(settings))
-	for i, s := range settings {
-		all[i] = s
-	}
-	return all
-}
 
 // add counts a request and reports whether it is the first of its kind.
 func (c *clientRecord) add(d acl.Decision) (first bool) {
@@ -120,45 +109,35 @@ func (c *clientRecord) add(d acl.Decision) (first bool) {
 
 func cut(s string, most int) string { return s[:min(len(s), most)] }
 
-// split lists the uses that were forwarded and those that were refused, each in
-// the order of acl.Operations, the paths without an operation last.
-func (c *clientRecord) split() (forwarded, refused []use) {
+// list returns the uses that were forwarded, or those that were refused, in the
+// order of acl.Operations, the paths without an operation last.
+func (c *clientRecord) list(forwarded bool) []*use {
+	var all []*use
 	for _, u := range c.uses {
-		if u.forwarded {
-			forwarded = append(forwarded, *u)
-		} else {
-			refused = append(refused, *u)
+		if u.forwarded == forwarded {
+			all = append(all, u)
 		}
 	}
-	bySubject := func(a, b use) int {
-		if n := a.Compare(b.Subject); n != 0 {
-			return n
-		}
-		return strings.Compare(a.method, b.method)
-	}
-	slices.SortFunc(forwarded, bySubject)
-	slices.SortFunc(refused, bySubject)
-	return forwarded, refused
+	slices.SortFunc(all, func(a, b *use) int { return a.Compare(b.Subject) })
+	return all
 }
 
 // needs lists the subjects that were forwarded.
-func (c *clientRecord) needs() []acl.Subject {
-	var all []acl.Subject
-	forwarded, _ := c.split()
-	for _, u := range forwarded {
+func (c *clientRecord) needs() (all []acl.Subject) {
+	for _, u := range c.list(true) {
 		all = append(all, u.Subject)
 	}
 	return all
 }
 
 // toggles are the settings without ALLOW that suffice for what was forwarded.
-func (c *clientRecord) toggles() []acl.Setting {
+func (c *clientRecord) toggles() []string {
 	return advise.MinimalToggles(c.client.Policy.Rules(), c.needs())
 }
 
 // allow are the settings with ALLOW that allow what was forwarded and nothing
 // else, and the subjects that ALLOW cannot name.
-func (c *clientRecord) allow() (settings []acl.Setting, unnamed []acl.Subject) {
+func (c *clientRecord) allow() (settings []string, unnamed []acl.Subject) {
 	return advise.MinimalAllow(c.client.Policy.Rules(), c.needs())
 }
 
@@ -169,15 +148,4 @@ func (c *clientRecord) remedy(s acl.Subject) string {
 		return "no setting allows it"
 	}
 	return remedy
-}
-
-// width counts the operations that settings allow.
-func (c *clientRecord) width(settings []acl.Setting) int {
-	environ := map[string]string{}
-	for _, s := range settings {
-		environ[s.Name] = s.Value
-	}
-	// The settings come from advise, so they have no error.
-	rules, _ := acl.ParseRules(c.client.Policy.Rules().Prefix, environ)
-	return advise.Summarize(acl.Compile(rules)).Allowed
 }

@@ -65,12 +65,12 @@ func (r *Recorder) report() string {
 }
 
 // writeSettings writes settings for a client below the requests they are for.
-func (r *Recorder) writeSettings(b *strings.Builder, c *clientRecord, settings []acl.Setting) {
+func (r *Recorder) writeSettings(b *strings.Builder, c *clientRecord, settings []string) {
 	if len(r.records) > 1 {
 		fmt.Fprintf(b, "      # %s\n", c.name())
 	}
 	rules := c.client.Policy.Rules()
-	forwarded, _ := c.split()
+	forwarded := c.list(true)
 	for _, u := range forwarded {
 		already := ""
 		if allowed, _ := rules.Evaluate(u.Subject); allowed && r.mode == "1" {
@@ -88,7 +88,8 @@ func (r *Recorder) writeSettings(b *strings.Builder, c *clientRecord, settings [
 		return
 	}
 	for _, s := range settings {
-		fmt.Fprintf(b, "      %s: %s\n", s.Name, scalar(s.Value))
+		name, value, _ := strings.Cut(s, "=")
+		fmt.Fprintf(b, "      %s: %s\n", name, scalar(value))
 	}
 }
 
@@ -103,8 +104,7 @@ func (c *clientRecord) name() string {
 func (r *Recorder) writeRefused(b *strings.Builder) {
 	head := "\n# Refused, and in neither:\n"
 	for _, c := range r.records {
-		_, refused := c.split()
-		for _, u := range refused {
+		for _, u := range c.list(false) {
 			name := ""
 			if len(r.records) > 1 {
 				name = c.name() + ": "
@@ -154,4 +154,16 @@ func (r *Recorder) excess() (n int) {
 		n += c.width(c.toggles()) - c.width(allow)
 	}
 	return n
+}
+
+// width counts the operations that settings allow.
+func (c *clientRecord) width(settings []string) int {
+	environ := map[string]string{}
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		environ[name] = value
+	}
+	// The settings come from advise, so they have no error.
+	rules, _ := acl.ParseRules(c.client.Policy.Rules().Prefix, environ)
+	return advise.Summarize(acl.Compile(rules)).Allowed
 }
