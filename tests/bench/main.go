@@ -47,7 +47,7 @@ func run(ctx context.Context) error {
 	b.log, b.lua = filepath.Join(*dir, "log"), filepath.Join(*dir, "done.lua")
 	socket, config := filepath.Join(*dir, "docker.sock"), filepath.Join(*dir, "haproxy.cfg")
 	if err := cmp.Or(b.engine.start(socket), os.WriteFile(b.lua, []byte(luaDone), 0o644),
-		os.WriteFile(config, haproxyConfig(b.streams+100), 0o644)); err != nil {
+		os.WriteFile(config, haproxyConfig(b.streams), 0o644)); err != nil {
 		return err
 	}
 	rows := slices.DeleteFunc(b.rows(), func(r *row) bool { return !strings.Contains(r.name, *only) })

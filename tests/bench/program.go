@@ -42,9 +42,9 @@ func newProgram(name, socket string, command ...string) (*program, error) {
 }
 
 // haproxyConfig has the options, the rules and the log of the image
-// tecnativa/docker-socket-proxy. The limit of connections is higher, so that
-// the silent streams fit.
-func haproxyConfig(maxConns int) []byte {
+// tecnativa/docker-socket-proxy. The limit of connections is 3000 as there, or
+// more where the silent streams need it.
+func haproxyConfig(streams int) []byte {
 	var text strings.Builder
 	fmt.Fprintf(&text, `global
  log stdout format raw daemon info
@@ -64,7 +64,7 @@ backend engine
 frontend clients
  bind "${ADDR}"
  http-request deny unless METH_GET || { env(POST) -m bool }
-`, maxConns)
+`, max(3000, streams+100))
 	for _, path := range strings.Fields(`containers/[^/]+/restart containers/[^/]+/start containers/[^/]+/stop auth build commit configs
 		containers distribution events exec grpc images info networks nodes _ping plugins secrets services session swarm system tasks version volumes`) {
 		toggle := strings.ToUpper(strings.Trim(strings.Replace(path, "containers/[^/]+/", "ALLOW_", 1), "_"))
