@@ -126,7 +126,7 @@ func AskProgram(t *testing.T) string {
 	return path
 }
 
-var askProgram = sync.OnceValues(func() (string, error) { return goBuild("ask", "postern/tests/internal/ask") })
+var askProgram = sync.OnceValues(func() (string, error) { return goBuild("postern/tests/internal/ask", false) })
 
 // Ask sends one request from a container that has [AskProgram] as /ask, and
 // returns the response's status.
