@@ -17,14 +17,16 @@ var program = sync.OnceValues(func() (string, error) {
 	return goBuild("postern", RaceDetector())
 })
 
-// quickProgram is without the race detector, which takes time and memory, and
-// runs in a container that has no libraries.
+// quickProgram is without the race detector, which takes time and memory.
 var quickProgram = sync.OnceValues(func() (string, error) { return goBuild("postern", false) })
+
+// staticProgram runs in a container that has no libraries, as in the image.
+var staticProgram = sync.OnceValues(func() (string, error) { return goBuild("postern", false, "CGO_ENABLED=0") })
 
 // goBuild builds a program of this module into a new folder and returns its
 // path. What go run links stays in Go's build cache, unlike what go build links,
 // so that each of the test packages does not link it again.
-func goBuild(name string, race bool) (string, error) {
+func goBuild(name string, race bool, environ ...string) (string, error) {
 	dir, err := os.MkdirTemp(workDir, "")
 	if err != nil {
 		return "", err
@@ -33,9 +35,7 @@ func goBuild(name string, race bool) (string, error) {
 		return "", err
 	}
 	cmd := exec.Command("go", "run", "-buildvcs=false", fmt.Sprintf("-race=%v", race), "-exec", "cp -t "+dir, name)
-	if !race {
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as in the image
-	}
+	cmd.Env = append(os.Environ(), environ...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
 	}
