@@ -73,7 +73,7 @@ func TestExplainClient(t *testing.T) {
 	}
 	for _, test := range []struct {
 		args   []string
-		Status int
+		status int
 		want   string
 	}{
 		{harness.Words("explain"), 0, "Whoever is not portainer, traefik (see --client) may run 7 of 255"},
@@ -86,8 +86,8 @@ func TestExplainClient(t *testing.T) {
 		{harness.Words("explain --json --client traefik GET /info"), 1, `"client": "traefik"`},
 	} {
 		r := harness.Run(t, environ, test.args...)
-		if r.Status != test.Status || !strings.Contains(r.Stdout+r.Stderr, test.want) {
-			t.Errorf("%q: status %d, want %d and %q\n%.1000s%s", test.args, r.Status, test.Status, test.want, r.Stdout, r.Stderr)
+		if r.Status != test.status || !strings.Contains(r.Stdout+r.Stderr, test.want) {
+			t.Errorf("%q: status %d, want %d and %q\n%.1000s%s", test.args, r.Status, test.status, test.want, r.Stdout, r.Stderr)
 		}
 	}
 }

@@ -14,7 +14,7 @@ func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		args           string
-		Status         int
+		status         int
 		stdout, stderr string // regular expressions for the whole
 	}{
 		{"version", 0, `postern \S+ \(go1\.\S+ \w+/\w+\)\n`, ""},
@@ -32,8 +32,8 @@ func TestCommandLine(t *testing.T) {
 			// Nothing of the environment matters to them.
 			r := harness.Run(t, map[string]string{"POST": "ture"}, strings.Fields(test.args)...)
 			whole := func(pattern, s string) bool { return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(s) }
-			if r.Status != test.Status || !whole(test.stdout, r.Stdout) || !whole(test.stderr, r.Stderr) {
-				t.Errorf("postern %s: %v\nwant status %d, stdout %q, stderr %q", test.args, r, test.Status, test.stdout, test.stderr)
+			if r.Status != test.status || !whole(test.stdout, r.Stdout) || !whole(test.stderr, r.Stderr) {
+				t.Errorf("postern %s: %v\nwant status %d, stdout %q, stderr %q", test.args, r, test.status, test.stdout, test.stderr)
 			}
 		})
 	}

@@ -15,7 +15,7 @@ func TestExplainRequest(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		environ, request string
-		Status           int
+		status           int
 		want             string
 	}{
 		{"", "GET /_ping", 0, "allowed: GET /_ping (SystemPing) by PING=1\n"},
@@ -35,8 +35,8 @@ func TestExplainRequest(t *testing.T) {
 			environ[name] = value
 		}
 		r := harness.Run(t, environ, append([]string{"explain"}, strings.Fields(test.request)...)...)
-		if r.Status != test.Status || !strings.HasPrefix(r.Stdout, test.want) || r.Status == 2 && strings.Count(r.Stderr, "\n") == 0 {
-			t.Errorf("%q explain %s: status %d, %q, want %d, %q\n%s", test.environ, test.request, r.Status, r.Stdout, test.Status, test.want, r.Stderr)
+		if r.Status != test.status || !strings.HasPrefix(r.Stdout, test.want) || r.Status == 2 && strings.Count(r.Stderr, "\n") == 0 {
+			t.Errorf("%q explain %s: status %d, %q, want %d, %q\n%s", test.environ, test.request, r.Status, r.Stdout, test.status, test.want, r.Stderr)
 		}
 	}
 }

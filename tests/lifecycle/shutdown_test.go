@@ -28,11 +28,12 @@ func TestStopCutsStreams(t *testing.T) {
 		name, request, grace string
 		least, most          time.Duration
 	}{
-		{"events", events, "1s", time.Second, 3 * time.Second},
-		{"events, default grace", events, "5s", 5 * time.Second, 7 * time.Second},
-		{"events, no grace", events, "0s", 0, 2 * time.Second},
-		{"logs", logs, "1s", time.Second, 3 * time.Second},
-		{"attach", hijack, "1s", time.Second, 3 * time.Second},
+		// Less than the default's five seconds, and more than a busy machine takes.
+		{"events", events, "1s", time.Second, 5 * time.Second},
+		{"events, default grace", events, "5s", 5 * time.Second, harness.Patience},
+		{"events, no grace", events, "0s", 0, 5 * time.Second},
+		{"logs", logs, "1s", time.Second, 5 * time.Second},
+		{"attach", hijack, "1s", time.Second, 5 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +59,7 @@ func TestStopCutsStreams(t *testing.T) {
 func TestStreamsGoOnDuringGrace(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
-	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "SHUTDOWN_GRACE": "2s"})
+	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "SHUTDOWN_GRACE": "6s"})
 	response, _, _ := p.Open("GET /events HTTP/1.1\r\nHost: docker\r\n\r\n")
 	p.Signal(syscall.SIGTERM)
 	awaitClosed(t, p)
@@ -94,7 +95,7 @@ func TestStopLetsRequestsEnd(t *testing.T) {
 			})
 			e.Handle("/info", slow)
 			e.Handle("/images/load", slow)
-			p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket, "SHUTDOWN_GRACE": "20s"}))
+			p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket, "SHUTDOWN_GRACE": "50s"}))
 			idle, _, _ := p.Open("GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n")
 			io.Copy(io.Discard, idle.Body)
 
@@ -107,8 +108,8 @@ func TestStopLetsRequestsEnd(t *testing.T) {
 			if got := harness.Send(t, conn, test.rest); got.Status != http.StatusOK || got.Body != body {
 				t.Errorf("status %d and %d bytes, want 200 and %d", got.Status, len(got.Body), len(body))
 			}
-			if took := p.Terminate(); took > 5*time.Second {
-				t.Errorf("postern ended %v after its last request, want at once", took)
+			if took := p.Terminate(); took > 40*time.Second {
+				t.Errorf("postern ended %v after its last request, want it not to wait for SHUTDOWN_GRACE=50s", took)
 			}
 		})
 	}

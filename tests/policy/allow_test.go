@@ -1,42 +1,60 @@
 package policy
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"postern/tests/internal/harness"
 )
 
-// TestAllowedAlone allows each operation by itself and expects the proxy to
-// forward nothing else.
+// TestAllowedAlone gives each operation to a client of its own. What the client
+// asks of that operation is forwarded; the rest of its section is refused, and
+// so is a random tenth of the other operations.
 func TestAllowedAlone(t *testing.T) {
 	t.Parallel()
-	socket := harness.MarkingEngine(t)
 	requests := harness.Requests(t)
-	closed := map[string]string{"SOCKET_PATH": socket}
-	for _, name := range strings.Fields("EVENTS PING VERSION LIBPOD_PING LIBPOD_VERSION") {
-		closed[name] = "0"
-	}
-	seen := map[string]bool{"": true}
-	for _, alone := range requests {
-		if seen[alone.ID] {
+	random := seeded(t)
+	dir := harness.SocketDir(t)
+	settings := map[string]string{"SOCKET_PATH": harness.MarkingEngine(t)}
+	operations := map[string]harness.Request{}
+	for _, r := range requests {
+		if _, known := operations[r.ID]; known || r.ID == "" {
 			continue
 		}
-		seen[alone.ID] = true
-		p := harness.StartQuick(t, harness.With(closed, map[string]string{"ALLOW": alone.ID}))
-		for i, forwarded := range p.Forwarded(requests) {
-			if r := requests[i]; forwarded != (r.ID == alone.ID) {
-				t.Errorf("ALLOW=%s: %+v: forwarded is %v", alone.ID, r, forwarded)
+		operations[r.ID] = r
+		client := fmt.Sprintf("CLIENT_%d_", len(operations))
+		settings[client+"ALLOW"] = r.ID
+		settings[client+"LISTEN"] = "unix://" + filepath.Join(dir, r.ID) + "?mode=0666"
+		for name, value := range harness.DefaultsOff {
+			settings[client+name] = value
+		}
+	}
+	if len(operations) < 230 {
+		t.Errorf("the table has %d operations, want all of them", len(operations))
+	}
+	p := harness.StartQuick(t, settings)
+	for id, alone := range operations {
+		var asked []harness.Request
+		for _, r := range requests {
+			if section(r) == section(alone) || random.IntN(10) == 0 {
+				asked = append(asked, r)
 			}
 		}
-		p.Stop()
-		if t.Failed() {
-			return
+		conn := harness.Dial(t, "unix", filepath.Join(dir, id))
+		for i, forwarded := range p.ForwardedOn(conn, asked) {
+			if r := asked[i]; forwarded != (r.ID == id) {
+				t.Errorf("ALLOW=%s: %+v: forwarded is %v", id, r, forwarded)
+			}
 		}
 	}
-	if len(seen) < 230 {
-		t.Errorf("tried %d operations, want all of them", len(seen))
-	}
+}
+
+// section is the first segment of a request's path, behind /libpod.
+func section(r harness.Request) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/libpod")[1:], "/")
+	return first
 }
 
 // TestPodmanReadsPathsEscaped sends a request that Docker's router reads as one

@@ -96,7 +96,7 @@ func TestModel(t *testing.T) {
 	socket := harness.MarkingEngine(t)
 	requests := harness.Requests(t)
 	random := seeded(t)
-	for range 200 {
+	for range 25 {
 		environ := randomSettings(random, requests)
 		p := harness.StartQuick(t, harness.With(environ, map[string]string{"SOCKET_PATH": socket}))
 		explained := harness.Explained(t, environ)

@@ -18,7 +18,7 @@ var dockerTests = []dockerTest{
 		varies: `(Containers|Running|Paused|Stopped|Images): \d+|Runtimes: .*`},
 	{name: "inspect", args: harness.Words("inspect {box}"), needs: "CONTAINERS", shows: `"Hostname": "box"`,
 		varies: `"ExecIDs": (null|\[[^\]]*\])`}, // which come and go with the tests of exec
-	{name: "inspect of nothing", args: harness.Words("container inspect {new}"), needs: "CONTAINERS", Status: 1},
+	{name: "inspect of nothing", args: harness.Words("container inspect {new}"), needs: "CONTAINERS", status: 1},
 	{name: "logs", args: harness.Words("logs --timestamps {box}"), needs: "CONTAINERS", shows: " one\n"},
 	{name: "logs tail", args: harness.Words("logs --tail 1 {box}"), needs: "CONTAINERS"},
 	{name: "stats", args: harness.Words("stats --no-stream --no-trunc {box}"), needs: "CONTAINERS", shows: "{box}",
@@ -28,7 +28,7 @@ var dockerTests = []dockerTest{
 	{name: "diff", args: harness.Words("diff {box}"), needs: "CONTAINERS", shows: "A /data/text\n", unordered: true},
 
 	{name: "run", args: harness.Words("run --rm --name {new} {image} sh -c", "echo out; echo err >&2; exit 3"),
-		needs: "CONTAINERS POST", Status: 3, shows: "out\n"},
+		needs: "CONTAINERS POST", status: 3, shows: "out\n"},
 	{name: "run in the background", args: harness.Words("run -d --name {new} {image} echo hi"),
 		needs: "CONTAINERS POST", after: [][]string{harness.Words("wait {new}"), harness.Words("logs {new}")}, shows: "0\nhi\n", varies: long},
 	{name: "run with input", args: harness.Words("run --rm -i --name {new} {image} cat"),
@@ -41,7 +41,7 @@ var dockerTests = []dockerTest{
 		needs: "CONTAINERS POST", stdin: allBytes, shows: fmt.Sprintf("%x", sha256.Sum256([]byte(allBytes)))},
 
 	{name: "exec", args: harness.Words("exec {box} sh -c", "echo out; echo err >&2; exit 4"),
-		needs: "CONTAINERS EXEC POST", Status: 4, shows: "out\n"},
+		needs: "CONTAINERS EXEC POST", status: 4, shows: "out\n"},
 	{name: "exec with input", args: harness.Words("exec -i {box} cat"), needs: "CONTAINERS EXEC POST", stdin: allBytes, shows: "ABC"},
 	{name: "exec that answers at the end of input", args: harness.Words("exec -i {box} wc -c"),
 		needs: "CONTAINERS EXEC POST", stdin: megabytes, shows: fmt.Sprintln(len(megabytes))},
@@ -64,7 +64,7 @@ var dockerTests = []dockerTest{
 	{name: "build", args: harness.Words("build --no-cache -t {new} {in}/context"), needs: "BUILD POST", shows: "Successfully tagged",
 		varies: `[0-9a-f]{12}`, after: [][]string{harness.Words("run --rm {new} cat /in /made")}},
 	{name: "build that fails", args: harness.Words("build --no-cache --force-rm -t {new} {in}/failing"), needs: "BUILD POST",
-		Status: 5, shows: "building\n", varies: `[0-9a-f]{12}`},
+		status: 5, shows: "building\n", varies: `[0-9a-f]{12}`},
 	{name: "commit", args: harness.Words("commit --pause=false -m made {box} {new}"), needs: "COMMIT POST", varies: long, shows: "made",
 		after: [][]string{harness.Words("image inspect --format {{.Comment}} {new}"), harness.Words("run --rm {new} sha256sum /data/text")}},
 

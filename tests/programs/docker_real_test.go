@@ -32,7 +32,7 @@ type dockerTest struct {
 	before, after [][]string
 	// status is the exit status that is expected, and shows is part of what
 	// the command and after print: two equal failures prove nothing.
-	Status int
+	status int
 	shows  string
 	// varies matches what differs from run to run on the socket itself: ids,
 	// ages, readings.
@@ -75,8 +75,8 @@ func TestDockerCommands(t *testing.T) {
 			shared := []string{"{box}", box, "{image}", image, "{in}", in}
 			want := test.run(t, harness.EngineHost, shared)
 			got := test.run(t, "tcp://"+harness.Start(t, environ).Addr, shared)
-			if want.Status != test.Status || !strings.Contains(want.Stdout, test.shows) {
-				t.Errorf("docker %q on the socket: status %d, want %d and output with %q\n%.2000s", test.args, want.Status, test.Status, test.shows, want)
+			if want.Status != test.status || !strings.Contains(want.Stdout, test.shows) {
+				t.Errorf("docker %q on the socket: status %d, want %d and output with %q\n%.2000s", test.args, want.Status, test.status, test.shows, want)
 			}
 			if got != want {
 				t.Errorf("docker %q through postern:\n%.2000s\non the socket:\n%.2000s", test.args, got, want)

@@ -14,9 +14,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestKilledClients asserts that the connection to the real engine is gone
-// within a second of the client's, though nothing is said on either.
-func TestKilledClients(t *testing.T) {
+// TestClientDisconnectsFromEngine asserts that the connection to the real engine
+// ends soon after the client's, though nothing is sent on either.
+func TestClientDisconnectsFromEngine(t *testing.T) {
 	t.Parallel()
 	container := harness.Unused(t)
 	harness.MustDocker(t, "run", "-di", "--network", "none", "--name", container, harness.Busybox(t), "sleep", "1000")
@@ -60,13 +60,13 @@ func TestKilledClients(t *testing.T) {
 				if got := p.Files(); got != before+2 {
 					t.Fatalf("%s: %d files are open, want two more than %d", test.name, got, before)
 				}
-				most := time.Second
+				most := 10 * time.Second
 				if test.taken && network == "tcp" {
 					// The kernel sends the end of the client's bytes and no
 					// more: the client may be reading still, for all that TCP
 					// tells. Its kernel forgets the connection in a minute,
 					// here in a second, and answers the next probe with a reset.
-					most = 20 * time.Second
+					most = 40 * time.Second
 					forgetSoon(t, conn)
 				}
 				conn.Close()

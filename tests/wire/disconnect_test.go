@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"postern/tests/internal/engine"
 	"postern/tests/internal/harness"
@@ -33,10 +32,10 @@ func handleSilent(e *engine.Engine) {
 	e.Handle("/containers/web/silent", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 }
 
-// TestVanishedClients asserts that the engine's side of a stream ends within a
-// second when the client's process is killed, of which the kernel closes the
-// connections.
-func TestVanishedClients(t *testing.T) {
+// TestClientDisconnects asserts that the engine's side of a stream ends when the
+// client closes its connection, as the kernel does for a client that is killed,
+// also where nothing is sent on it in either direction.
+func TestClientDisconnects(t *testing.T) {
 	t.Parallel()
 	for name, request := range streamRequests {
 		for _, network := range []string{"tcp", "unix"} {
@@ -53,11 +52,7 @@ func TestVanishedClients(t *testing.T) {
 				}
 				harness.AwaitRequest(t, e, func(engine.Request) bool { return true })
 				conn.Close()
-				begin := time.Now()
 				harness.AwaitRequest(t, e, func(r engine.Request) bool { return r.Ended })
-				if took := time.Since(begin); took > time.Second {
-					t.Errorf("the engine's side ended after %v, want a second at most", took)
-				}
 			})
 		}
 	}

@@ -17,7 +17,7 @@ func TestMalformedRequests(t *testing.T) {
 	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket}))
 	for _, test := range []struct {
 		sent   string
-		Status int
+		status int
 	}{
 		{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400},
 		{"\x00\r\n\r\n", 400},
@@ -55,8 +55,8 @@ func TestMalformedRequests(t *testing.T) {
 	} {
 		e.Reset()
 		got := harness.Send(t, p.Dial(), test.sent)
-		if got.Status != test.Status {
-			t.Errorf("%.80q: status %d, want %d", test.sent, got.Status, test.Status)
+		if got.Status != test.status {
+			t.Errorf("%.80q: status %d, want %d", test.sent, got.Status, test.status)
 		}
 		if strings.Contains(got.Header.Get("Content-Type"), "html") || strings.Contains(got.Body, "<") {
 			t.Errorf("%.80q: the answer is %s: %q, want no HTML", test.sent, got.Header.Get("Content-Type"), got.Body)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -13,26 +14,32 @@ import (
 // program has the race detector if the tests have it: a race in postern then
 // fails the test that runs it.
 var program = sync.OnceValues(func() (string, error) {
-	return goBuild("postern", "postern", fmt.Sprintf("-race=%v", RaceDetector()))
+	return goBuild("postern", RaceDetector())
 })
 
-// quickProgram is without the race detector, which takes time and memory, and
-// runs in a container that has no libraries.
-var quickProgram = sync.OnceValues(func() (string, error) { return goBuild("quick/postern", "postern") })
+// quickProgram is without the race detector, which takes time and memory.
+var quickProgram = sync.OnceValues(func() (string, error) { return goBuild("postern", false) })
 
-// goBuild builds a package of this module to a file in the run's folder.
-func goBuild(file, name string, flags ...string) (string, error) {
-	path := filepath.Join(workDir, file)
-	args := append([]string{"build", "-buildvcs=false", "-o", path}, flags...)
-	cmd := exec.Command("go", append(args, name)...)
-	if !slices.Contains(flags, "-race=true") {
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	}
-	out, err := cmd.CombinedOutput()
+// staticProgram runs in a container that has no libraries, as in the image.
+var staticProgram = sync.OnceValues(func() (string, error) { return goBuild("postern", false, "CGO_ENABLED=0") })
+
+// goBuild builds a program of this module into a new folder and returns its
+// path. What go run links stays in Go's build cache, unlike what go build links,
+// so that each of the test packages does not link it again.
+func goBuild(name string, race bool, environ ...string) (string, error) {
+	dir, err := os.MkdirTemp(workDir, "")
 	if err != nil {
-		err = fmt.Errorf("go build %s: %w\n%s", name, err, out)
+		return "", err
 	}
-	return path, err
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "run", "-buildvcs=false", fmt.Sprintf("-race=%v", race), "-exec", "cp -t "+dir, name)
+	cmd.Env = append(os.Environ(), environ...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+	}
+	return filepath.Join(dir, path.Base(name)), nil
 }
 
 // RaceDetector reports whether the tests have it, and so the program.

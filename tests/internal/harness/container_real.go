@@ -20,7 +20,7 @@ type Container struct {
 // to be built. args are arguments of docker run.
 func StartStatic(t *testing.T, args ...string) Container {
 	t.Helper()
-	program, err := quickProgram()
+	program, err := staticProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func AskProgram(t *testing.T) string {
 	return path
 }
 
-var askProgram = sync.OnceValues(func() (string, error) { return goBuild("ask", "postern/tests/internal/ask") })
+var askProgram = sync.OnceValues(func() (string, error) { return goBuild("postern/tests/internal/ask", false, "CGO_ENABLED=0") })
 
 // Ask sends one request from a container that has [AskProgram] as /ask, and
 // returns the response's status.

@@ -69,14 +69,6 @@ func (p *Postern) AwaitLog(match func(Entry) bool) Entry {
 	}
 }
 
-// Accesses ends the proxy and returns the lines of its log that are about
-// requests.
-func (p *Postern) Accesses() []Entry {
-	p.t.Helper()
-	p.Terminate()
-	return slices.DeleteFunc(p.Log(), func(e Entry) bool { return e["path"] == nil })
-}
-
 func (e Entry) String() string {
 	line, _ := json.Marshal(map[string]any(e))
 	return string(line)

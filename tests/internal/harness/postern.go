@@ -25,7 +25,6 @@ type Postern struct {
 	t       *testing.T
 	cmd     *exec.Cmd
 	quiet   bool          // the log behind the line started is not kept
-	dumped  bool          // ended by SIGQUIT
 	reports bool          // LEARN is on: a report goes to stderr
 	exited  chan struct{} // closed when the process is gone and the log is read
 
@@ -128,9 +127,6 @@ func (p *Postern) Terminate() time.Duration {
 
 // Stop terminates the proxy and asserts a clean exit.
 func (p *Postern) Stop() {
-	if p.dumped {
-		return
-	}
 	p.Terminate()
 	if status := p.cmd.ProcessState.ExitCode(); status != 0 {
 		p.t.Errorf("postern's exit status is %d, want 0", status)
@@ -152,19 +148,4 @@ func (p *Postern) Files() int {
 		p.t.Fatal(err)
 	}
 	return len(entries)
-}
-
-// Goroutines counts the proxy's goroutines. It ends the proxy: SIGQUIT makes
-// the runtime print them.
-func (p *Postern) Goroutines() int {
-	p.t.Helper()
-	p.dumped = true
-	p.Signal(syscall.SIGQUIT)
-	<-p.exited
-	// The garbage collector starts workers of its own when it first runs.
-	n := strings.Count(p.Stderr.String(), "\ngoroutine ") - strings.Count(p.Stderr.String(), "[GC worker")
-	if n == 0 {
-		p.t.Fatalf("no goroutines in %q", p.Stderr.String())
-	}
-	return n
 }
