@@ -1,41 +1,36 @@
-// Postern guards the Docker Engine's socket: it forwards only what environment
-// variables switch on. Run postern help for the manual.
+// Postern guards the Docker Engine's socket: it forwards only the API calls that
+// environment variables switch on. Run postern help for the manual, and read
+// package proxy for the way of a request.
 package main
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/rs/zerolog"
 
-	"postern/acl"
 	"postern/proxy"
-	"postern/proxy/announce"
 	"postern/proxy/client"
+	"postern/proxy/command"
 	"postern/proxy/config"
-	"postern/proxy/console"
-	"postern/proxy/explain"
-	"postern/proxy/listen"
-	"postern/proxy/monitor"
-	"postern/proxy/privilege"
+	"postern/proxy/learn"
+	"postern/proxy/logging"
+	"postern/proxy/metrics"
 )
 
 // version is set when the image is built.
 var version = "dev"
 
-// Exit statuses. A bad configuration is told from a failure so that a script
-// need not try again.
+// Exit statuses. A bad configuration has its own, so that a script need not try
+// again.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -49,100 +44,79 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	command := "serve"
+	name := "serve"
 	if len(args) > 0 {
-		command = args[0]
+		name, args = args[0], args[1:]
 	}
-	switch {
-	case command == "explain":
-		return explainPolicy(args[1:], environ, stdout, stderr)
-	case command == "presets":
-		if err := explain.Presets(stdout, args[1:]...); err != nil {
-			fmt.Fprintf(stderr, "postern: %v\n", err)
-			return exitUsage
+	switch name {
+	case "explain":
+		return explain(args, environ, stdout, stderr)
+	case "presets":
+		if err := command.Presets(stdout, args...); err != nil {
+			return usage(stderr, err)
 		}
 		return exitOK
-	case len(args) > 1:
-		fmt.Fprintf(stderr, "postern: unexpected argument %q: postern help shows the commands\n", args[1])
-		return exitUsage
-	case command == "serve":
+	}
+	if len(args) > 0 {
+		return usage(stderr, fmt.Errorf("unexpected argument %q: postern help shows the commands", args[0]))
+	}
+	switch name {
+	case "serve":
 		return serve(ctx, environ, stdout, stderr)
-	case command == "healthcheck":
+	case "healthcheck":
 		return healthcheck(ctx, environ, stderr)
-	case command == "version":
+	case "version":
 		fmt.Fprintf(stdout, "postern %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitOK
-	case command == "help", command == "-h", command == "--help":
+	case "help", "-h", "--help":
 		config.WriteHelp(stdout)
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "postern: unknown command %q: want serve, explain, presets, healthcheck, version or help\n", command)
-	return exitUsage
+	return usage(stderr, fmt.Errorf("unknown command %q: want serve, explain, presets, healthcheck, version or help", name))
 }
 
-// serve runs the proxy until ctx is done. Every problem is found before any is
-// reported, so that a user mends a configuration once.
+// serve runs the proxy until ctx is done. It finds every problem before it
+// reports any, so that a user mends a configuration once.
 func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Writer) int {
-	proxy.Tune(environ)
 	c, problems := config.Parse(environ)
-	engine := proxy.Engine{SocketPath: string(c.SocketPath), MaxLoss: time.Duration(c.ExitOnEngineLoss)}
-	var socket proxy.Socket
-	if c.SocketPath != "" {
-		var err error
-		if socket, err = engine.Socket(); err != nil {
-			problems = append(problems, err)
-		}
+	start, errs := command.Prepare(version, c)
+	defer start.Close()
+	if problems = append(problems, errs...); len(problems) > 0 {
+		return cannotStart(stderr, problems...)
 	}
-	// Listeners come before the drop: a port below 1024, a directory or an
-	// owner of a socket file may take root. Nothing is accepted yet.
-	identity := socket.Identity(int(c.RunAs))
-	everybody, declared := cast(c)
-	listeners, errs := open(c, declared, owner(identity))
-	problems = append(problems, errs...)
-	monitored, errs := c.MetricsListen.Listen(owner(identity))
-	problems = append(problems, errs...)
-	if len(problems) > 0 {
-		return refuseStart(stderr, listeners, monitored, problems...)
-	}
-	state, err := privilege.Drop(identity)
-	if err == nil {
-		err = engine.Check()
-	}
+	state, err := start.DropPrivileges()
 	if err != nil {
-		return refuseStart(stderr, listeners, monitored, err)
+		return cannotStart(stderr, err)
 	}
-
-	log := newLog(c, stdout, stderr)
-	landlock, err := privilege.Confine(privilege.Paths{
-		Connect: []string{string(c.SocketPath)},
-		Remove:  c.AllListen().Files(),
+	log := logging.New(logging.Options{
+		Level: zerolog.Level(c.LogLevel), Console: c.LogFormat == "console", Stdout: stdout, Stderr: stderr,
 	})
-	announce.Confined(log, state, socket.GID, landlock, err)
-	announce.Start{
-		Version: version, Config: c, Everybody: everybody, Declared: declared, Listeners: listeners, Monitored: monitored,
-	}.Log(log)
-	set := client.NewSet(everybody, declared, c.AllowFrom, log)
-	observers := accessLog(c, log)
+	start.Confine(log, state)
+	start.Log(log)
+
+	var observers []proxy.Observer
+	if c.AccessLog != "none" {
+		observers = append(observers, proxy.AccessLog{Log: log, DeniedOnly: c.AccessLog == "denied"})
+	}
 	if c.Learn.On() {
-		recorder := learn(log, c, everybody, declared)
+		recorder := learn.New(string(c.Learn), start.Clients(), log)
 		observers = append(observers, recorder)
 		defer recorder.ReportOn(syscall.SIGUSR1, stderr)()
 	}
-	// Reading the settings took more memory than serving needs.
-	debug.FreeOSMemory()
-	if len(monitored) == 0 {
-		err = proxy.New(engine, set, log, observers...).Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
-	} else {
-		m := monitor.New(version, append([]*client.Client{everybody}, declared...))
-		p := proxy.New(engine, set, log, append(observers, m)...)
-		m.Engine = p.Check
-		stop := m.Start(ctx, monitored, log)
-		err = p.Serve(ctx, listeners, time.Duration(c.ShutdownGrace))
-		stop()
+	var page *metrics.Server
+	if len(start.Metrics) > 0 {
+		page = metrics.New(version, start.Clients())
+		observers = append(observers, page)
 	}
-	for _, left := range c.AllListen().Leftovers() {
-		log.Warn().Msg(left + " stays behind: its directory does not let this user remove it; the next start replaces it")
+	p := proxy.New(start.Engine, client.NewSet(start.Default, start.Declared, c.AllowFrom, log), log, observers...)
+	stopPage := func() {}
+	if page != nil {
+		page.Engine = p.Check
+		stopPage = page.Start(ctx, start.Metrics, log)
 	}
+	err = p.Serve(ctx, start.Listeners, time.Duration(c.ShutdownGrace))
+	stopPage()
+	start.LogLeftovers(log)
 	if err != nil {
 		log.Error().Err(err).Msg("stopped")
 		return exitFailed
@@ -151,95 +125,21 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	return exitOK
 }
 
-// cast makes the clients that a configuration declares, in its order, and the
-// one that everybody else is.
-func cast(c config.Config) (everybody *client.Client, declared []*client.Client) {
-	for _, d := range c.Clients {
-		declared = append(declared, &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From})
-	}
-	return &client.Client{Policy: acl.Compile(c.Rules)}, declared
-}
-
-// open opens everybody's listeners and the clients' own.
-func open(c config.Config, declared []*client.Client, owner listen.Owner) (all []proxy.Listener, errs []error) {
-	add := func(addresses listen.Addresses, owned *client.Client) {
-		listeners, bad := addresses.Listen(owner)
-		for _, l := range listeners {
-			all = append(all, proxy.Listener{Listener: l, Owner: owned})
-		}
-		errs = append(errs, bad...)
-	}
-	add(c.Listen, nil)
-	for i, declaration := range c.Clients {
-		add(declaration.Listen, declared[i])
-	}
-	return all, errs
-}
-
-// accessLog is what writes requests to the log, if anything does.
-func accessLog(c config.Config, log zerolog.Logger) []proxy.Observer {
-	if c.AccessLog == "none" {
-		return nil
-	}
-	return []proxy.Observer{proxy.AccessLog{Log: log, DeniedOnly: c.AccessLog == "denied"}}
-}
-
-// learn records what clients ask for.
-func learn(log zerolog.Logger, c config.Config, everybody *client.Client, declared []*client.Client) *proxy.Recorder {
-	recorder := proxy.NewRecorder(string(c.Learn), log)
-	recorder.Learn(everybody, c.Rules)
-	for i, d := range declared {
-		recorder.Learn(d, c.Clients[i].Rules)
-	}
-	return recorder
-}
-
-// owner is who a socket file belongs to: whoever the process will be.
-func owner(identity privilege.Identity) listen.Owner {
-	if os.Geteuid() != 0 || identity.UID == 0 {
-		return listen.Owner{UID: -1, GID: -1}
-	}
-	return listen.Owner{UID: identity.UID, GID: identity.GID}
-}
-
-func refuseStart(stderr io.Writer, listeners []proxy.Listener, monitored []net.Listener, problems ...error) int {
-	for _, l := range listeners {
-		l.Close()
-	}
-	for _, l := range monitored {
-		l.Close()
-	}
-	report(stderr, problems)
-	return exitUsage
-}
-
-func report(stderr io.Writer, problems []error) {
-	var b strings.Builder
-	fmt.Fprintln(&b, "postern: cannot start:")
-	for _, err := range problems {
-		fmt.Fprintf(&b, "  %v\n", err)
-	}
-	io.WriteString(stderr, b.String())
-}
-
-// explainPolicy prints what the settings permit, or judges one request: the
-// exit status is then 0 for allowed and 1 for refused.
-func explainPolicy(args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	question, err := explain.ParseQuestion(args)
+// explain prints what the settings allow, or decides on one request: its status
+// is then exitOK for an allowed one and exitFailed for a refused one.
+func explain(args []string, environ map[string]string, stdout, stderr io.Writer) int {
+	question, err := command.ParseQuestion(args)
 	if err != nil {
-		fmt.Fprintf(stderr, "postern: %v\n", err)
-		return exitUsage
+		return usage(stderr, err)
 	}
 	c, problems := config.Parse(environ)
 	if len(problems) > 0 {
-		report(stderr, problems)
-		return exitUsage
+		return cannotStart(stderr, problems...)
 	}
-	allowed, err := question.Answer(stdout, c)
+	allowed, err := question.Explain(stdout, c)
 	switch {
 	case err != nil:
-		fmt.Fprintf(stderr, "postern: %v\n", err)
-		return exitUsage
+		return usage(stderr, err)
 	case !allowed:
 		return exitFailed
 	}
@@ -249,56 +149,28 @@ func explainPolicy(args []string, environ map[string]string, stdout, stderr io.W
 func healthcheck(ctx context.Context, environ map[string]string, stderr io.Writer) int {
 	c, problems := config.Parse(environ)
 	if len(problems) > 0 {
-		report(stderr, problems)
-		return exitFailed
+		cannotStart(stderr, problems...)
+		return exitFailed // Docker reserves 2
 	}
-	// No more than the server needs root does its check.
-	if _, err := privilege.Drop(checker(c)); err != nil {
-		report(stderr, []error{err})
-		return exitFailed
-	}
-	if err := proxy.CheckHealth(ctx, c.Listen[0]); err != nil {
+	if err := command.Healthcheck(ctx, c); err != nil {
 		fmt.Fprintf(stderr, "postern: unhealthy: %v\n", err)
 		return exitFailed
 	}
 	return exitOK
 }
 
-// checker is who may connect to the first listener: anyone to a port, the
-// file's owner to a socket, who need not be the user that serves.
-func checker(c config.Config) privilege.Identity {
-	if a := c.Listen[0]; a.Network == "unix" {
-		if file, err := proxy.StatSocket(a.Addr); err == nil {
-			return privilege.Identity{UID: file.UID, GID: file.GID}
-		}
-	}
-	return privilege.Identity{UID: int(c.RunAs), GID: int(c.RunAs)}
+func usage(stderr io.Writer, err error) int {
+	fmt.Fprintf(stderr, "postern: %v\n", err)
+	return exitUsage
 }
 
-func newLog(c config.Config, stdout, stderr io.Writer) zerolog.Logger {
-	// Go would end the program when whoever reads the log has gone.
-	signal.Ignore(syscall.SIGPIPE)
-	zerolog.ErrorHandler = logTrouble(stderr)
-	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
-	zerolog.FloatingPointPrecision = 3
-	out := stdout
-	if c.LogFormat == "console" {
-		out = console.New(stdout)
+// cannotStart reports all problems in one write, a line for each.
+func cannotStart(stderr io.Writer, problems ...error) int {
+	var b strings.Builder
+	fmt.Fprintln(&b, "postern: cannot start:")
+	for _, err := range problems {
+		fmt.Fprintf(&b, "  %v\n", err)
 	}
-	return zerolog.New(out).Level(zerolog.Level(c.LogLevel)).With().Timestamp().Logger()
-}
-
-// logTrouble tells stderr that the log cannot be written, once a minute at the
-// most. Requests go on: whoever fills a disk must not take the engine from all.
-func logTrouble(stderr io.Writer) func(error) {
-	var mu sync.Mutex
-	var last time.Time
-	return func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if now := time.Now(); last.IsZero() || now.Sub(last) > time.Minute {
-			last = now
-			fmt.Fprintf(stderr, "postern: the log cannot be written, and requests go on without: %v\n", err)
-		}
-	}
+	io.WriteString(stderr, b.String())
+	return exitUsage
 }

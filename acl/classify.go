@@ -1,91 +1,90 @@
 package acl
 
 import (
+	"cmp"
 	"path"
 	"strconv"
 	"strings"
 )
 
-// Request is what [Classify] makes of a method and a path. The zero value is
-// in no section and denied by every policy.
-type Request struct {
-	Method string
-	// Path is the path without its version prefix.
-	Path string
-	// Redirect is not empty when the path is one that the engine would not
-	// route but redirect: the cleaned path. Such a request must never be
-	// forwarded.
-	Redirect string
+// Subject is the part of a request that a policy decides on: an operation, or
+// the paths of a section that match no operation. Requests with equal subjects
+// get equal decisions from every policy. The zero value is a read of a path in no
+// section, which every policy refuses.
+type Subject struct {
 	// Section is nil for a path in no section.
 	Section *Section
 	// Operation is nil when the section has no route for method and path: a
 	// newer engine may have one.
 	Operation *Operation
-
-	// configures marks the start of a container in an API before 1.24, which
-	// takes a host configuration: Binds and Privileged among it.
-	configures         bool
-	section, operation int // where their verdicts stand in a Policy, plus one
-	// also is what the path is as the client wrote it, if that is something
-	// else, see [Policy.Judge].
-	also use
+	// Writes reports whether the subject needs POST.
+	Writes bool
+	// Configures marks the start of a container in an API before 1.24. Such a
+	// start takes a host configuration, Binds and Privileged among it, and so
+	// needs all that an unknown POST in its section needs.
+	Configures bool
 }
 
-// Writes reports whether the request needs POST.
-func (r Request) Writes() bool {
-	if r.Operation != nil {
-		return r.Operation.NeedsPOST()
+// configuringID is the one operation that configures in old APIs.
+const configuringID = "ContainerStart"
+
+// Subject returns the operation as a policy's subject.
+func (op *Operation) Subject() Subject {
+	return Subject{Section: op.section, Operation: op, Writes: op.NeedsPOST()}
+}
+
+// Nameable reports whether ALLOW can name the subject.
+func (s Subject) Nameable() bool { return s.Operation != nil && !s.Configures }
+
+// Compare orders subjects as [Operations] does; those without an operation come
+// behind, by section.
+func (s Subject) Compare(t Subject) int { return cmp.Compare(s.index(), t.index()) }
+
+// numSubjects is the number of the subjects in sections.
+var numSubjects = len(Operations) + 1 + 2*len(Sections)
+
+// index is the subject's place in a policy's table. The table ends before the
+// subjects in no section.
+func (s Subject) index() int {
+	i := numSubjects
+	switch {
+	case s.Configures:
+		return len(Operations)
+	case s.Operation != nil:
+		return s.Operation.index
+	case s.Section != nil:
+		i = len(Operations) + 1 + 2*s.Section.index
 	}
-	return !isRead(r.Method)
+	if s.Writes {
+		i++
+	}
+	return i
 }
 
-// isRead reports whether a method is open without POST.
-func isRead(method string) bool { return method == "GET" || method == "HEAD" }
-
-// Hijacks reports whether the connection may leave HTTP.
-func (r Request) Hijacks() bool { return r.Operation != nil && r.Operation.Hijacks }
-
-// Streams reports whether the answer may go on for as long as it is read.
-func (r Request) Streams() bool { return r.Operation != nil && r.Operation.Streams }
-
-// Index is the operation's place in Operations, or -1 for a path that matches
-// no operation.
-func (r Request) Index() int { return r.operation - 1 }
-
-// ID is the operation's id, or "" for a path that matches no operation.
-func (r Request) ID() string {
-	if r.Operation == nil {
+// id is the operation's id, or "" for a path that matches no operation.
+func (s Subject) id() string {
+	if s.Operation == nil {
 		return ""
 	}
-	return r.Operation.ID
+	return s.Operation.ID
 }
 
-// Classify finds the operation that the engine's router would run. decoded is
-// the path as net/http decoded it (URL.Path): once, like the engine does, so
-// that %2e is a dot and %252e is the name "%2e". It does not allocate unless
-// the path is unclean.
-func Classify(method, decoded string) Request {
-	r := Request{Method: method, Path: decoded}
-	if !isClean(decoded) {
-		r.Redirect = clean(decoded)
-		return r
-	}
-	var version string
-	version, r.Path = cutVersion(decoded)
-	s, ok := router[sectionPath(r.Path)]
+// classify finds the operation that the engine's router would run for a clean
+// path. rest is the path without the version prefix. It does not allocate.
+func classify(method, path string) (s Subject, rest string) {
+	version, rest := cutVersion(path)
+	section, ok := router[sectionPath(rest)]
 	if !ok {
-		return r
+		return Subject{Writes: !isRead(method)}, rest
 	}
-	r.Section, r.section = &Sections[s.index], s.index+1
-	for _, route := range s.routes {
-		op := &Operations[route.index]
-		if op.Method == method && op.versions.hold(version) && route.pattern.match(r.Path) {
-			r.Operation, r.operation = op, route.index+1
-			r.configures = op.ID == "ContainerStart" && !isSince124(version)
-			break
+	for _, op := range section.routes {
+		if op.Method == method && op.versions.hold(version) && op.route.match(rest) {
+			s := op.Subject()
+			s.Configures = op.ID == configuringID && !isSince124(version)
+			return s, rest
 		}
 	}
-	return r
+	return Subject{Section: section, Writes: !isRead(method)}, rest
 }
 
 // isClean reports whether gorilla/mux would route the path rather than answer
@@ -115,7 +114,7 @@ func isClean(p string) bool {
 	return true
 }
 
-// clean gives the path that gorilla/mux redirects to: a trailing slash stays.
+// clean returns the path that gorilla/mux redirects to: a trailing slash stays.
 func clean(p string) string {
 	if p == "" {
 		return "/"
@@ -127,8 +126,8 @@ func clean(p string) string {
 	return cleaned
 }
 
-// cutVersion cuts the prefix that the router accepts before a route, once: a
-// second one is an unknown path there and here. Docker's is /v[0-9.]+;
+// cutVersion cuts the prefix that the router accepts before a route, once: to
+// the engine, too, a second one is an unknown path. Docker's is /v[0-9.]+;
 // Podman's, before /libpod, /v[0-9][0-9A-Za-z.-]*.
 func cutVersion(p string) (version, rest string) {
 	if !strings.HasPrefix(p, "/v") {
@@ -154,7 +153,8 @@ func cutVersion(p string) (version, rest string) {
 // libpodVersion holds the characters of Podman's version prefix.
 const libpodVersion = "0123456789.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// isSince124 reports whether an API version is 1.24 or newer, as no version is.
+// isSince124 reports whether an API version is 1.24 or newer. A path without a
+// version means the engine's newest.
 func isSince124(version string) bool {
 	if version == "" {
 		return true
@@ -184,35 +184,3 @@ func sectionPath(p string) string {
 	}
 	return p
 }
-
-// route is an operation with its pattern parsed; index is its place in
-// Operations.
-type route struct {
-	index   int
-	pattern pattern
-}
-
-// sectionRoutes is a section with the routes in it; index is its place in
-// Sections.
-type sectionRoutes struct {
-	index  int
-	routes []route
-}
-
-// router holds the routes by section path. A pattern starts with its section's
-// path, so splitting the table by section keeps the engine's order among all
-// routes that could match one path.
-var router = func() map[string]*sectionRoutes {
-	m := make(map[string]*sectionRoutes, len(Sections))
-	for i, s := range Sections {
-		m[s.Path] = &sectionRoutes{index: i}
-	}
-	for i, op := range Operations {
-		s := m[sectionPath(op.Pattern)]
-		s.routes = append(s.routes, route{i, parsePattern(op.Pattern)})
-	}
-	return m
-}()
-
-// Section returns the section that the operation is in.
-func (op *Operation) Section() *Section { return &Sections[router[sectionPath(op.Pattern)].index] }

@@ -1,40 +1,56 @@
 // Package acl decides which requests may reach the Docker Engine.
 //
-// It is pure: no sockets, no clock, no logger, nothing but the standard
-// library. A request goes through two steps.
+// It is pure: no sockets, no clock, no logger, nothing but the standard library.
+// [Policy.Decide] is the one entry. A decision takes two steps.
 //
-// [Classify] names the operation that the engine's own router would run for a
-// method and a path. It has to agree with that router on every input, because
-// any difference is a way around the policy: the proxy would judge one
-// operation and the engine would run another.
+// First, Decide classifies the request: it finds the operation that the engine's
+// own router would run for the method and the path. It has to agree with that
+// router on every input. Any difference is a way around the policy: the proxy
+// would decide on one operation and the engine would run another.
 //
-// [Policy.Decide] looks the operation up in a table of verdicts that
-// [Compile] made from the toggles, ALLOW, DENY and PRESET. Nothing is computed
-// per request.
+// Second, it looks the operation up in a table that [Compile] made from the
+// toggles, ALLOW, DENY and PRESET. A path that matches no operation, as a newer
+// engine's may, is looked up by its section and by whether the method writes.
 //
 // # Order of evaluation
 //
-// The first of these that decides wins:
+// A path that the router would first clean is redirected to the clean path, and
+// a path in no section is refused. For all others the first of these that applies
+// decides, see [Rules.Evaluate]:
 //
-//  1. an operation that DENY names is denied;
-//  2. an operation that ALLOW names, or that a preset in PRESET holds, is
-//     allowed;
-//  3. a granular grant (ALLOW_START and its kin) that is on allows;
-//  4. a section that is off denies; so does a second section that the
-//     operation needs (EXEC for ContainerExec);
-//  5. a granular refusal (ALLOW_LOGS and its kin) that is off denies;
-//  6. a method other than GET and HEAD, or an operation that writes although
-//     it is a GET, needs POST.
+//  1. DENY names the operation: refused;
+//  2. ALLOW names it: allowed;
+//  3. a preset in PRESET holds it: allowed;
+//  4. a grant on it is on (ALLOW_START and the like): allowed;
+//  5. its section is off: refused;
+//  6. a second section that it needs is off (EXEC for ContainerExec): refused;
+//  7. a refusal of it is off (ALLOW_LOGS=0 and the like): refused;
+//  8. POST is off, and the method is not GET or HEAD or the operation writes
+//     although it is a GET: refused;
+//  9. nothing of these: allowed, by its section.
 //
-// What is left is allowed. A path in no section is denied before any of this.
+// Before API 1.24 the start of a container takes a host configuration. Such a
+// start also needs all that an unknown POST in its section needs.
 //
-// Docker's router looks at a path as it is decoded, Podman's at the path as it
-// is written. [Policy.Judge] wants both readings allowed where they differ.
+// Docker's router looks at the path as it is decoded, Podman's at the path as it
+// is escaped. Where the two differ, both readings have to be allowed.
 //
-// # What a denial guarantees
+// LEARN=1 turns a refusal into an allowed request, unless DENY refuses or the
+// path is in no section. The decision then has the rule [Learning].
 //
-// The zero values deny: a nil *Policy, a zero Request, a zero Verdict. A
-// denied request causes no connection to the engine. What an allowed request
-// does in the engine is beyond this package: it judges the operation, neither
-// the query nor the body.
+// # What a refusal guarantees
+//
+// The zero values refuse: a nil *Policy, a zero Policy, a zero Decision. A
+// refused request causes no connection to the engine. This package decides on
+// the operation, not on the query or the body: it does not limit the effects of
+// an allowed request in the engine.
+//
+// # Where to change something
+//
+//   - a section and its toggle: section.go, for Podman operations_libpod.go;
+//   - another toggle: toggles.go, and the operations that it grants or refuses
+//     in operations.go;
+//   - an operation of a newer engine: operations.go;
+//   - a preset: package acl/preset;
+//   - the words of a refusal, and the dangers: package acl/advise.
 package acl

@@ -50,8 +50,8 @@ func newPodmanOracle(t testing.TB) *oracle {
 	return &oracle{router}
 }
 
-// comparePodman checks that whatever Podman runs is what was judged. What
-// Podman answers 404 may be judged as anything.
+// comparePodman checks that what Podman runs is what was decided on. A path that
+// Podman answers with 404 may be taken for anything.
 func (o *oracle) comparePodman(t *testing.T, method, target string) {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
@@ -62,13 +62,13 @@ func (o *oracle) comparePodman(t *testing.T, method, target string) {
 	if runs == "" {
 		return
 	}
-	if got := acl.Classify(method, u.EscapedPath()).ID(); got != runs {
-		t.Errorf("Classify(%q, %q).ID() = %q, Podman runs %q", method, u.EscapedPath(), got, runs)
+	if got := everything.Decide(method, &url.URL{Path: u.EscapedPath()}).OperationID(); got != runs {
+		t.Errorf("Decide(%q, %q) is about %q, Podman runs %q", method, u.EscapedPath(), got, runs)
 	}
 	// A policy that allows everything but what Podman runs must refuse, in
 	// whatever way the path is written.
-	if _, v := everythingBut(runs).Judge(method, u.Path, u.EscapedPath()); v.Allowed {
-		t.Errorf("%s %s is allowed by %s with DENY=%s, which Podman runs", method, target, v.Rule, runs)
+	if d := everythingBut(runs).Decide(method, u); d.Outcome == acl.Allowed {
+		t.Errorf("%s %s is allowed by %s with DENY=%s, which Podman runs", method, target, d.Rule, runs)
 	}
 }
 
@@ -87,7 +87,7 @@ var butOne sync.Map // *acl.Policy by operation id
 // podmanPrefixes are ways to write a version.
 var podmanPrefixes = []string{"", "/v5.0.0", "/v3.4.4", "/v10", "/v1.41", "/v4", "/v5.0.0-rc1", "/v5%2e0", "/v0A.-z", "/v.5", "/va", "/%765.0.0"}
 
-func TestJudgeAgreesWithPodman(t *testing.T) {
+func TestDecideAgreesWithPodman(t *testing.T) {
 	t.Parallel()
 	o := newPodmanOracle(t)
 	variable := regexp.MustCompile(`\{[^}]*\}`)
@@ -118,9 +118,9 @@ func TestJudgeAgreesWithPodman(t *testing.T) {
 	}
 }
 
-// TestJudgeWantsBothReadings asserts that the second reading counts although
+// TestBothReadingsCount asserts that the second reading counts although
 // the table has no route for it: a newer Podman's may.
-func TestJudgeWantsBothReadings(t *testing.T) {
+func TestBothReadingsCount(t *testing.T) {
 	t.Parallel()
 	for rules, want := range map[string]bool{
 		"ALLOW=ContainerKill":                    false,
@@ -129,15 +129,15 @@ func TestJudgeWantsBothReadings(t *testing.T) {
 		"ALLOW_RESTARTS=1 CONTAINERS=1 POST=1":   true,
 		"CONTAINERS=1 POST=1 DENY=ContainerKill": false,
 	} {
-		if _, v := settings(t, rules).Judge("POST", "/containers/web/kill", "/containers/web%2fkill"); v.Allowed != want {
-			t.Errorf("%q: allowed is %v by %s, want %v", rules, v.Allowed, v.Rule, want)
+		if d := decide(settings(t, rules), "POST /containers/web%2fkill"); (d.Outcome == acl.Allowed) != want {
+			t.Errorf("%q: %v by %s, want allowed=%v", rules, d.Outcome, d.Rule, want)
 		}
 	}
 }
 
-// FuzzJudge looks for a request that Podman would run although the policy
+// FuzzPodman looks for a request that Podman would run although the policy
 // refuses the operation.
-func FuzzJudge(f *testing.F) {
+func FuzzPodman(f *testing.F) {
 	o := newPodmanOracle(f)
 	for _, op := range acl.Operations {
 		f.Add(op.Method, "/v5.0.0"+op.Pattern)

@@ -1,187 +1,176 @@
 package acl
 
-import "strings"
+import "net/url"
 
-// Verdict says what a policy makes of a request. Its zero value denies.
-type Verdict struct {
-	Allowed bool
+// Outcome is what a policy makes of a request. The zero value refuses.
+type Outcome int
+
+const (
+	Refused Outcome = iota
+	Allowed
+	Redirected
+)
+
+// String is the outcome's name in the log and in metrics.
+func (o Outcome) String() string { return [...]string{"refused", "allowed", "redirected"}[o] }
+
+// Decision is what a policy decides for one request. Its zero value refuses.
+type Decision struct {
+	Outcome Outcome
 	// Rule is the setting that decided, such as "CONTAINERS=1", "POST=0" or
-	// "DENY=*Prune", or NoSection.
+	// "DENY=*Prune", or [NoSection] or [Learning].
 	Rule string
-	// Remedies are the ways to allow what was denied, or would be but for
-	// Learning, each a list of settings that do it together; the last is the
-	// narrow one, ALLOW. A path in no section has none, and neither has one that
-	// DENY forbids.
-	Remedies [][]string
-	// Advice puts them into words: "set CONTAINERS=1, or ALLOW=ContainerList".
-	Advice string
+	// Reason says in words why something else than a policy refused the request,
+	// see [Decision.Refuse]. It is "" for what a policy decided.
+	Reason string
+	// Method is the request's, as sent.
+	Method string
+	// Path is decoded and has no version prefix. Of a redirected request it is
+	// the whole path; of one whose escaped path was decisive it is escaped.
+	Path string
+	// Redirect is the clean path when Outcome is Redirected, else "". The engine
+	// would answer such a request with a redirect; it must never be forwarded.
+	Redirect string
+	// Subject is what was decided on. It is zero when Outcome is Redirected.
+	Subject
+	// also is the subject of the path's other reading, if that differs.
+	also Subject
 }
 
-// NoSection is the rule that denies a path outside every section.
+// NoSection is the rule that refuses a path outside every section.
 const NoSection = "no section"
 
-// Learning is the rule that allows what the settings deny while they are being
-// learned. DENY and paths in no section stay denied.
+// Learning is the rule that allows a request only because LEARN=1: the other
+// settings refuse it. LEARN allows neither what DENY names nor a path in no
+// section.
 const Learning = "LEARN=1"
 
-// denied is the verdict on everything that no policy has an entry for.
-var denied = &Verdict{Rule: NoSection}
+// OperationID is the operation's id, or "" for a path that matches no operation.
+func (d Decision) OperationID() string { return d.Subject.id() }
 
-// Policy holds the verdict on every operation and every section. A nil or zero
-// Policy denies everything. It is immutable after [Compile].
+// Hijacks reports whether the connection may leave HTTP.
+func (d Decision) Hijacks() bool { return d.Operation != nil && d.Operation.Hijacks }
+
+// Streams reports whether the response may go on for as long as it is read.
+func (d Decision) Streams() bool { return d.Operation != nil && d.Operation.Streams }
+
+// Subjects lists the subjects that all have to be allowed: the one that was
+// decided on, and that of the path's other reading, if it differs.
+func (d Decision) Subjects() []Subject {
+	if d.also == (Subject{}) {
+		return []Subject{d.Subject}
+	}
+	return []Subject{d.Subject, d.also}
+}
+
+// Refuse returns the decision with a refusal in place of the policy's outcome.
+// It is for what the proxy refuses whatever the policy says; reason says why, in
+// words, and must not be "".
+func (d Decision) Refuse(rule, reason string) Decision {
+	d.Outcome, d.Rule, d.Reason, d.Redirect = Refused, rule, reason, ""
+	return d
+}
+
+// Policy holds what is decided for every subject. A nil or zero Policy allows
+// nothing. It is immutable; make it with [Compile].
 type Policy struct {
-	operations []Verdict    // as in Operations
-	sections   [][2]Verdict // as in Sections: paths without an operation, read and write
+	rules   Rules
+	rulings []ruling // by Subject.index
 }
 
-// Decide returns the verdict on a request. It does not allocate.
-func (p *Policy) Decide(r Request) *Verdict {
-	if p == nil || r.Redirect != "" {
-		return denied
-	}
-	if r.operation > 0 {
-		v := p.Operation(r.operation - 1)
-		if v.Allowed && r.configures {
-			// ALLOW_START does not stand for what such a start can do.
-			if s := p.section(r); !s.Allowed || s.Rule == Learning {
-				return s
-			}
-		}
-		return v
-	}
-	return p.section(r)
-}
-
-// section returns the verdict on the paths of a section that are no operation.
-func (p *Policy) section(r Request) *Verdict {
-	i := r.section - 1
-	switch {
-	case i < 0 || i >= len(p.sections):
-		return denied
-	case r.Writes():
-		return &p.sections[i][1]
-	}
-	return &p.sections[i][0]
-}
-
-// Operation returns the verdict on Operations[i].
-func (p *Policy) Operation(i int) *Verdict {
-	if p == nil || i < 0 || i >= len(p.operations) {
-		return denied
-	}
-	return &p.operations[i]
-}
-
-// Judge classifies a request and decides it. escaped is the path as the client
-// wrote it, decoded as net/http decoded it. Docker's router looks at the
-// decoded path and Podman's at the escaped one, so where the two differ both
-// readings have to be allowed: else POST /libpod/manifests/x%2Fadd would be
-// judged as ManifestAddLibpod and run as ManifestCreateLibpod.
-func (p *Policy) Judge(method, decoded, escaped string) (Request, *Verdict) {
-	request := Classify(method, decoded)
-	verdict := p.Decide(request)
-	if escaped == decoded || !verdict.Allowed {
-		return request, verdict
-	}
-	// Outside every section Podman has no route either.
-	other := Classify(method, escaped)
-	if other.Section == nil {
-		return request, verdict
-	}
-	if v := p.Decide(other); !v.Allowed {
-		return other, v
-	}
-	if other.use() != request.use() {
-		request.also = other.use()
-	}
-	return request, verdict
+type ruling struct {
+	allowed bool
+	rule    string
 }
 
 // Compile makes the policy that the rules describe.
 func Compile(rules Rules) *Policy {
-	p := &Policy{
-		operations: make([]Verdict, len(Operations)),
-		sections:   make([][2]Verdict, len(Sections)),
-	}
+	p := &Policy{rules: rules, rulings: make([]ruling, numSubjects)}
 	for i := range Operations {
-		p.operations[i] = judge(rules, subjects[i])
-	}
-	for i, s := range Sections {
-		p.sections[i] = [2]Verdict{
-			judge(rules, subject{Operation: noOperation, section: s.Var}),
-			judge(rules, subject{Operation: noOperation, section: s.Var, writes: true}),
+		s := Operations[i].Subject()
+		p.compile(s)
+		if s.id() == configuringID {
+			s.Configures = true
+			p.compile(s)
 		}
 	}
-	warnOfWidth(rules, p.operations)
+	for i := range Sections {
+		p.compile(Subject{Section: &Sections[i]})
+		p.compile(Subject{Section: &Sections[i], Writes: true})
+	}
 	return p
 }
 
-// subject is what is judged: an operation, or with noOperation the paths of a
-// section that match none.
-type subject struct {
-	*Operation
-	section string
-	writes  bool
+func (p *Policy) compile(s Subject) {
+	allowed, by := p.rules.Evaluate(s)
+	r := ruling{allowed, p.rules.Prefix + by.String()}
+	if !allowed && p.rules.Learn && by.Name != "DENY" {
+		r = ruling{true, Learning}
+	}
+	p.rulings[s.index()] = r
 }
 
-// noOperation has no id, no grants and no refusals.
-var noOperation = &Operation{}
+// Rules returns the rules that the policy was compiled from.
+func (p *Policy) Rules() Rules {
+	if p == nil {
+		return Rules{}
+	}
+	return p.rules
+}
 
-// subjects holds the subjects of Operations.
-var subjects = func() []subject {
-	all := make([]subject, len(Operations))
-	for i := range Operations {
-		op := &Operations[i]
-		all[i] = subject{Operation: op, section: op.Section().Var, writes: op.NeedsPOST()}
+// Decide decides a request by its method and its URL, as net/http parsed them.
+// It looks at nothing else. It allocates nothing when the path is clean and
+// written without escapes.
+//
+// Docker's router looks at the path as it is decoded, Podman's at the path as it
+// is escaped. Where the two differ both readings have to be allowed: else
+// POST /libpod/manifests/x%2Fadd would be decided as ManifestAddLibpod and
+// Podman would run ManifestCreateLibpod.
+func (p *Policy) Decide(method string, u *url.URL) Decision {
+	if !isClean(u.Path) {
+		return Decision{Outcome: Redirected, Rule: NoSection, Method: method, Path: u.Path, Redirect: clean(u.Path)}
 	}
-	return all
-}()
+	d := p.decide(method, u.Path)
+	escaped := u.EscapedPath()
+	if escaped == u.Path || d.Outcome == Refused {
+		return d
+	}
+	other := p.decide(method, escaped)
+	switch {
+	case other.Section == nil, other.Subject == d.Subject:
+		return d // outside every section Podman has no route
+	case other.Outcome == Refused:
+		return other
+	case other.Rule == Learning:
+		d, other = other, d
+	}
+	d.also = other.Subject
+	return d
+}
 
-// decide is the order of evaluation; the package comment says it in words. The
-// rule is without the prefix of its variable.
-func decide(r Rules, s subject) (allowed bool, rule string) {
-	if pattern, denied := matching(r.Deny, s.ID); denied {
-		return false, "DENY=" + pattern
-	}
-	if pattern, allowed := matching(r.Allow, s.ID); allowed {
-		return true, "ALLOW=" + pattern
-	}
-	if name, allowed := r.preset(s.ID); allowed {
-		return true, "PRESET=" + name
-	}
-	t := r.Toggles
-	for _, grant := range s.GrantedBy {
-		if t.on(grant) {
-			return true, grant + "=1"
+// decide decides one reading of a clean path.
+func (p *Policy) decide(method, path string) Decision {
+	s, rest := classify(method, path)
+	d := p.ruling(s)
+	d.Method, d.Path = method, rest
+	return d
+}
+
+// Operation returns the decision on every request that runs Operations[i]. It
+// has no path.
+func (p *Policy) Operation(i int) Decision {
+	d := p.ruling(Operations[i].Subject())
+	d.Method = Operations[i].Method
+	return d
+}
+
+func (p *Policy) ruling(s Subject) Decision {
+	d := Decision{Rule: NoSection, Subject: s}
+	if i := s.index(); p != nil && i < len(p.rulings) {
+		d.Rule = p.rulings[i].rule
+		if p.rulings[i].allowed {
+			d.Outcome = Allowed
 		}
 	}
-	switch {
-	case !t.on(s.section):
-		return false, s.section + "=0"
-	case s.Also != "" && !t.on(s.Also):
-		return false, s.Also + "=0"
-	case s.RefusedBy != "" && t.refuses(s.RefusedBy):
-		return false, s.RefusedBy + "=0"
-	case s.writes && !t.on("POST"):
-		return false, "POST=0"
-	}
-	return true, s.section + "=1"
-}
-
-func judge(r Rules, s subject) Verdict {
-	allowed, rule := decide(r, s)
-	v := Verdict{Allowed: allowed, Rule: r.Prefix + rule}
-	if allowed {
-		return v
-	}
-	if _, forbidden := matching(r.Deny, s.ID); forbidden {
-		v.Advice = v.Rule + " forbids it"
-		return v
-	}
-	v.Remedies = remedies(r, s)
-	v.Advice = "set " + strings.Join(ways(v.Remedies), ", or ")
-	if r.Learn {
-		v.Allowed, v.Rule = true, Learning
-	}
-	return v
+	return d
 }

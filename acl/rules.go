@@ -4,22 +4,25 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"postern/acl/preset"
+	"postern/acl/spelling"
 )
 
-// Rules is what a policy is compiled from. The zero value is all defaults.
+// Rules are the settings that a policy is compiled from. The zero value is all
+// defaults.
 type Rules struct {
 	// Prefix stands before the names of the variables that the rules came from,
-	// such as "CLIENT_ADMIN_", and so in what a verdict tells people to set.
+	// such as "CLIENT_ADMIN_", and so in the rule of a decision and in remedies.
 	Prefix  string
 	Toggles Toggles
 	// Allow and Deny are operation ids in which * stands for any letters, none
 	// included. Deny wins over everything, Allow over everything else.
 	Allow, Deny []string
-	// Presets are names of Presets; what they hold is allowed as Allow is. A
-	// name that is none allows nothing.
-	Presets []string
-	// Learn allows everything in a section that Deny does not name, see
-	// [Learning].
+	// Presets allow their operations as Allow does.
+	Presets []preset.Preset
+	// Learn makes a policy allow everything in a section that Deny does not
+	// name, see [Learning].
 	Learn bool
 }
 
@@ -34,8 +37,8 @@ func Only(ids ...string) Rules {
 }
 
 // ParseRules picks toggles, ALLOW, DENY and PRESET out of an environment, where
-// each has a prefix before its name. It returns an error for every value that means
-// nothing; the others are in Rules.
+// each has a prefix before its name. It returns an error for every value that has
+// no meaning; the others are in Rules.
 func ParseRules(prefix string, environ map[string]string) (Rules, []error) {
 	toggles, errs := parseToggles(prefix, environ)
 	r := Rules{Prefix: prefix, Toggles: toggles}
@@ -48,33 +51,75 @@ func ParseRules(prefix string, environ map[string]string) (Rules, []error) {
 	return r, append(errs, bad...)
 }
 
-// Idle reports whether nobody meant the rules to allow anything: they say
-// nothing, or refuse every operation.
-func (r Rules) Idle() bool {
+// Setting is a variable with its value.
+type Setting struct{ Name, Value string }
+
+func (s Setting) String() string { return s.Name + "=" + s.Value }
+
+// Evaluate applies the rules to a subject, in the order that the package comment
+// gives. It ignores Learn. by is the setting that decides, its name without the
+// prefix; it is zero for a subject in no section.
+func (r Rules) Evaluate(s Subject) (allowed bool, by Setting) {
+	if s.Section == nil {
+		return false, Setting{}
+	}
+	allowed, by = r.evaluate(s)
+	if allowed && s.Configures {
+		// ALLOW_START does not cover what a start can do in an old API.
+		unknown := Subject{Section: s.Section, Writes: true}
+		if ok, refusal := r.evaluate(unknown); !ok {
+			return false, refusal
+		}
+	}
+	return allowed, by
+}
+
+func (r Rules) evaluate(s Subject) (allowed bool, by Setting) {
+	id, op, t := s.id(), s.Operation, r.Toggles
+	if op == nil {
+		op = &Operation{}
+	}
+	if pattern, found := matching(r.Deny, id); found {
+		return false, Setting{"DENY", pattern}
+	}
+	if pattern, found := matching(r.Allow, id); found {
+		return true, Setting{"ALLOW", pattern}
+	}
+	for _, p := range r.Presets {
+		if p.Has(id) {
+			return true, Setting{"PRESET", p.Name}
+		}
+	}
+	for _, grant := range op.GrantedBy {
+		if t.On(grant) {
+			return true, Setting{grant, "1"}
+		}
+	}
+	switch {
+	case !t.On(s.Section.Var):
+		return false, Setting{s.Section.Var, "0"}
+	case op.Also != "" && !t.On(op.Also):
+		return false, Setting{op.Also, "0"}
+	case op.RefusedBy != "" && t.Refuses(op.RefusedBy):
+		return false, Setting{op.RefusedBy, "0"}
+	case s.Writes && !t.On("POST"):
+		return false, Setting{"POST", "0"}
+	}
+	return true, Setting{s.Section.Var, "1"}
+}
+
+// AllowsNothing reports whether the rules set nothing, or refuse every
+// operation.
+func (r Rules) AllowsNothing() bool {
 	if len(r.Toggles) == 0 && len(r.Allow) == 0 && len(r.Presets) == 0 {
 		return true
 	}
-	return !slices.ContainsFunc(subjects, func(s subject) bool {
-		allowed, _ := decide(r, s)
-		return allowed
-	})
-}
-
-// Overridden says which granular refusals that somebody has written down,
-// ALLOW_LOGS=0 and its like, refuse nothing, because ALLOW or PRESET come first:
-// whoever writes both means one of them.
-func (r Rules) Overridden() (warnings []string) {
-	for _, s := range subjects {
-		if value, set := r.Toggles[s.RefusedBy]; !set || value {
-			continue
-		}
-		without := Rules{Allow: r.Allow, Deny: r.Deny, Presets: r.Presets}
-		if allowed, rule := decide(without, s); allowed {
-			warnings = append(warnings, fmt.Sprintf("%s%s=0 does not refuse %s, which %s%s allows: %sDENY=%s does",
-				r.Prefix, s.RefusedBy, s.ID, r.Prefix, rule, r.Prefix, s.ID))
+	for i := range Operations {
+		if allowed, _ := r.Evaluate(Operations[i].Subject()); allowed {
+			return false
 		}
 	}
-	return warnings
+	return true
 }
 
 // RuleVars lists the variables that [ParseRules] reads, without a prefix.
@@ -82,6 +127,15 @@ func RuleVars() []string {
 	names := []string{"ALLOW", "DENY", "PRESET"}
 	for _, t := range AllToggles() {
 		names = append(names, t.Var)
+	}
+	return names
+}
+
+// PresetNames lists the names of the presets, in the order of PRESET.
+func (r Rules) PresetNames() []string {
+	var names []string
+	for _, p := range r.Presets {
+		names = append(names, p.Name)
 	}
 	return names
 }
@@ -101,8 +155,25 @@ func parsePatterns(name string, environ map[string]string) (patterns []string, e
 	return patterns, errs
 }
 
+// parsePresets reads presets' names.
+func parsePresets(variable string, environ map[string]string) (all []preset.Preset, errs []error) {
+	for name := range strings.SplitSeq(environ[variable], ",") {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			continue
+		}
+		p, err := preset.Find(name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("invalid %s=%q: %w", variable, name, err))
+			continue
+		}
+		all = append(all, p)
+	}
+	return all, errs
+}
+
 // matching returns the first pattern that matches an operation's id. A path
-// that is no operation has the id "", which * alone matches.
+// that matches no operation has the id "", which * alone matches.
 func matching(patterns []string, id string) (pattern string, found bool) {
 	i := slices.IndexFunc(patterns, func(p string) bool { return glob(p, id) })
 	if i < 0 {
@@ -139,5 +210,5 @@ func nearestIDs(pattern string) []string {
 	for _, op := range Operations {
 		ids = append(ids, op.ID)
 	}
-	return resembling(strings.ReplaceAll(pattern, "*", ""), ids)
+	return spelling.Resembling(strings.ReplaceAll(pattern, "*", ""), ids)
 }

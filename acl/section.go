@@ -15,35 +15,37 @@ type Section struct {
 	// Exposes says, for README, help and the start-up log, what the section
 	// hands out when it is on.
 	Exposes string
+
+	index  int          // in Sections
+	routes []*Operation // the section's, in the order of Operations
 }
 
-// Sections lists every section, in the order in which people are shown them:
-// Docker's, then Podman's; in each what is open by default first, then
-// alphabetically.
+// Sections lists every section in the order of README and help: Docker's, then
+// Podman's; in each those that are open by default, then the others by name.
 var Sections = slices.Concat(engineSections, libpodSections)
 
 var engineSections = []Section{
-	{"EVENTS", "/events", true, "the stream of what happens in the engine"},
-	{"PING", "/_ping", true, "whether the engine is up and which API it speaks"},
-	{"VERSION", "/version", true, "the engine's version, kernel and platform"},
-	{"AUTH", "/auth", false, "checking of registry credentials"},
-	{"BUILD", "/build", false, "image builds and the build cache; a build runs any command"},
-	{"COMMIT", "/commit", false, "making an image of a container's files"},
-	{"CONFIGS", "/configs", false, "Swarm configs and their content"},
-	{"CONTAINERS", "/containers", false, "containers: list, inspect (with their environment), logs; with POST create, start, remove"},
-	{"DISTRIBUTION", "/distribution", false, "image data that the engine fetches from a registry"},
-	{"EXEC", "/exec", false, "running commands in containers"},
-	{"GRPC", "/grpc", false, "BuildKit's control connection; with POST as good as root"},
-	{"IMAGES", "/images", false, "images: list, inspect, save, search; with POST pull, push, load, remove"},
-	{"INFO", "/info", false, "the host: kernel, storage, registries, Swarm state"},
-	{"NETWORKS", "/networks", false, "networks and the addresses in them; with POST create, connect, remove"},
-	{"NODES", "/nodes", false, "Swarm nodes"},
-	{"PLUGINS", "/plugins", false, "engine plugins; with POST install, which is as good as root"},
-	{"SECRETS", "/secrets", false, "names and labels of Swarm secrets; Podman also hands out their content"},
-	{"SERVICES", "/services", false, "Swarm services, their environment and logs; with POST create, which is as good as root"},
-	{"SESSION", "/session", false, "BuildKit's session with a client"},
-	{"SWARM", "/swarm", false, "the Swarm itself, join tokens included"},
-	{"SYSTEM", "/system", false, "disk usage of images, containers and volumes"},
-	{"TASKS", "/tasks", false, "Swarm tasks, their environment and logs"},
-	{"VOLUMES", "/volumes", false, "volumes; with POST create and remove"},
+	{Var: "EVENTS", Path: "/events", Default: true, Exposes: "the stream of what happens in the engine"},
+	{Var: "PING", Path: "/_ping", Default: true, Exposes: "whether the engine is up and which API it speaks"},
+	{Var: "VERSION", Path: "/version", Default: true, Exposes: "the engine's version, kernel and platform"},
+	{Var: "AUTH", Path: "/auth", Exposes: "checking of registry credentials"},
+	{Var: "BUILD", Path: "/build", Exposes: "image builds and the build cache; a build runs any command"},
+	{Var: "COMMIT", Path: "/commit", Exposes: "making an image of a container's files"},
+	{Var: "CONFIGS", Path: "/configs", Exposes: "Swarm configs and their content"},
+	{Var: "CONTAINERS", Path: "/containers", Exposes: "containers: list, inspect (with their environment), logs; with POST create, start, remove"},
+	{Var: "DISTRIBUTION", Path: "/distribution", Exposes: "image data that the engine fetches from a registry"},
+	{Var: "EXEC", Path: "/exec", Exposes: "running commands in containers"},
+	{Var: "GRPC", Path: "/grpc", Exposes: "BuildKit's control connection; with POST as good as root"},
+	{Var: "IMAGES", Path: "/images", Exposes: "images: list, inspect, save, search; with POST pull, push, load, remove"},
+	{Var: "INFO", Path: "/info", Exposes: "the host: kernel, storage, registries, Swarm state"},
+	{Var: "NETWORKS", Path: "/networks", Exposes: "networks and the addresses in them; with POST create, connect, remove"},
+	{Var: "NODES", Path: "/nodes", Exposes: "Swarm nodes"},
+	{Var: "PLUGINS", Path: "/plugins", Exposes: "engine plugins; with POST install, which is as good as root"},
+	{Var: "SECRETS", Path: "/secrets", Exposes: "names and labels of Swarm secrets; Podman also hands out their content"},
+	{Var: "SERVICES", Path: "/services", Exposes: "Swarm services, their environment and logs; with POST create, which is as good as root"},
+	{Var: "SESSION", Path: "/session", Exposes: "BuildKit's session with a client"},
+	{Var: "SWARM", Path: "/swarm", Exposes: "the Swarm itself, join tokens included"},
+	{Var: "SYSTEM", Path: "/system", Exposes: "disk usage of images, containers and volumes"},
+	{Var: "TASKS", Path: "/tasks", Exposes: "Swarm tasks, their environment and logs"},
+	{Var: "VOLUMES", Path: "/volumes", Exposes: "volumes; with POST create and remove"},
 }

@@ -1,32 +1,26 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
-	"postern/acl"
-	"postern/proxy/client"
 	"postern/proxy/listen"
 )
 
 // healthAgent is the User-Agent of the health check.
 const healthAgent = "postern-healthcheck"
 
-// healthClient is the health check: it may do the engine's /_ping and nothing else.
-var healthClient = sync.OnceValue(func() *client.Client {
-	return &client.Client{Policy: acl.Compile(acl.Only("SystemPing"))}
-})
-
 // healthTimeout is shorter than the image's HEALTHCHECK --timeout, so that the
-// check can still say what was wrong.
+// check can still say what is wrong.
 const healthTimeout = 4 * time.Second
 
-// CheckHealth sends one /_ping through a proxy's own listener to the engine.
+// CheckHealth sends a /_ping through postern's own listener to the engine. Its
+// error says what the response was.
 func CheckHealth(ctx context.Context, address listen.Address) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -49,7 +43,7 @@ func CheckHealth(ctx context.Context, address listen.Address) error {
 		return fmt.Errorf("no whole answer on %s: %w", address, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s on %s: %s", response.Status, address, trimNewline(body))
+		return fmt.Errorf("%s on %s: %s", response.Status, address, bytes.TrimRight(body, "\n"))
 	}
 	return nil
 }

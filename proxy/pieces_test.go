@@ -128,28 +128,3 @@ func framed(random *rand.Rand, body []byte) []byte {
 	}
 	return append(b, "0\r\n\r\n"...)
 }
-
-// TestListIsOnePiece has the engine send a list as it does, and asserts that
-// the client needs one read for it.
-func TestListIsOnePiece(t *testing.T) {
-	t.Parallel()
-	list := strings.Repeat("x", 22_000)
-	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-		for {
-			if _, err := http.ReadRequest(r); err != nil {
-				return
-			}
-			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(list), list)
-		}
-	})
-	client := s.dial("unix") // whose reads end where a write ended
-	s.send(client, "GET /containers/json HTTP/1.1\r\nHost: x\r\n\r\n")
-	answer := make([]byte, 64<<10)
-	n, err := client.Read(answer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := answer[:n]; !bytes.HasSuffix(got, []byte("\r\n0\r\n\r\n")) {
-		t.Errorf("the first of several pieces has %d bytes and ends with %q, want the whole answer", n, got[max(0, n-10):])
-	}
-}

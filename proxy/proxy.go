@@ -1,283 +1,97 @@
-// Package proxy serves the Docker API to clients and forwards what a client's
-// [acl.Policy] allows to the engine. It moves bytes: which request may pass is
-// decided in package acl, once per request, and this package never looks at a
-// path to decide.
 package proxy
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httputil"
-	"net/netip"
-	"strconv"
-	"strings"
-	"time"
+	"sync"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/proxy/client"
-	"postern/proxy/downstream"
-	"postern/proxy/upstream"
+	"postern/proxy/engine"
+	"postern/proxy/hijack"
+	"postern/proxy/logging"
 )
 
-// Proxy judges requests and forwards what is allowed. Make it with [New].
+// Proxy decides on requests and forwards those that are allowed. Make it with
+// [New].
 type Proxy struct {
-	engine    Engine
-	watch     *watch
+	engine    engine.Engine
+	watchdog  *engine.Watchdog
 	clients   *client.Set
 	log       zerolog.Logger
 	observers []Observer
 	forward   *httputil.ReverseProxy
-	hijack    *httputil.ReverseProxy // forwards operations that may leave HTTP
-	rest      rest
+	hijack    *hijack.Handler
+	remedies  advise.Cache
+	open      atomic.Int64 // requests being served, hijacked connections included
 }
 
-// New returns a proxy in front of an engine. The log gets what is no request's;
-// observers are told of each, in order.
-func New(engine Engine, set *client.Set, log zerolog.Logger, observers ...Observer) *Proxy {
-	p := &Proxy{engine: engine, watch: newWatch(engine, log), clients: set, log: log, observers: observers}
-	transport := engine.Transport()
-	p.forward = p.reverse(transport)
-	p.hijack = p.reverse(transport.Hijacker())
+// New returns a proxy in front of an engine. Observers are told of each request,
+// in order. The log receives what belongs to no request.
+func New(e engine.Engine, clients *client.Set, log zerolog.Logger, observers ...Observer) *Proxy {
+	transport := e.Transport()
+	errorLog := logging.Std(log)
+	p := &Proxy{engine: e, watchdog: engine.NewWatchdog(e, log), clients: clients, log: log, observers: observers}
+	p.forward = &httputil.ReverseProxy{
+		Rewrite:   rewrite,
+		Transport: transport,
+		// A response without a length may be a stream: each piece goes out as
+		// it comes. /events, logs, stats, build and pull depend on it.
+		FlushInterval: -1,
+		BufferPool:    &bufferPool{sync.Pool{New: func() any { return new([copyBuffer]byte) }}},
+		ErrorHandler:  p.fail,
+		ErrorLog:      errorLog,
+	}
+	p.hijack = &hijack.Handler{Dial: transport.Dial, Failure: p.failureResponse, ErrorLog: errorLog}
 	return p
 }
 
-// Check reports why the engine cannot be reached, or nil. It may be asked at
-// any time and as often as anybody likes.
-func (p *Proxy) Check() error { return p.watch.check() }
-
-func (p *Proxy) reverse(transport http.RoundTripper) *httputil.ReverseProxy {
-	return &httputil.ReverseProxy{
-		Rewrite:        rewrite,
-		Transport:      transport,
-		BufferPool:     noBuffer{},
-		ModifyResponse: meet,
-		ErrorHandler:   p.fail,
-		ErrorLog:       errorLog(p.log),
-	}
-}
-
-// rewrite leaves a request as it is: the transport sends the target as it came
-// in. Trailers are in the original's map when its body has been read, and the
-// body goes on when ReverseProxy is done, which is when the answer begins.
-func rewrite(r *httputil.ProxyRequest) {
-	r.Out.Trailer = r.In.Trailer
-	if r.Out.Body != nil {
-		r.Out.Body = r.In.Body
-	}
-}
-
-// meet gives an answer to the exchange that it is for, which copies the body
-// itself when ReverseProxy has written the head: ReverseProxy would hold a deep
-// stack and a buffer for as long as /events is silent. The headers become the
-// client's as they are: copying them costs as much as parsing them.
-func meet(res *http.Response) error {
-	from, ok := res.Request.Context().Value(peerKey{}).(*peer)
-	if !ok {
-		return nil
-	}
-	x := from.exchange
-	if x.answer, _ = res.Body.(*upstream.Answer); x.answer != nil {
-		x.from, res.Body = res, http.NoBody
-		res.ContentLength = 0 // or a timer would flush
-	}
-	x.SetHeader(res.Header)
-	res.Header = nil
-	return nil
-}
-
-// noBuffer is for the copy of no body; without a pool it would take 32 KiB.
-type noBuffer struct{}
-
-var nothing [1]byte
-
-func (noBuffer) Get() []byte { return nothing[:] }
-func (noBuffer) Put([]byte)  {}
-
-// ServeHTTP answers a request of a connection that withPeer knows.
-func (p *Proxy) ServeHTTP(w *downstream.Response, r *http.Request) {
-	p.rest.add(1)
-	x := &exchange{Response: w, ctx: r.Context()}
-	if from, ok := r.Context().Value(peerKey{}).(*peer); ok {
-		from.exchange = x
-	}
-	defer func() {
-		if x.takeover == nil {
-			p.over(x)
-		}
-	}()
-	p.serve(x, r)
-	if x.takeover != nil {
-		p.tunnel(x)
-		return
-	}
-	if x.whole = x.answer == nil || x.copyAnswer(); !x.whole {
-		x.Break()
-	}
-}
-
-// over ends a request, also one that has panicked.
-func (p *Proxy) over(x *exchange) {
-	defer p.rest.add(-1)
-	if x.answer != nil {
-		x.answer.Close()
-	}
-	if x.begun {
-		p.end(x)
-	}
-	if x.whole {
-		x.drainBody()
-	}
-}
-
-// serve is a request's way: identify the client, classify, decide, then forward
-// or refuse.
-func (p *Proxy) serve(x *exchange, r *http.Request) {
-	e := &x.event
-	e.Start = time.Now()
+// ServeHTTP is the way of every request: identify the client, decide, then
+// refuse, redirect, hijack or forward. Nothing else reaches the engine.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rec := p.record(w, r)
+	defer rec.end()
 	from := p.identify(r)
-	e.Client = from.Client
-	e.Request, e.Verdict = from.Policy.Judge(r.Method, r.URL.Path, r.URL.EscapedPath())
-	status, excess := oversize(r)
+	decision, refusal := p.decide(from, r)
+	rec.begin(from, decision, refusal)
 	switch {
-	case from.refusal != nil:
-		e.Verdict, status = from.refusal, 0
-	case status != 0:
-		e.Verdict = oversized
-	case e.Request.Redirect != "":
-		e.Outcome = Redirected
-	case e.Verdict.Allowed:
-		e.Outcome = Allowed
-	}
-	if !from.silent {
-		p.begin(x, r)
-		x.begun = true
-	}
-	switch {
-	case status != 0:
-		writeMessage(x, status, excess)
-	case e.Outcome == Redirected:
-		redirect(x, r, e.Request.Redirect)
-	case e.Outcome != Allowed:
-		refuse(x, e.Request, e.Verdict, from.stranger)
-	case e.Request.Hijacks():
-		p.hijack.ServeHTTP(x, r)
+	case refusal != nil:
+		refuse(rec, refusal)
+	case decision.Outcome == acl.Redirected:
+		redirect(rec, r, decision.Redirect)
+	case decision.Outcome != acl.Allowed:
+		panic("unreachable: a decision without a refusal that allows nothing")
+	case decision.Hijacks():
+		rec.hijacked(p.hijack.ServeHTTP(w, r.WithContext(connectionOf(r).ctx)))
 	default:
-		// A connection that switches protocols is past every later decision,
-		// so only operations that need it may ask.
+		// A connection that switches protocols is past every later decision.
+		// Only operations that need it may ask the engine to.
 		r.Header.Del("Upgrade")
-		p.forward.ServeHTTP(x, r)
+		p.forward.ServeHTTP(rec, r)
 	}
+	rec.complete = true
 }
 
-// maxHead is the most that a URL, and all headers together, may have: several
-// times what any client sends, registry credentials of 50 hosts included.
-const maxHead = 64 << 10
+// Check returns why the engine cannot be reached, or nil. It may be called at
+// any time and as often as anyone likes.
+func (p *Proxy) Check() error { return p.watchdog.Check() }
 
-// maxMethod is longer than any HTTP method; a longer one would only be copied
-// into the log.
-const maxMethod = 32
+// rewrite leaves the request as it is: the transport sends its target as it came
+// in. A clone's trailers would stay empty, since net/http fills in the
+// original's when the body has been read.
+func rewrite(r *httputil.ProxyRequest) { r.Out.Trailer = r.In.Trailer }
 
-// oversized is the verdict on a request that is larger than that.
-var oversized = &acl.Verdict{Rule: "64 KiB", Advice: "the URL or the headers are longer than 64 KiB"}
+// copyBuffer is the size of the buffers with which ReverseProxy copies the
+// bodies of responses, in bytes.
+const copyBuffer = 32 << 10
 
-// oversize returns the status for a request that is too large, or 0.
-func oversize(r *http.Request) (status int, reason string) {
-	switch {
-	case len(r.RequestURI) > maxHead:
-		return http.StatusRequestURITooLong, "the URL is longer than 64 KiB"
-	case headerSize(r.Header) > maxHead:
-		return http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB"
-	}
-	return 0, ""
-}
+// bufferPool is a [httputil.BufferPool] of arrays: a slice in a sync.Pool would
+// be allocated anew by each Put.
+type bufferPool struct{ sync.Pool }
 
-func headerSize(h http.Header) int {
-	size := 0
-	for name, values := range h {
-		for _, value := range values {
-			size += len(name) + len(": \r\n") + len(value)
-		}
-	}
-	return size
-}
-
-// redirect answers like the engine's router: 301 to the clean path, so that
-// the client's next request is judged by the path that the engine will use.
-func redirect(w http.ResponseWriter, r *http.Request, path string) {
-	clean := *r.URL
-	clean.Path = path
-	w.Header().Set("Location", clean.String())
-	w.Header().Set("Content-Length", "0")
-	w.WriteHeader(http.StatusMovedPermanently)
-}
-
-// OutsideAPI says why nothing allows a path outside every section.
-const OutsideAPI = "this path is in no section of the Docker API"
-
-// refuse is the one place that answers a request which the policy denies. Who
-// is no declared client, though there are some, may have meant to be one.
-func refuse(w http.ResponseWriter, r acl.Request, v *acl.Verdict, stranger netip.Addr) {
-	subject := r.Method + " " + Printable(r.Path)
-	if id := r.ID(); id != "" {
-		subject += " (" + id + ")"
-	}
-	reason := v.Advice
-	if reason == "" {
-		reason = OutsideAPI
-	} else if stranger.IsValid() {
-		reason += "; " + stranger.String() + " is none of the declared clients"
-	}
-	writeMessage(w, http.StatusForbidden, fmt.Sprintf("%s is not allowed: %s", subject, reason))
-}
-
-// fail answers a request that the engine did not, or hands a connection that
-// has left HTTP to the tunnel.
-func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
-	x, _ := w.(*exchange)
-	if errors.As(err, &x.takeover) {
-		return
-	}
-	x.err = err
-	p.watch.note(err)
-	switch {
-	case errors.Is(context.Cause(r.Context()), errStopping):
-		writeMessage(w, http.StatusServiceUnavailable, errStopping.Error())
-	case errors.Is(err, context.Canceled):
-		// The client has gone; the status is for the log.
-		w.WriteHeader(statusClientGone)
-	case errors.Is(err, upstream.ErrTarget):
-		writeMessage(w, http.StatusBadRequest, err.Error())
-	case isDown(err):
-		writeMessage(w, http.StatusServiceUnavailable, p.engine.explain(err))
-	default:
-		writeMessage(w, http.StatusBadGateway, p.engine.explain(err))
-	}
-}
-
-// statusClientGone is nginx's status for a client that closed the connection
-// before it was answered.
-const statusClientGone = 499
-
-// Printable makes a path fit for a terminal, where a client may print it, and
-// short enough to read.
-func Printable(path string) string {
-	const most = 200
-	if len(path) > most {
-		path = path[:most] + "..."
-	}
-	return ascii(path)
-}
-
-// ascii escapes what is not printable ASCII: control characters, C1 ones among
-// them, and those that turn the direction of text could forge a line.
-func ascii(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return s
-	}
-	quoted := strconv.QuoteToASCII(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-}
+func (p *bufferPool) Get() []byte       { return p.Pool.Get().(*[copyBuffer]byte)[:] }
+func (p *bufferPool) Put(buffer []byte) { p.Pool.Put((*[copyBuffer]byte)(buffer)) }

@@ -4,44 +4,59 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
+	"sync"
 	"time"
 
-	"postern/proxy/downstream"
+	"postern/proxy/client"
+	"postern/proxy/hijack"
+	"postern/proxy/logging"
 )
 
-// errStopping is the cause of the contexts that are cancelled when the grace
-// period is over.
+// Listener accepts connections.
+type Listener struct {
+	net.Listener
+	// Owner is the client that every connection here belongs to. It is nil for
+	// a listener that is open to all.
+	Owner *client.Client
+}
+
+// Only headers and idle connections have a time limit. A limit on bodies or
+// responses would cut /events, logs, attach, build and load.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 10 * time.Minute
+)
+
+// cutGrace is how long requests that were cut may take to be answered and
+// logged. A client that does not read its last bytes must not hold the process.
+const cutGrace = 200 * time.Millisecond
+
+// errStopping is the cause with which the contexts of requests are cancelled
+// when the grace period is over.
 var errStopping = errors.New("the proxy is stopping")
 
-// Serve answers on the listeners until ctx is done, then stops: it accepts
-// nothing new, gives open requests the grace period to end, cuts what is left
-// and returns nil. It closes the listeners. An error is one of a listener, or
-// that the engine has been gone for [Engine.MaxLoss].
+// Serve serves the listeners until ctx is done, and closes them. It then
+// accepts nothing new, gives open requests the grace period to end, cuts those
+// that are left, and returns nil. Its error is a listener's, or the watchdog's
+// when the engine was gone for too long.
 func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Duration) error {
 	requests, cut := context.WithCancelCause(context.Background())
 	defer cut(nil)
-	server := &downstream.Server{
-		Handler: p.ServeHTTP,
-		Refuse: func(w *downstream.Response, status int, reason string) {
-			writeMessage(w, status, reason)
-		},
-		// Only the headers and idle connections have a time limit. A limit on
-		// bodies or answers would cut /events, logs, attach, build and load.
-		HeadTimeout: 10 * time.Second,
-		IdleTimeout: 10 * time.Minute,
-		MaxHead:     2 * maxHead,
-		Log:         errorLog(p.log),
-	}
-	failed := make(chan error, len(listeners)+1)
+	failed := make(chan error, 2*len(listeners)+1)
+	var servers []*http.Server
 	for _, l := range listeners {
-		connect := func(c net.Conn) context.Context { return withPeer(requests, l.Owner, c) }
-		go func() { failed <- server.Serve(l, connect) }()
+		resumed := newResumedListener(l.Addr())
+		s := p.server(requests, l.Owner, resumed)
+		servers = append(servers, s)
+		go func() { failed <- s.Serve(l) }()
+		go func() { failed <- s.Serve(resumed) }()
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go p.clients.Run(watching)
 	go func() {
-		if err := p.watch.run(watching); err != nil {
+		if err := p.watchdog.Run(watching); err != nil {
 			failed <- err
 		}
 	}()
@@ -51,35 +66,90 @@ func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Dura
 	case <-ctx.Done():
 	}
 
-	for _, l := range listeners {
-		l.Close()
-	}
 	deadline, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	if server.Shutdown(deadline) != nil || !p.drained(deadline) {
+	if !p.shutdown(deadline, servers) {
 		cut(errStopping)
-		// Long enough for cut requests to be answered and logged; a client that
-		// does not read its last bytes cannot hold the process.
-		last, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		last, cancel := context.WithTimeout(context.Background(), cutGrace)
 		defer cancel()
-		server.Shutdown(last)
-		p.drained(last)
-		server.Close()
+		p.shutdown(last, servers)
+		for _, s := range servers {
+			s.Close()
+		}
 	}
 	return err
 }
 
-// drained waits until no request is being served, those that have taken their
-// connection over included.
-func (p *Proxy) drained(ctx context.Context) bool {
+func (p *Proxy) server(requests context.Context, owner *client.Client, resumed *resumedListener) *http.Server {
+	return &http.Server{
+		Handler:           p,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    2 * maxHeader, // ServeHTTP refuses what is larger than maxHeader, as JSON
+		ErrorLog:          logging.Std(p.log),
+		// Else net/http would answer OPTIONS * itself, without a decision.
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return requests },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return withConnection(ctx, owner, c, resumed.add)
+		},
+	}
+}
+
+// shutdown closes the listeners and idle connections, and reports whether all
+// requests have ended by the time ctx is done.
+func (p *Proxy) shutdown(ctx context.Context, servers []*http.Server) bool {
+	ended := true
+	for _, s := range servers {
+		ended = s.Shutdown(ctx) == nil && ended
+	}
+	// Shutdown does not know the connections that were hijacked.
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for p.rest.open.Load() > 0 {
+	for p.open.Load() > 0 {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-tick.C:
 		}
 	}
-	return true
+	return ended
 }
+
+// resumedListener accepts the connections that stayed HTTP although they might
+// have been hijacked, as attach does for a container that does not exist.
+// net/http cannot take a connection back that it has given away.
+type resumedListener struct {
+	addr   net.Addr
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newResumedListener(addr net.Addr) *resumedListener {
+	return &resumedListener{addr: addr, conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (l *resumedListener) add(c *hijack.Conn) {
+	select {
+	case l.conns <- c:
+	case <-l.closed:
+		c.Close()
+	}
+}
+
+func (l *resumedListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *resumedListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *resumedListener) Addr() net.Addr { return l.addr }

@@ -15,6 +15,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy/client"
+	"postern/proxy/engine"
 )
 
 // patience is how long a test waits for what takes milliseconds when it works.
@@ -44,13 +45,13 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader), observers
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "e"), Net: "unix"})
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "e"), Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		for {
-			c, err := engine.AcceptUnix()
+			c, err := listener.AcceptUnix()
 			if err != nil {
 				return
 			}
@@ -80,7 +81,7 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader), observers
 	everybody := &client.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
 	log := zerolog.New(lines(s.log))
 	set := client.NewSet(everybody, nil, client.From{}, zerolog.Nop())
-	p := New(Engine{SocketPath: filepath.Join(dir, "e")}, set, log, append([]Observer{AccessLog{Log: log}}, observers...)...)
+	p := New(engine.Engine{SocketPath: filepath.Join(dir, "e")}, set, log, append([]Observer{AccessLog{Log: log}}, observers...)...)
 	go func() {
 		defer close(s.stopped)
 		p.Serve(ctx, []Listener{{Listener: tcp}, {Listener: unix}}, 100*time.Millisecond)
@@ -88,7 +89,7 @@ func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader), observers
 	t.Cleanup(func() {
 		s.stop()
 		<-s.stopped
-		engine.Close()
+		listener.Close()
 		os.RemoveAll(dir)
 	})
 	return s

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// From is a list of addresses, subnets and host names. The zero value is
-// empty.
+// From is a list of addresses, subnets and host names, as CLIENT_<NAME>_FROM and
+// ALLOW_FROM have it. The zero From is empty.
 type From struct {
-	// Prefixes are the addresses, each a subnet of one, and the subnets. IPv4
-	// is never mapped into IPv6.
+	// Prefixes has the subnets, and each address as a subnet of one. IPv4 is
+	// never mapped into IPv6.
 	Prefixes []netip.Prefix
-	// Names are host names in small letters, without a dot at the end. They are
-	// whole: no search domain is added.
+	// Names has the host names in lower case, without a trailing dot. They are
+	// fully qualified: no search domain is added.
 	Names []string
 }
 
-// Empty reports whether nothing is in the list.
+// Empty reports whether the list has no items.
 func (f From) Empty() bool { return len(f.Prefixes) == 0 && len(f.Names) == 0 }
 
-// Items gives the list as it is written in the environment.
+// Items returns the items as UnmarshalText reads them, host names first.
 func (f From) Items() []string {
 	all := slices.Clone(f.Names)
 	for _, p := range f.Prefixes {
@@ -37,8 +37,8 @@ func (f From) Items() []string {
 
 func (f From) String() string { return strings.Join(f.Items(), ",") }
 
-// UnmarshalText reads a comma-separated list. Its error tells of every item
-// that is wrong.
+// UnmarshalText reads a comma-separated list. Its error lists every item that is
+// invalid.
 func (f *From) UnmarshalText(text []byte) error {
 	*f = From{}
 	var wrong []string
@@ -77,8 +77,8 @@ func (f *From) add(item string) error {
 	return nil
 }
 
-// endsInDigits reports whether the last part between dots is a number: no host
-// name's is, so that 10.0.0.256 is a mistyped address.
+// endsInDigits reports whether the last label is a number. No host name ends so:
+// 10.0.0.256 is a mistyped address.
 func endsInDigits(s string) bool {
 	return strings.Contains(s, ".") && isNumber(s[strings.LastIndexByte(s, '.')+1:])
 }
@@ -101,7 +101,7 @@ func parsePrefix(item string) (netip.Prefix, error) {
 		if err != nil {
 			return netip.Prefix{}, fmt.Errorf("%q is no address; want one such as 10.0.0.5 or fd00::5", item)
 		}
-		if addr = Address(addr); addr.IsLinkLocalUnicast() && addr.Is6() {
+		if addr = Canonical(addr); addr.IsLinkLocalUnicast() && addr.Is6() {
 			return netip.Prefix{}, linkLocal(item)
 		}
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
@@ -125,8 +125,8 @@ func parsePrefix(item string) (netip.Prefix, error) {
 	return prefix, nil
 }
 
-// linkLocal is about fe80::/10: on another network, somebody else has the same
-// address.
+// linkLocal returns the error for an item in fe80::/10. The zone, which tells the
+// networks apart, is not compared, so that another machine can have the address.
 func linkLocal(item string) error {
 	return fmt.Errorf("%q is link-local, and each network has its own: want an address such as fd00::5, or a host name", item)
 }

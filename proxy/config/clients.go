@@ -1,10 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"maps"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,43 +11,39 @@ import (
 	"postern/proxy/listen"
 )
 
-// Client is what CLIENT_<NAME>_... declares.
+// Client is a client that CLIENT_<NAME>_... variables declare.
 type Client struct {
-	// Name is <NAME> in small letters.
+	// Name is <NAME> in lower case.
 	Name string
-	// From and Listen tell the client from others; one of them can be empty.
+	// From and Listen identify the client. At most one of them is empty.
 	From   client.From
 	Listen listen.Addresses
-	// Rules are its toggles, ALLOW, DENY and PRESET.
+	// Rules are the client's toggles, ALLOW, DENY and PRESET.
 	Rules acl.Rules
 }
 
 const clientPrefix = "CLIENT_"
 
-// identityVars tell who a client is and declare it.
+// identityVars are the variables that declare a client and identify it.
 var identityVars = []string{"FROM", "LISTEN"}
 
-// clientVars are the variables that a client can have, without its prefix, the
-// longer names first: ALLOW_START is not START of a client called ALLOW.
+// clientVars are the variables that a client can have, without its prefix.
 func clientVars() []string {
-	names := slices.Concat(acl.RuleVars(), identityVars, patternFiles)
-	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
-	return names
+	return slices.Concat(acl.RuleVars(), identityVars, patternFiles)
 }
 
-// clientName is what can stand for <NAME>.
+// clientName matches the names that can stand for <NAME>.
 var clientName = regexp.MustCompile(`^[A-Z0-9]+(_[A-Z0-9]+)*$`)
 
-// parseClients reads every client out of an environment.
+// parseClients reads all clients from an environment.
 func parseClients(environ map[string]string, learn Learn) (all []Client, errs []error) {
-	vars := clientVars()
 	names := declaredClients(environ)
 	for _, name := range names {
 		c, bad := parseClient(name, environ, learn)
 		errs = append(errs, bad...)
 		all = append(all, c)
 	}
-	return all, append(errs, strayVars(environ, names, vars)...)
+	return all, append(errs, strayVars(environ, names)...)
 }
 
 // declaredClients lists the <NAME>s in CLIENT_<NAME>_FROM and _LISTEN.
@@ -86,12 +79,13 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 	read("FROM", &c.From)
 	read("LISTEN", &c.Listen)
 	if c.From.Empty() && len(c.Listen) == 0 && len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("nothing tells client %s from others: %sFROM and %sLISTEN are empty", c.Name, prefix, prefix))
+		errs = append(errs, fmt.Errorf("nothing identifies client %s: %sFROM and %sLISTEN are empty", c.Name, prefix, prefix))
 	}
-	rules, bad := acl.ParseRules(prefix, withFiles(prefix, environ, &errs))
-	c.Rules = rules
+	all, bad := withPatternFiles(prefix, environ)
+	errs = append(errs, bad...)
+	c.Rules, bad = acl.ParseRules(prefix, all)
 	c.Rules.Learn = learn.Forwards()
-	if len(bad) == 0 && rules.Idle() && !learn.On() {
+	if len(bad) == 0 && c.Rules.AllowsNothing() && !learn.On() {
 		hint := ""
 		if strings.HasSuffix("_"+name, "_ALLOW") {
 			hint = "; ALLOW_FROM is for everybody and has no prefix"
@@ -99,146 +93,4 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 		errs = append(errs, fmt.Errorf("client %s may do nothing: set what it needs, as in %sCONTAINERS=1%s", c.Name, prefix, hint))
 	}
 	return c, append(errs, bad...)
-}
-
-// strayVars finds variables that look like a client's and are none. Nobody sets
-// one of those by accident, so that they are errors, not warnings.
-func strayVars(environ map[string]string, names, vars []string) (errs []error) {
-	for _, variable := range slices.Sorted(maps.Keys(environ)) {
-		rest, ours := strings.CutPrefix(variable, clientPrefix)
-		if !ours {
-			errs = append(errs, smallLetters(variable, names)...)
-			continue
-		}
-		if slices.Contains(identityVars, rest) {
-			errs = append(errs, fmt.Errorf("%s names no client: want one between, as in %sPORTAINER_%s", variable, clientPrefix, rest))
-			continue
-		}
-		var owners []string
-		mistyped := ""
-		for _, name := range names {
-			own, under := strings.CutPrefix(rest, name+"_")
-			switch {
-			case !under:
-			case slices.Contains(vars, own):
-				owners = append(owners, name)
-			default:
-				mistyped = name
-			}
-		}
-		switch {
-		case len(owners) > 1:
-			errs = append(errs, fmt.Errorf("%s could be a variable of client %s: rename one of them", variable, strings.ToLower(strings.Join(owners, " or of client "))))
-		case len(owners) == 1:
-		case mistyped != "":
-			errs = append(errs, unknownVar(variable, clientPrefix+mistyped+"_", environ[variable], vars))
-		default:
-			errs = append(errs, undeclared(variable, rest, vars)...)
-		}
-	}
-	return errs
-}
-
-// smallLetters is about client_a_from, which would have declared a client, and
-// client_a_info of one that is declared.
-func smallLetters(variable string, names []string) []error {
-	rest, ours := strings.CutPrefix(strings.ToUpper(variable), clientPrefix)
-	isClients := func(s string) bool { return strings.HasPrefix(rest, s+"_") }
-	isIdentity := func(s string) bool { return strings.HasSuffix(rest, "_"+s) }
-	if !ours || !slices.ContainsFunc(names, isClients) && !slices.ContainsFunc(identityVars, isIdentity) {
-		return nil
-	}
-	return []error{fmt.Errorf("%s has no effect: want capital letters, %s", variable, strings.ToUpper(variable))}
-}
-
-func unknownVar(variable, prefix, value string, vars []string) error {
-	hint := "want a toggle, ALLOW, DENY, PRESET, FROM or LISTEN behind " + prefix
-	if near := acl.Nearest(strings.TrimPrefix(variable, prefix), vars); near != "" {
-		hint = "did you mean " + prefix + near + "?"
-	}
-	return fmt.Errorf("%s=%q is no variable of a client: %s", variable, value, hint)
-}
-
-// undeclared is about the variable of a client that nothing identifies. Any
-// other CLIENT_ID or CLIENT_SECRET is not ours.
-func undeclared(variable, rest string, vars []string) []error {
-	for _, v := range vars {
-		name, ok := strings.CutSuffix(rest, "_"+v)
-		if ok && name != "" {
-			prefix := clientPrefix + name + "_"
-			return []error{fmt.Errorf("%s belongs to a client that nothing tells from others: set %sFROM to its addresses or host names, or %sLISTEN", variable, prefix, prefix)}
-		}
-	}
-	return nil
-}
-
-// conflicts finds what two clients, or a client and everybody, are told by.
-func (c Config) conflicts() (errs []error) {
-	owner := map[string]string{}
-	claim := func(variable string, items ...string) {
-		for _, item := range items {
-			if other, taken := owner[item]; taken && other != variable {
-				errs = append(errs, fmt.Errorf("%s and %s both have %s: it can tell one client only", other, variable, item))
-			}
-			owner[item] = variable
-		}
-	}
-	claim("LISTEN", c.Listen.Items()...)
-	for _, client := range c.Clients {
-		claim(client.Rules.Prefix+"FROM", client.From.Items()...)
-		claim(client.Rules.Prefix+"LISTEN", client.Listen.Items()...)
-	}
-	for _, item := range c.MetricsListen.Items() {
-		if other, taken := owner[item]; taken && !strings.HasSuffix(item, ":0") {
-			errs = append(errs, fmt.Errorf("%s and METRICS_LISTEN both have %s: metrics take an address of their own", other, item))
-		}
-	}
-	return errs
-}
-
-// outsiders finds addresses of clients that ALLOW_FROM would never let in.
-// What a host name will resolve to cannot be known.
-func (c Config) outsiders() (errs []error) {
-	if c.AllowFrom.Empty() || len(c.AllowFrom.Names) > 0 {
-		return nil
-	}
-	for _, declared := range c.Clients {
-		for _, p := range declared.From.Prefixes {
-			if !slices.ContainsFunc(c.AllowFrom.Prefixes, p.Overlaps) {
-				errs = append(errs, fmt.Errorf("%sFROM has %s, which ALLOW_FROM=%s shuts out", declared.Rules.Prefix, client.From{Prefixes: []netip.Prefix{p}}, c.AllowFrom))
-			}
-		}
-	}
-	return errs
-}
-
-// openPorts warns of a client that is told by its addresses and by a port:
-// people take the one for a limit on the other.
-func (c Config) openPorts() (warnings []string) {
-	for _, client := range c.Clients {
-		for _, a := range client.Listen {
-			if a.Network != "unix" && !client.From.Empty() {
-				warnings = append(warnings, fmt.Sprintf("whoever reaches %[1]sLISTEN=%[2]s is client %[3]s, wherever from: %[1]sFROM does not limit it", client.Rules.Prefix, a, client.Name))
-			}
-		}
-	}
-	return warnings
-}
-
-// ErrNoClient is the error of a client that is not declared.
-var ErrNoClient = errors.New("no such client")
-
-// Client returns the declared client of a name, in letters of any case.
-func (c Config) Client(name string) (Client, error) {
-	var names []string
-	for _, known := range c.Clients {
-		if strings.EqualFold(known.Name, name) {
-			return known, nil
-		}
-		names = append(names, known.Name)
-	}
-	if len(names) == 0 {
-		return Client{}, fmt.Errorf("%w: %q: none is declared, CLIENT_<NAME>_FROM or CLIENT_<NAME>_LISTEN does", ErrNoClient, name)
-	}
-	return Client{}, fmt.Errorf("%w: %q: want %s", ErrNoClient, name, strings.Join(names, ", "))
 }

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asOwner runs f with a file's owner as the user whose permissions count for
-// files. A container's root need not have the capability DAC_OVERRIDE and then
-// cannot connect to a socket that it gave away at its last start. The change is
-// the calling thread's alone; without the capability SETUID it is none.
+// asOwner runs f with the file permissions of the user uid. Root in a container
+// may lack the capability DAC_OVERRIDE, and then cannot connect to a socket file
+// that it gave to another user at its last start. The change applies to the
+// calling thread only; without the capability SETUID it has no effect.
 func asOwner(uid int, f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -2,5 +2,6 @@
 
 package listen
 
-// asOwner runs f: elsewhere root needs no capability to connect.
+// asOwner runs f. Other systems than Linux do not split root's rights into
+// capabilities, so root can connect anyway.
 func asOwner(_ int, f func()) { f() }

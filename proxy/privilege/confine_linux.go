@@ -8,38 +8,42 @@ import (
 	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// resolverFiles is what the resolver of package net reads, again whenever they
-// change. A container's are mounts of their own, so a new version is the same
-// file and stays readable.
+// resolverFiles are the files that package net's resolver reads, and reads again
+// when they change. In a container each is a mount of its own and is rewritten
+// in place, so it keeps its inode and stays readable under the rule.
 var resolverFiles = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"}
 
-// dnsPort is the one port to connect to: an answer that is too long for UDP.
+// dnsPort is the only TCP port that a confined process may connect to: the
+// resolver asks again by TCP when a response is too long for UDP.
 const dnsPort = 53
 
-// Confine takes every other file, the start of programs, new TCP ports and
-// connections and abstract unix sockets away from the process. It returns the
-// Landlock version that is in force, 0 where the kernel has none or a seccomp
-// profile hides it. Files that are open stay open.
+// Confine denies the process all other files, executing programs, new TCP
+// listeners and connections, and abstract unix sockets. Files that are open stay
+// open. It returns the Landlock version in force: 0 where the kernel has none or
+// a seccomp profile hides it.
 //
-// What it does not stop: code in a taken-over process's own memory, UDP, and
-// Multipath TCP, which Landlock does not know.
+// It does not stop an attacker who runs code inside the process from reading its
+// memory, from sending UDP, and from using Multipath TCP, which Landlock does not
+// cover.
 func Confine(paths Paths) (version int, err error) {
 	version, err = llsyscall.LandlockGetABIVersion()
 	if err != nil || version < 1 {
 		return 0, nil
 	}
-	// The zone's file is read at the first use of local time.
+	// Package time reads the time zone's file when local time is first used.
+	// That has to happen before files are denied.
 	_, _ = time.Now().Zone()
 
-	// Version 9 is the first to govern connections to unix sockets. An older
-	// kernel enforces what it knows of it.
+	// Version 9 is the first to restrict connections to unix sockets. An older
+	// kernel enforces the part that it knows.
 	config := landlock.V9.BestEffort()
-	// Signals are left out: until Linux 6.15 the rule also held between the
-	// threads of one process, which the Go scheduler interrupts by signal.
+	// Scoping signals is left out: before Linux 6.15 it also applied between the
+	// threads of one process, and the Go scheduler preempts threads by signal.
 	config.Scoped = llsyscall.ScopeAbstractUnixSocket
 	rules := []landlock.Rule{
 		landlock.PathAccess(llsyscall.AccessFSReadFile, resolverFiles...).IgnoreIfMissing(),
-		// A rule is about an inode; an engine that restarts makes a new one.
+		// A rule holds for an inode. An engine that restarts creates its socket
+		// anew, so the rule is for the directory.
 		landlock.PathAccess(llsyscall.AccessFSResolveUnix, directories(paths.Connect)...).IgnoreIfMissing(),
 		landlock.PathAccess(llsyscall.AccessFSRemoveFile, directories(paths.Remove)...).IgnoreIfMissing(),
 		landlock.ConnectTCP(dnsPort),
@@ -50,8 +54,8 @@ func Confine(paths Paths) (version int, err error) {
 	return min(version, 9), nil
 }
 
-// directories returns where files are. For a symbolic link that is where the
-// link is and where it leads.
+// directories returns the directory of each file; for a symbolic link, the
+// link's own and that of its target.
 func directories(files []string) []string {
 	var all []string
 	for _, file := range files {

@@ -12,25 +12,27 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
-// Drop gives up every capability and all hope of new ones, and, where the
-// process is root, becomes another user with one group. An identity with UID 0
-// keeps user and groups as they are; so does a process that is not root. The
-// error says what is missing to do it; the process must not serve then.
+// Drop gives up every capability and sets no_new_privs. If the process runs as
+// root, Drop also makes it the user `to`, with one group. An identity with UID 0
+// keeps user and groups; so does a process that is not root.
+//
+// Drop returns the credentials that the kernel reports afterwards. After an
+// error the process must not serve: it may still have some of its privileges.
 func Drop(to Identity) (State, error) {
-	before, err := read()
+	before, err := readState()
 	if err != nil {
 		return before, err
 	}
 	change := before.UID[effective] == 0 && to.UID != 0
 	if change {
-		if err := before.lacks(to); err != nil {
+		if err := before.checkCapabilities(to); err != nil {
 			return before, err
 		}
 	}
 	if err := prctl(unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
 		return before, fmt.Errorf("cannot set no_new_privs: %w", err)
 	}
-	if err := emptyBounds(before); err != nil {
+	if err := dropInheritable(before); err != nil {
 		return before, err
 	}
 	if change {
@@ -41,26 +43,23 @@ func Drop(to Identity) (State, error) {
 	if err := dropCapabilities(); err != nil {
 		return before, err
 	}
-	after, err := read()
+	after, err := readState()
 	if err != nil {
 		return after, err
 	}
-	want := before.wanted()
+	want := before.afterDrop()
 	if change {
-		want.take(to)
+		want.setIdentity(to)
 	}
 	return after, after.verify(want)
 }
 
-// The indices of State.UID and State.GID.
-const (
-	effective = 1
-	all       = 4
-)
+// effective is the index of the effective id in State.UID and State.GID.
+const effective = 1
 
-// lacks names the capabilities that becoming another user takes and that are
-// not there, as with cap_drop: [ALL].
-func (s State) lacks(to Identity) error {
+// checkCapabilities returns an error if the process lacks a capability that
+// changing the user needs, as with cap_drop: [ALL].
+func (s State) checkCapabilities(to Identity) error {
 	var missing []string
 	for _, c := range []struct {
 		bit  int
@@ -77,15 +76,16 @@ func (s State) lacks(to Identity) error {
 		strings.Join(missing, " and "), to.UID, to.GID, to.UID, to.GID)
 }
 
-// emptyBounds empties the sets that execve would hand on: ambient, and the
-// bounding set where CAP_SETPCAP allows it. Where it does not, no_new_privs
-// keeps what is left of the bounding set out of reach.
-func emptyBounds(s State) error {
-	// EINVAL is a kernel without ambient capabilities.
+// dropInheritable empties the capability sets from which a program that is
+// executed gets its own: the ambient set, and the bounding set if CAP_SETPCAP
+// allows it. If it does not, no_new_privs keeps an executed program from gaining
+// what is left in the bounding set.
+func dropInheritable(s State) error {
+	// EINVAL: this kernel has no ambient capabilities.
 	if err := prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL); err != nil && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("cannot clear the ambient capabilities: %w", err)
 	}
-	if !s.mayBound() {
+	if !s.canDropBounding() {
 		return nil
 	}
 	for c := range 64 {
@@ -99,10 +99,10 @@ func emptyBounds(s State) error {
 	return nil
 }
 
-func (s State) mayBound() bool { return s.Effective&(1<<unix.CAP_SETPCAP) != 0 }
+func (s State) canDropBounding() bool { return s.Effective&(1<<unix.CAP_SETPCAP) != 0 }
 
-// become goes from root to another user. The groups come first: without the
-// user id 0 they could not be changed any more.
+// become changes root to another user. The groups change first: a process that
+// is not root may not change them.
 func become(to Identity) error {
 	err := syscall.Setgroups([]int{to.GID})
 	if err == nil {
@@ -113,8 +113,8 @@ func become(to Identity) error {
 	}
 	switch {
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EPERM):
-		// The capabilities are there: it is the user namespace that lacks one
-		// of the numbers or was made without setgroups(2).
+		// checkCapabilities has found the capabilities, so the cause is the user
+		// namespace: it does not map one of the numbers, or denies setgroups(2).
 		return fmt.Errorf("cannot become %d:%d in this user namespace: %w; set RUN_AS to a user that it has, or RUN_AS=0 where its root is an ordinary user outside", to.UID, to.GID, err)
 	case err != nil:
 		return fmt.Errorf("cannot become %d:%d: %w", to.UID, to.GID, err)
@@ -122,8 +122,8 @@ func become(to Identity) error {
 	return nil
 }
 
-// dropCapabilities empties the permitted, effective and inheritable sets. The
-// change of user has emptied the first two unless the user stays the same.
+// dropCapabilities empties the permitted, effective and inheritable sets. A
+// change of user has emptied the first two already; with RUN_AS=0 nothing has.
 func dropCapabilities() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData
@@ -134,6 +134,7 @@ func dropCapabilities() error {
 	return nil
 }
 
+// prctl sets an option on every thread.
 func prctl(option int, arg uintptr) error {
 	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, uintptr(option), arg, 0, 0, 0, 0); errno != 0 {
 		return errno
@@ -141,18 +142,18 @@ func prctl(option int, arg uintptr) error {
 	return nil
 }
 
-// wanted is what has to be left of a state after the drop.
-func (s State) wanted() State {
+// afterDrop returns the state that a process in state s must have after the drop
+// if its user stays the same.
+func (s State) afterDrop() State {
 	want := State{UID: s.UID, GID: s.GID, Groups: s.Groups, NoNewPrivs: true}
-	if !s.mayBound() {
+	if !s.canDropBounding() {
 		want.Bounding = s.Bounding
 	}
 	return want
 }
 
-// take puts an identity in.
-func (s *State) take(to Identity) {
-	for i := range all {
+func (s *State) setIdentity(to Identity) {
+	for i := range s.UID {
 		s.UID[i], s.GID[i] = to.UID, to.GID
 	}
 	s.Groups = fmt.Sprint(to.GID)
@@ -161,8 +162,8 @@ func (s *State) take(to Identity) {
 // rootOnly are files that only root can read, on every kernel that has them.
 var rootOnly = []string{"/proc/slabinfo", "/proc/vmallocinfo", "/proc/kpagecount", "/etc/shadow"}
 
-// verify compares what the kernel says with what was asked of it, then tries
-// what root could do.
+// verify compares the state that the kernel reports with the one wanted, then
+// tries two things that only root can do: setuid(0) and reading root's files.
 func (s State) verify(want State) error {
 	want.Threads = s.Threads
 	if s != want {

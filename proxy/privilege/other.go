@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Drop has nothing to drop for a user who is not root, and refuses root: what
-// it promises can only be kept on Linux.
+// Drop does nothing for an ordinary user and fails for root: giving up root for
+// good is implemented for Linux only.
 func Drop(to Identity) (State, error) {
 	if os.Geteuid() == 0 && to.UID != 0 {
 		return State{}, errors.New("root can only be given up on Linux: start it as another user, or set RUN_AS=0")
@@ -20,5 +20,5 @@ func Drop(to Identity) (State, error) {
 	return s, nil
 }
 
-// Confine does nothing: Landlock is Linux's.
+// Confine does nothing: Landlock exists on Linux only.
 func Confine(Paths) (version int, err error) { return 0, nil }

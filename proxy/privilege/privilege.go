@@ -1,31 +1,36 @@
-// Package privilege gives up root for good, and checks that it is gone.
+// Package privilege gives up root for good and verifies that it is gone.
 //
-// The order in a server is: open what needs root (ports, socket files),
-// [Drop], [Confine], and only then accept. Neither can be undone.
+// A server opens what needs root (ports, socket files), calls [Drop], then
+// [Confine], and only then accepts connections. Neither call can be undone.
 //
 // # Why it holds for every thread
 //
 // Linux keeps user, groups, capabilities and no_new_privs per thread, and a Go
-// program has threads before main begins. Set on one thread only, root would
-// come back with the next goroutine that another thread runs. So nothing here
-// calls the kernel for one thread: [syscall.Setgroups] and its kin, and
-// psx.Syscall3 for what package syscall does not wrap, stop the runtime and make
-// the same call on every thread it has; a thread that answers differently ends
-// the process. Threads that start later are clones of these and inherit what
-// they have. A binary with cgo has threads that the runtime does not know; there
-// both go through the C library's lists (that is why psx is used and not
-// [syscall.AllThreadsSyscall], which refuses to work with cgo). Drop takes none
-// of this on trust: it reads the result of each thread back from /proc.
+// program has several threads before main begins. If only one of them gave up
+// root, a goroutine could get root back when another thread runs it. So every
+// system call here is made on all threads: by [syscall.Setgroups] and its
+// relatives, and by psx.Syscall3 for what package syscall does not wrap. Both
+// stop the runtime, repeat the call on each thread, and end the process if the
+// results differ. Threads that start later are clones of these threads and
+// inherit their credentials.
 //
-// Running the program again after the drop, so that it begins with one thread
-// that has nothing, would need the open listeners and a mark in the environment
-// to be handed over, and whoever can set the mark could skip the drop.
+// A binary with cgo has threads that the Go runtime does not know; both then go
+// through the C library, which does. [syscall.AllThreadsSyscall] refuses to run
+// in a binary with cgo, which is why psx is used. Drop does not rely on any of
+// this: it reads the credentials of each thread back from /proc.
+//
+// The alternative is to drop root and execute the program again, so that it
+// starts with a single thread. The open listeners and a mark ("already
+// dropped") would have to be passed on in the environment, and a user who can
+// set that mark could skip the drop.
 package privilege
 
-// Identity is whom a process runs as. GID is its primary and its only group.
+// Identity is the user that a process runs as. GID is its primary group and its
+// only one.
 type Identity struct{ UID, GID int }
 
-// State is what the kernel says of this process. All threads share it.
+// State is the credentials of this process as the kernel reports them. All
+// threads have the same.
 type State struct {
 	// UID and GID are the real, effective, saved and file-system ids.
 	UID, GID [4]int
@@ -33,9 +38,9 @@ type State struct {
 	Groups string
 	// The capability sets, one bit for each capability.
 	Inheritable, Permitted, Effective, Bounding, Ambient uint64
-	// NoNewPrivs is set when no program that is executed gains anything.
+	// NoNewPrivs is set when executing a program cannot add privileges.
 	NoNewPrivs bool
-	// Threads is how many threads were looked at.
+	// Threads is the number of threads that were read.
 	Threads int
 }
 
@@ -43,6 +48,6 @@ type State struct {
 type Paths struct {
 	// Connect are sockets to connect to.
 	Connect []string
-	// Remove are files that it may remove, such as its own sockets.
+	// Remove are files that the process may remove, such as its own sockets.
 	Remove []string
 }

@@ -24,8 +24,8 @@ import (
 	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// What is given up does not come back, so the tests give it up in a process of
-// its own: this program again, told by variable what to do.
+// Privileges do not come back once they are dropped, so each test drops them in a
+// process of its own: this test binary, with a job named by a variable.
 const (
 	jobVar = "POSTERN_TEST_JOB"
 	argVar = "POSTERN_TEST_ARGUMENT"
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// runJob returns what a job found out.
+// runJob runs a job in a new process and returns its findings.
 func runJob(t *testing.T, job, argument string) map[string]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -59,8 +59,8 @@ func runJob(t *testing.T, job, argument string) map[string]string {
 	return found
 }
 
-// verdict is "ok", "denied" or an unexpected error.
-func verdict(err error) string {
+// outcome returns "ok", "denied" or the text of another error.
+func outcome(err error) string {
 	switch {
 	case err == nil:
 		return "ok"
@@ -70,8 +70,8 @@ func verdict(err error) string {
 	return err.Error()
 }
 
-// TestDrop asserts what a process can do on any of its threads afterwards. Only
-// root has anything to lose: another user keeps being who it is.
+// TestDrop asserts the rights of every thread after Drop. Started as another user
+// than root, the process stays that user.
 func TestDrop(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -100,14 +100,14 @@ func dropJob(secret string) map[string]string {
 		_, _, idErr := syscall.RawSyscall(syscall.SYS_SETUID, 0, 0, 0)
 		_, _, groupsErr := syscall.RawSyscall(syscall.SYS_SETGROUPS, 0, 0, 0)
 		return map[string]string{
-			"drop": verdict(err), "who": whoAmI(),
-			"open a root-only file": verdict(openErr), "setuid(0)": verdict(idErr), "setgroups": verdict(groupsErr),
+			"drop": outcome(err), "who": whoAmI(),
+			"open a root-only file": outcome(openErr), "setuid(0)": outcome(idErr), "setgroups": outcome(groupsErr),
 		}
 	})
 }
 
-// TestDropIsTried asserts that what root could do is tried, too, whatever the
-// kernel says of the process.
+// TestDropIsTried asserts that Drop tries to read root's files, even if the state
+// that the kernel reports is right.
 func TestDropIsTried(t *testing.T) {
 	t.Parallel()
 	open := filepath.Join(t.TempDir(), "open")
@@ -123,18 +123,19 @@ func TestDropIsTried(t *testing.T) {
 	}
 }
 
-// leakJob drops what it has where a file that is root's alone can be read by
-// everybody.
+// leakJob runs Drop where every user can read a file that counts as root's.
 func leakJob(open string) map[string]string {
 	rootOnly = []string{open}
 	_, err := Drop(Identity{UID: 65532, GID: 4242})
-	return map[string]string{"drop": verdict(err)}
+	return map[string]string{"drop": outcome(err)}
 }
 
-// onThreads returns what many threads find out, which should be the same.
+// onThreads calls find on 16 threads and merges the findings; where two differ, the
+// merged one says so.
 func onThreads(find func() map[string]string) map[string]string {
 	all := map[string]string{}
-	// As many threads as there are goroutines at one time.
+	// Each goroutine locks its thread and waits for the others, so that no thread
+	// runs two of them.
 	var mu sync.Mutex
 	var threads, done sync.WaitGroup
 	const many = 16
@@ -159,7 +160,7 @@ func onThreads(find func() map[string]string) map[string]string {
 	return all
 }
 
-// whoAmI is what the kernel says of this thread.
+// whoAmI returns the credentials of the calling thread from /proc.
 func whoAmI() string {
 	status, err := os.ReadFile("/proc/thread-self/status")
 	if err != nil {
@@ -175,11 +176,11 @@ func whoAmI() string {
 	return strings.Join(all, ", ")
 }
 
-// TestVerify asserts that a state is not believed when the kernel shows another
-// or lets root come back.
+// TestVerify asserts an error if the kernel reports a different state, or lets the
+// process become root again.
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	nobody := State{UID: [4]int{7, 7, 7, 7}, GID: [4]int{7, 7, 7, 7}, Groups: "7", NoNewPrivs: true, Threads: 3}
+	ordinary := State{UID: [4]int{7, 7, 7, 7}, GID: [4]int{7, 7, 7, 7}, Groups: "7", NoNewPrivs: true, Threads: 3}
 	for name, change := range map[string]func(*State){
 		"saved user":      func(s *State) { s.UID[2] = 0 },
 		"file system's":   func(s *State) { s.GID[3] = 0 },
@@ -193,22 +194,22 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := nobody
+			s := ordinary
 			change(&s)
-			if err := s.verify(nobody); err == nil || !strings.Contains(err.Error(), "privileges were not given up") {
+			if err := s.verify(ordinary); err == nil || !strings.Contains(err.Error(), "privileges were not given up") {
 				t.Errorf("%+v: error %v, want that privileges were not given up", s, err)
 			}
 		})
 	}
-	// Nothing was given up here: what the state says of root is not true.
-	err := nobody.verify(nobody)
+	// This process has dropped nothing. If it is root, setuid(0) works.
+	err := ordinary.verify(ordinary)
 	if root := os.Geteuid() == 0; (err != nil) != root || root && !strings.Contains(err.Error(), "setuid(0)") {
 		t.Errorf("error %v, want one for root alone, that setuid(0) works", err)
 	}
 }
 
-// TestParse asserts what is made of an old kernel's words, and that a part of
-// them is not taken for the whole.
+// TestParse asserts that the text of old and new kernels is read, and that an
+// incomplete or malformed one is an error.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	const old = "Name:\tpostern\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t9 10 \n" +
@@ -231,8 +232,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestConfine asserts what a taken-over process could still do. Kernels differ
-// in what they can deny.
+// TestConfine asserts the rights of an attacker's code in a confined process. They
+// depend on the kernel's Landlock version.
 func TestConfine(t *testing.T) {
 	t.Parallel()
 	version, err := llsyscall.LandlockGetABIVersion()
@@ -265,7 +266,7 @@ func TestConfine(t *testing.T) {
 	got := runJob(t, "confine", dir)
 	for _, test := range []struct {
 		name  string
-		since int // the Landlock version that denies it; 0 for what is never denied
+		since int // the first Landlock version that denies it; 0 if none does
 	}{
 		{"read a file", 1},
 		{"write a file", 1},
@@ -297,12 +298,12 @@ func TestConfine(t *testing.T) {
 	}
 }
 
-// nameServer is an address of this machine that nobody else has.
+// nameServer is a loopback address that no other program uses.
 const nameServer = "127.53.53.53:53"
 
-// serveNames answers what a confined process asks, and reports whether it may:
-// the port is root's. For tcp.test. it answers by TCP only, and so does a name
-// server whose answer is too long for UDP.
+// serveNames starts a name server for the confined process. It reports false if the
+// test may not listen on port 53. Its UDP responses for tcp.test. are truncated, as
+// if they were too long, so that the resolver asks again by TCP.
 func serveNames(t *testing.T) bool {
 	t.Helper()
 	udp, err := net.ListenPacket("udp", nameServer)
@@ -352,7 +353,8 @@ func serveNames(t *testing.T) bool {
 	return true
 }
 
-// answerName answers a question for an IPv4 address, RFC 1035, section 4.
+// answerName returns the response to a query, RFC 1035, section 4: 192.0.2.1 for
+// type A.
 func answerName(query []byte, truncated bool) []byte {
 	const head, tail = 12, 4 // before a name, and its type and class behind it
 	end := head + bytes.IndexByte(query[head:], 0) + 1 + tail
@@ -376,9 +378,9 @@ func confineJob(dir string) map[string]string {
 		case err == nil:
 			conn.Close()
 		case errors.Is(err, syscall.ECONNREFUSED):
-			err = nil // it was let try
+			err = nil // allowed to connect, but no program listens
 		}
-		return verdict(err)
+		return outcome(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -389,7 +391,7 @@ func confineJob(dir string) map[string]string {
 	}
 	found := onThreads(func() map[string]string {
 		_, err := os.ReadFile(in("file"))
-		return map[string]string{"read a file": verdict(err)}
+		return map[string]string{"read a file": outcome(err)}
 	})
 	maps.Copy(found, map[string]string{
 		"connect to a name server":      connect("tcp", "127.0.0.1:53"),
@@ -397,17 +399,17 @@ func confineJob(dir string) map[string]string {
 		"connect to an abstract socket": connect("unix", "@"+filepath.Base(dir)),
 		"connect to another socket":     connect("unix", in("own/api.sock")),
 		"connect to the engine":         connect("unix", in("engine/docker.sock")),
-		"start a program":               verdict(exec.Command(os.Args[0], "-test.list=^$").Run()),
+		"start a program":               outcome(exec.Command(os.Args[0], "-test.list=^$").Run()),
 	})
-	found["write a file"] = verdict(os.WriteFile(in("new"), nil, 0o666))
+	found["write a file"] = outcome(os.WriteFile(in("new"), nil, 0o666))
 	_, err = os.ReadDir(dir)
-	found["list a directory"] = verdict(err)
-	found["remove a file"] = verdict(os.Remove(in("file")))
-	found["remove its own socket"] = verdict(os.Remove(in("own/api.sock")))
+	found["list a directory"] = outcome(err)
+	found["remove a file"] = outcome(os.Remove(in("file")))
+	found["remove its own socket"] = outcome(os.Remove(in("own/api.sock")))
 	_, err = os.ReadFile("/etc/resolv.conf")
-	found["read the name servers"] = verdict(err)
+	found["read the name servers"] = outcome(err)
 	_, err = (&net.Resolver{PreferGo: true}).LookupHost(context.Background(), "localhost")
-	found["resolve a name of the hosts file"] = verdict(err)
+	found["resolve a name of the hosts file"] = outcome(err)
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, nameServer)
 	}}
@@ -416,12 +418,12 @@ func confineJob(dir string) map[string]string {
 		if err == nil && !slices.Equal(addresses, []string{"192.0.2.1"}) {
 			err = fmt.Errorf("the addresses are %v", addresses)
 		}
-		found["resolve a name by "+protocol] = verdict(err)
+		found["resolve a name by "+protocol] = outcome(err)
 	}
 	// Go listens with Multipath TCP where it can, which Landlock does not know.
 	var plain net.ListenConfig
 	plain.SetMultipathTCP(false)
 	_, err = plain.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	found["listen on TCP"] = verdict(err)
+	found["listen on TCP"] = outcome(err)
 	return found
 }

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// read returns the state of this process, and an error where its threads
-// differ.
-func read() (State, error) {
+// readState returns the credentials of this process, or an error if its threads
+// differ in them.
+func readState() (State, error) {
 	const pattern = "/proc/self/task/*/status"
 	paths, err := filepath.Glob(pattern)
 	if err != nil {
@@ -42,10 +42,12 @@ func read() (State, error) {
 	return state, nil
 }
 
-// parse reads a /proc/<pid>/status, proc_pid_status(5). Linux tells ambient
-// capabilities from 4.3 on, the first version to have them, and no_new_privs
-// from 4.10 on; on the older ones that network storage devices run, the calling
-// thread answers for all.
+// parse reads the text of /proc/<pid>/status, proc_pid_status(5).
+//
+// The file has the ambient capabilities since Linux 4.3, the first version that
+// knows them, and no_new_privs since 4.10. On the older kernels that some network
+// storage devices run, no_new_privs is read by prctl, which reports the calling
+// thread's only.
 func parse(status string) (State, error) {
 	var s State
 	sets := map[string]*uint64{
@@ -53,7 +55,7 @@ func parse(status string) (State, error) {
 		"CapBnd": &s.Bounding, "CapAmb": &s.Ambient,
 	}
 	required := 0
-	untold := true
+	hasNoNewPrivs := false
 	for line := range strings.Lines(status) {
 		key, value, _ := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
@@ -68,7 +70,7 @@ func parse(status string) (State, error) {
 		case key == "Groups":
 			s.Groups = value
 		case key == "NoNewPrivs":
-			s.NoNewPrivs, untold = value == "1", false
+			s.NoNewPrivs, hasNoNewPrivs = value == "1", true
 		default:
 			continue
 		}
@@ -82,7 +84,7 @@ func parse(status string) (State, error) {
 	if required != 7 {
 		return s, fmt.Errorf("%d of 7 fields found", required)
 	}
-	if untold {
+	if !hasNoNewPrivs {
 		set, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 		if err != nil {
 			return s, fmt.Errorf("no_new_privs: %w", err)

@@ -1,190 +1,163 @@
 //go:build linux
 
-// Bench measures postern beside the bare socket and HAProxy; see run.
+// Bench measures postern beside HAProxy and prints one table in Markdown. The
+// script run builds postern and starts it.
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
+	"syscall"
 	"time"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
-	// The kernel ends what a thread started when the thread ends.
-	runtime.LockOSThread()
-	raise()
-	if len(args) > 0 {
-		switch args[0] {
-		case "engine":
-			return serveEngine(args[1])
-		case "load":
-			return generate(os.Stdin, os.Stdout)
-		case "serve":
-			return serveProfiled(args[1])
-		}
+func run(ctx context.Context) error {
+	b := &bench{ctx: ctx}
+	dir := flag.String("dir", "", "directory of the binary postern and of temporary files")
+	old := flag.String("old", "", "path of a second postern to compare")
+	profile := flag.String("profile", "", "write a CPU profile of postern to this file and print no table")
+	only := flag.String("only", "", "measure only the rows with this in their names")
+	rounds := flag.Int("rounds", 3, "number of rounds")
+	flag.IntVar(&b.seconds, "seconds", 2, "length of the load of short requests in each round")
+	flag.IntVar(&b.streams, "streams", 2000, "number of silent streams, for each of which a proxy opens two files")
+	flag.IntVar(&b.megabytes, "megabytes", 512, "length of a long stream")
+	flag.Parse()
+	if *dir == "" || flag.NArg() > 0 || *rounds < 1 {
+		return errors.New("start tests/bench/run; -help lists the flags")
 	}
-	b := &bench{start: time.Now()}
-	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	flags.StringVar(&b.dir, "dir", "", "where postern's binary is and files may be written")
-	flags.DurationVar(&b.budget, "budget", 160*time.Second, "when to end")
-	profile := flags.String("profile", "", "write a CPU profile of the proxy to this file and measure nothing")
-	only := flags.String("only", "", "with -profile, the one row to run")
-	if err := flags.Parse(args); err != nil {
+	b.log, b.lua = filepath.Join(*dir, "log"), filepath.Join(*dir, "done.lua")
+	socket, config := filepath.Join(*dir, "docker.sock"), filepath.Join(*dir, "haproxy.cfg")
+	if err := cmp.Or(b.engine.start(socket), os.WriteFile(b.lua, []byte(luaDone), 0o644),
+		os.WriteFile(config, haproxyConfig(b.streams), 0o644)); err != nil {
 		return err
 	}
-	if *profile != "" {
-		return b.profile(*profile, *only)
-	}
-	return b.measure()
-}
-
-// bench is one run of the benchmark.
-type bench struct {
-	dir    string
-	start  time.Time
-	budget time.Duration
-
-	programs []*program
-	engine   *process
-	socket   string
-	generate time.Duration // CPU of all load generators and
-	asked    int           // the requests they sent
-	notes    []string
-}
-
-// row is one line of a table.
-type row struct {
-	name string
-	job
-	// bytes is the length of a stream that is moved.
-	bytes int64
-}
-
-const gigabyte = 1 << 30
-
-// rows are the lines of a table: short requests for as long as short, and
-// streams of some length.
-func rows(short time.Duration, stream int64) []row {
-	var all []row
-	add := func(name, head string, status, conns int) {
-		plural := "s"
-		if conns == 1 {
-			plural = ""
+	rows := slices.DeleteFunc(b.rows(), func(r *row) bool { return !strings.Contains(r.name, *only) })
+	var programs []*program
+	for _, c := range [][]string{{"postern", filepath.Join(*dir, "postern")}, {"old", *old}, {"HAProxy", "haproxy", "-db", "-f", config}} {
+		p, err := newProgram(c[0], socket, c[1:]...)
+		if err != nil {
+			return err
 		}
-		all = append(all, row{fmt.Sprintf("%s, %d connection%s", name, conns, plural),
-			job{Head: head, Status: status, Conns: conns, For: short}, 0})
+		if c[1] != "" {
+			programs = append(programs, p)
+		}
 	}
-	for _, conns := range []int{1, 16, 128} {
-		add("`/_ping`", request("GET", "/_ping"), 200, conns)
+	if *profile != "" {
+		return b.profile(programs[0], rows, *profile)
 	}
-	for _, conns := range []int{1, 16, 128} {
-		add("22 KB of `/containers/json`", request("GET", "/v1.51/containers/json"), 200, conns)
+
+	fmt.Println(machine())
+	start := time.Now()
+	for round := range *rounds {
+		for _, r := range rows {
+			for turn := range programs {
+				p := programs[(round+turn)%len(programs)]
+				if err := b.sample(p, r); err != nil {
+					return fmt.Errorf("%s, %s: %w", p.name, r.name, err)
+				}
+			}
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d ended after %.0f s\n", round+1, *rounds, time.Since(start).Seconds())
 	}
-	add("refused, `/networks`", request("GET", "/v1.51/networks"), 403, 16)
-	size := fmt.Sprintf("%.3g GB", float64(stream)/gigabyte)
-	all = append(all,
-		row{size + " down, `/images/get`", job{Head: request("GET", fmt.Sprint("/v1.51/images/get?names=", stream)), Status: 200, Conns: 1}, stream},
-		row{size + " up, `/images/load`", job{Head: request("POST", "/v1.51/images/load", "Content-Type: application/x-tar", "Transfer-Encoding: chunked"), Status: 200, Conns: 1, Upload: stream}, stream},
-	)
+	printTable(*rounds, programs, rows)
+	return nil
+}
+
+// profile runs all rows on one process that writes a profile; see profile.go.
+func (b *bench) profile(p *program, rows []*row, file string) error {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return err
+	}
+	p.env = append(p.env, "POSTERN_PROFILE="+file)
+	if err := p.launch(b.ctx, b.log); err != nil {
+		return err
+	}
+	defer p.quit()
+	for _, r := range rows {
+		if _, err := r.measure(p); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return cmp.Or(p.cmd.Process.Signal(syscall.SIGUSR2), p.cmd.Wait())
+}
+
+// printTable compares the first program with each of the others, and an old
+// postern, if there is one, with HAProxy.
+func printTable(rounds int, programs []*program, rows []*row) {
+	last := len(programs) - 1
+	pairs := [][2]*program{{programs[0], programs[last]}}
+	if last == 2 {
+		pairs = append(pairs, [2]*program{programs[1], programs[2]}, [2]*program{programs[0], programs[1]})
+	}
+	fmt.Printf("\n| medians of %d rounds |", rounds)
+	for _, p := range programs {
+		fmt.Printf(" %s |", p.name)
+	}
+	for _, pair := range pairs {
+		fmt.Printf(" %s / %s |", pair[0].name, pair[1].name)
+	}
+	fmt.Printf("\n|%s\n", strings.Repeat("---|", 1+len(programs)+len(pairs)))
+	for _, r := range rows {
+		fmt.Printf("| %s |", r.name)
+		for _, p := range programs {
+			fmt.Printf(" "+r.format+" |", medians(r.samples[p], nil)...)
+		}
+		for _, pair := range pairs {
+			fmt.Printf(" "+r.ratio+" |", medians(r.samples[pair[0]], r.samples[pair[1]])...)
+		}
+		fmt.Println()
+	}
+}
+
+// medians are those of each value over all rounds. With a second program's
+// samples they are those of the quotients of each round: what slows the whole
+// machine for a round slows both programs.
+func medians(samples, others [][]float64) []any {
+	var all []any
+	for i := range samples[0] {
+		var values []float64
+		for round, s := range samples {
+			value := s[i]
+			if others != nil {
+				value /= others[round][i]
+			}
+			values = append(values, value)
+		}
+		slices.Sort(values)
+		n := len(values)
+		all = append(all, (values[(n-1)/2]+values[n/2])/2)
+	}
 	return all
 }
 
-// prepare makes the programs. HAProxy is left out where there is none.
-func (b *bench) prepare(profile string) error {
-	if b.dir == "" {
-		return errors.New("use tests/bench/run")
+// machine describes where all this runs.
+func machine() string {
+	read := func(path string) string { text, _ := os.ReadFile(path); return strings.TrimSpace(string(text)) }
+	version := func(program string) string {
+		out, _ := exec.Command(program, "-v").Output() // wrk's with status 1
+		return find(`([0-9]\S+)`, string(out))
 	}
-	b.socket = filepath.Join(b.dir, "docker.sock")
-	p, err := postern(b.dir, b.socket, profile)
-	if err != nil {
-		return err
-	}
-	b.programs = []*program{{name: "the socket itself", network: "unix", addr: b.socket}, p}
-	for _, h := range []struct{ name, option string }{
-		// The images that postern replaces set this: each request gets a new
-		// connection to the engine.
-		{"HAProxy", "option http-server-close"},
-		{"HAProxy, tuned", "http-reuse always"},
-	} {
-		p, err := haproxy(b.dir, b.socket, h.name, h.option)
-		if err != nil {
-			b.notes = append(b.notes, h.name+" is left out: "+err.Error())
-			continue
-		}
-		b.programs = append(b.programs, p)
-	}
-	return nil
-}
-
-// up starts the engine and the programs.
-func (b *bench) up(session bool) error {
-	var err error
-	os.Remove(b.socket)
-	cmd := exec.Command("/proc/self/exe", "engine", b.socket)
-	cmd.Stderr = os.Stderr
-	if b.engine, err = startProcess(session, cmd); err != nil {
-		return err
-	}
-	for !answers("unix", b.socket) {
-		if time.Since(b.start) > b.budget {
-			return errors.New("the stand-in engine does not answer")
-		}
-		time.Sleep(time.Millisecond)
-	}
-	for _, p := range b.programs {
-		if _, err := p.launch(session); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *bench) down() {
-	for _, p := range b.programs {
-		p.quit()
-	}
-	b.engine.stop()
-}
-
-// over reports whether the time is up.
-func (b *bench) over() bool { return time.Since(b.start) > b.budget }
-
-// ask runs one row against one program.
-func (b *bench) ask(p *program, r row, session bool) (sample, error) {
-	j := r.job
-	j.Network, j.Addr = p.network, p.addr
-	var before time.Duration
-	if p.process != nil {
-		before = p.cpu()
-	}
-	o, generator, err := load(session, j)
-	if err != nil {
-		return sample{}, fmt.Errorf("%s, %s: %w", r.name, p.name, err)
-	}
-	var spent float64
-	if p.process != nil {
-		spent = (p.cpu() - before).Seconds()
-	}
-	if r.bytes > 0 {
-		if o.Bytes != r.bytes {
-			return sample{}, fmt.Errorf("%s, %s: %d bytes came through, want %d", r.name, p.name, o.Bytes, r.bytes)
-		}
-		gigabytes := float64(o.Bytes) / gigabyte
-		return sample{rate: gigabytes / o.Took.Seconds(), cpu: spent / gigabytes}, nil
-	}
-	b.generate += generator.cmd.ProcessState.UserTime() + generator.cmd.ProcessState.SystemTime()
-	b.asked += o.Requests
-	return sample{rate: o.Rate, median: o.Median.Seconds(), p99: o.P99.Seconds(), cpu: spent / float64(o.Requests)}, nil
+	return fmt.Sprintf("%d × %s, Linux %s, %s, HAProxy %s, wrk %s, load average before: %s", runtime.NumCPU(),
+		find(`(?m)^model name\s*: (.*)$`, read("/proc/cpuinfo")), read("/proc/sys/kernel/osrelease"), runtime.Version(),
+		version("haproxy"), version("wrk"), read("/proc/loadavg"))
 }

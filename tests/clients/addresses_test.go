@@ -78,7 +78,7 @@ func TestAllowFrom(t *testing.T) {
 		"CLIENT_NOBODY_NETWORKS": "1",
 	}
 	p := harness.Start(t, environ)
-	if w := p.AwaitLog(func(e harness.Entry) bool { return e["level"] == "warn" }); w["message"] != "whoever reaches CLIENT_B_LISTEN=tcp://127.0.0.7:0 is client b, wherever from: CLIENT_B_FROM does not limit it" {
+	if w := p.AwaitLog(func(e harness.Entry) bool { return e["level"] == "warn" }); w["message"] != "every connection to CLIENT_B_LISTEN=tcp://127.0.0.7:0 is client b, from any address: CLIENT_B_FROM does not limit it" {
 		t.Errorf("the first warning is %v, want one about client b's port", w)
 	}
 	for address, want := range map[string]int{"127.0.0.4": 200, "127.0.0.5": 403, "127.0.0.6": 403, "127.0.0.1": 403} {

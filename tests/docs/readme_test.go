@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"postern/acl"
+	"postern/acl/preset"
 	"postern/proxy/config"
-	"postern/proxy/explain"
 	"postern/tests/internal/harness"
 )
 
@@ -107,9 +107,9 @@ func operationTable() string {
 	b.WriteString("| section | operations |\n|---|---|\n")
 	for _, s := range acl.Sections {
 		var operations []string
-		for _, op := range explain.New(nil).Operations {
-			if op.Section == s.Var {
-				operations = append(operations, fmt.Sprintf("`%s` %s %s", op.ID, op.Method, op.Path))
+		for _, op := range acl.Operations {
+			if op.Section().Var == s.Var {
+				operations = append(operations, fmt.Sprintf("`%s` %s %s", op.ID, op.Method, op.Path()))
 			}
 		}
 		fmt.Fprintf(&b, "| `%s` | %s |\n", s.Var, strings.Join(operations, "<br>"))
@@ -129,7 +129,7 @@ func verbTable() string {
 func presetTable() string {
 	var b strings.Builder
 	b.WriteString("| preset | for a program that | operations, guesses behind ? |\n|---|---|---|\n")
-	for _, p := range acl.Presets {
+	for _, p := range preset.All {
 		operations := "`" + strings.Join(p.Operations, "` `") + "`"
 		if len(p.Guesses) > 0 {
 			operations += " ? `" + strings.Join(p.Guesses, "` `") + "`"

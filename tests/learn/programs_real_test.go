@@ -25,7 +25,7 @@ func requests(t *testing.T, p *harness.Postern) (all []harness.Request) {
 	p.Get("/v1.41/last")
 	p.AwaitLog(func(e harness.Entry) bool { return e["message"] == "refused" && e["path"] == "/v1.41/last" })
 	for _, e := range p.Log() {
-		if e["message"] != "learned" || e["verdict"] != "allowed" {
+		if e["message"] != "learned" || e["decision"] != "allowed" {
 			continue
 		}
 		all = append(all, harness.Request{Method: e["method"].(string), Target: e["path"].(string)})

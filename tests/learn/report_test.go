@@ -34,7 +34,7 @@ func TestLearnReports(t *testing.T) {
 
 	e := p.AwaitLog(func(e harness.Entry) bool { return e["message"] == "learned" && e["operation"] == "ContainerRestart" })
 	for field, want := range map[string]any{
-		"method": "POST", "path": "/v1.41/containers/web/restart", "verdict": "allowed",
+		"method": "POST", "path": "/v1.41/containers/web/restart", "decision": "allowed",
 		"set": []any{"EVENTS=0", "PING=0", "VERSION=0", "CONTAINERS=1", "LIBPOD_PING=0", "LIBPOD_VERSION=0", "ALLOW_RESTARTS=1", "DENY=*Prune"},
 		"or":  []any{"EVENTS=0", "PING=0", "VERSION=0", "LIBPOD_PING=0", "LIBPOD_VERSION=0", "ALLOW=ContainerList,ContainerRestart"},
 	} {
@@ -44,7 +44,7 @@ func TestLearnReports(t *testing.T) {
 	}
 	p.AwaitLog(func(e harness.Entry) bool { return e["operation"] == "ContainerRestart" && e["rule"] == "LEARN=1" })
 	p.AwaitLog(func(e harness.Entry) bool {
-		return e["message"] == "learned" && e["advice"] == "DENY=*Prune forbids it"
+		return e["message"] == "learned" && e["remedy"] == "DENY=*Prune forbids it"
 	})
 
 	// Everything is open, which has been said once: 40 lines would hide it.

@@ -50,14 +50,14 @@ func TestLogFields(t *testing.T) {
 		harness.Await(t, "line of the request", func() bool { return len(accesses(p)) > i })
 	}
 	want := []harness.Entry{
-		{"level": "info", "message": "allowed", "method": "GET", "path": `/v1.41/containers/a\x1b b/json`, "operation": "ContainerInspect", "verdict": "allowed", "rule": "CONTAINERS=1", "status": 404., "received": 0.},
-		{"level": "info", "message": "allowed", "method": "POST", "path": "/containers/create", "operation": "ContainerCreate", "verdict": "allowed", "rule": "CONTAINERS=1", "status": 200., "received": 9.},
-		{"level": "warn", "message": "refused", "method": "GET", "path": "/info", "operation": "SystemInfo", "verdict": "refused", "rule": "INFO=0", "status": 403., "received": 0.},
-		{"level": "warn", "message": "refused", "method": "GET", "path": "/nothing", "operation": "", "verdict": "refused", "rule": "no section", "status": 403., "received": 0.},
-		{"level": "info", "message": "allowed", "method": "GET", "path": "/containers/newer", "operation": "", "verdict": "allowed", "rule": "CONTAINERS=1", "status": 200., "received": 0.},
-		{"level": "info", "message": "redirected", "method": "GET", "path": "//info", "operation": "", "verdict": "redirected", "rule": "no section", "status": 301., "received": 0.},
-		{"level": "error", "message": "failed", "method": "GET", "path": "/images/json", "operation": "ImageList", "verdict": "allowed", "rule": "IMAGES=1", "status": 502., "received": 0., "error": "it closed the connection"},
-		{"level": "warn", "message": "refused", "method": "GET", "path": "/_ping", "operation": "SystemPing", "verdict": "refused", "rule": "64 KiB", "status": 414., "received": 0.},
+		{"level": "info", "message": "allowed", "method": "GET", "path": `/v1.41/containers/a\x1b b/json`, "operation": "ContainerInspect", "decision": "allowed", "rule": "CONTAINERS=1", "status": 404., "received": 0.},
+		{"level": "info", "message": "allowed", "method": "POST", "path": "/containers/create", "operation": "ContainerCreate", "decision": "allowed", "rule": "CONTAINERS=1", "status": 200., "received": 9.},
+		{"level": "warn", "message": "refused", "method": "GET", "path": "/info", "operation": "SystemInfo", "decision": "refused", "rule": "INFO=0", "remedy": "set INFO=1, or ALLOW=SystemInfo", "status": 403., "received": 0.},
+		{"level": "warn", "message": "refused", "method": "GET", "path": "/nothing", "operation": "", "decision": "refused", "rule": "no section", "status": 403., "received": 0.},
+		{"level": "info", "message": "allowed", "method": "GET", "path": "/containers/newer", "operation": "", "decision": "allowed", "rule": "CONTAINERS=1", "status": 200., "received": 0.},
+		{"level": "info", "message": "redirected", "method": "GET", "path": "//info", "operation": "", "decision": "redirected", "rule": "no section", "status": 301., "received": 0.},
+		{"level": "error", "message": "failed", "method": "GET", "path": "/images/json", "operation": "ImageList", "decision": "allowed", "rule": "IMAGES=1", "status": 502., "received": 0., "error": "it closed the connection"},
+		{"level": "warn", "message": "refused", "method": "GET", "path": "/_ping", "operation": "SystemPing", "decision": "refused", "rule": "64 KiB", "status": 414., "received": 0.},
 	}
 	got := accessesAtEnd(p)
 	for i, e := range got {
@@ -90,7 +90,7 @@ func TestLogOfStreams(t *testing.T) {
 	opened := func(operation string) {
 		t.Helper()
 		line := p.AwaitLog(func(e harness.Entry) bool { return e["operation"] == operation })
-		if line["message"] != "opened" || line["level"] != "info" || line["verdict"] != "allowed" || line["path"] == nil || line["address"] == nil {
+		if line["message"] != "opened" || line["level"] != "info" || line["decision"] != "allowed" || line["path"] == nil || line["address"] == nil {
 			t.Errorf("%s begins with %v, want opened", operation, line)
 		}
 		for _, name := range []string{"status", "bytes", "received", "ms"} {

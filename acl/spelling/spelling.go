@@ -1,0 +1,79 @@
+// Package spelling finds the names that a misspelt one may have meant.
+package spelling
+
+import (
+	"slices"
+	"strings"
+)
+
+// Nearest returns the known name that a misspelt one most likely meant, or ""
+// when none is near: at most one slip in five letters, two in longer names,
+// and never in the first letter (HOST is not POST).
+func Nearest(name string, known []string) string {
+	best, distance := "", 3
+	if len(name) <= 5 {
+		distance = 2
+	}
+	for _, k := range known {
+		if name == "" || k == "" || name[0] != k[0] {
+			continue
+		}
+		if d := editDistance(name, k); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
+}
+
+// Resembling returns the three names that most resemble a wanted one; one that
+// contains its letters, in any case, comes before one that only looks like it.
+func Resembling(wanted string, names []string) []string {
+	wanted = strings.ToLower(wanted)
+	type candidate struct {
+		name     string
+		distance int
+	}
+	var candidates []candidate
+	for _, name := range names {
+		lower := strings.ToLower(name)
+		distance := editDistance(wanted, lower)
+		if !strings.Contains(lower, wanted) {
+			distance += len(wanted)
+		}
+		candidates = append(candidates, candidate{name, distance})
+	}
+	slices.SortStableFunc(candidates, func(a, b candidate) int { return a.distance - b.distance })
+	var best []string
+	for _, c := range candidates {
+		if len(best) < 3 && !slices.Contains(best, c.name) {
+			best = append(best, c.name)
+		}
+	}
+	return best
+}
+
+// editDistance counts the letters to insert, delete, replace or swap with
+// their neighbour that make b of a.
+func editDistance(a, b string) int {
+	var before []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		next := make([]int, len(b)+1)
+		next[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			next[j] = slices.Min([]int{row[j] + 1, next[j-1] + 1, row[j-1] + cost})
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				next[j] = min(next[j], before[j-2]+1)
+			}
+		}
+		before, row = row, next
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,63 @@
+package client
+
+import (
+	"strings"
+	"testing"
+)
+
+// from reads a list that has to be right.
+func from(t testing.TB, s string) From {
+	t.Helper()
+	var f From
+	if err := f.UnmarshalText([]byte(s)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestFrom(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ text, want, wrong string }{
+		{"", "", ""},
+		{" 10.0.0.5 , 10.0.0.5,", "10.0.0.5", ""},
+		{"172.20.0.0/16", "172.20.0.0/16", ""},
+		{"10.0.0.5/32", "10.0.0.5", ""},
+		{"0.0.0.0/0,::/0", "0.0.0.0/0,::/0", ""},
+		{"fd00::5,fd00::/64", "fd00::5,fd00::/64", ""},
+		{"::ffff:10.0.0.5", "10.0.0.5", ""},
+		{"::ffff:10.0.0.0/104", "10.0.0.0/8", ""},
+		{"Traefik,tasks.web,my_app,a1,host.docker.internal", "traefik,tasks.web,my_app,a1,host.docker.internal", ""},
+		{"10.0.0.256", "", `"10.0.0.256" is no address`},
+		{"10.0.0", "", `"10.0.0" is no address`},
+		{"10.0.0.5:80", "", `"10.0.0.5:80" is an endpoint`},
+		{"traefik:8080", "", `"traefik:8080" is an endpoint; want the address or the host name alone`},
+		{"010.0.0.5", "", `"010.0.0.5" is no address`},
+		{"fe80::1%eth0", "", `"fe80::1%eth0" is link-local`},
+		{"fe80::1", "", `"fe80::1" is link-local`},
+		{"fe80::/64", "", `"fe80::/64" is link-local`},
+		{"web.,web", "web", ""},
+		{"10.0.0.5/16", "", "want 10.0.0.0/16 for all of it, or 10.0.0.5"},
+		{"10.0.0.0/33", "", "is no subnet"},
+		{"::ffff:0.0.0.0/64", "", "96 fixed bits"},
+		{"web server", "", "neither an address"},
+		{"*", "", "neither an address"},
+		{"a..b", "", "neither an address"},
+		{"tcp://web", "", `"tcp://web" is an endpoint`},
+		{"a b", "", "a comma separates them"},
+		{"abcd:12::/32,ab::1", "abcd:12::/32,ab::1", ""},
+		{"10.0.0.256,fine,*", "", `"*" is neither`},
+	} {
+		var f From
+		err := f.UnmarshalText([]byte(test.text))
+		switch {
+		case test.wrong != "":
+			if err == nil || !strings.Contains(err.Error(), test.wrong) {
+				t.Errorf("%q: error %v, want one with %q", test.text, err, test.wrong)
+			}
+		case err != nil:
+			t.Errorf("%q: %v", test.text, err)
+		case f.String() != test.want:
+			t.Errorf("%q is read as %q, want %q", test.text, f, test.want)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Set identifies clients. The zero Set refuses every connection. Make it with
+// [NewSet].
+type Set struct {
+	// defaultClient has the connections of no declared client.
+	defaultClient *Client
+	// declared has the addresses and subnets of the declared clients.
+	declared prefixTable
+	// byAddress is whether a declared client has an address, a subnet or a name.
+	byAddress bool
+	// limited is whether ALLOW_FROM is set. If so, allowed has its addresses and
+	// subnets.
+	limited bool
+	allowed prefixTable
+	// names has the host names of the declared clients and of ALLOW_FROM.
+	names *resolver
+}
+
+// NewSet returns the set of the declared clients. All other connections are the
+// default client's. An empty allowFrom admits every address. Two clients must not
+// have the same item in their From; the configuration refuses that.
+//
+// Call [Set.Run] as well, or the log does not tell which names have no address.
+func NewSet(defaultClient *Client, declared []*Client, allowFrom From, log zerolog.Logger) *Set {
+	s := &Set{
+		defaultClient: defaultClient,
+		declared:      prefixTable{clients: map[netip.Prefix]*Client{}},
+		limited:       !allowFrom.Empty(),
+		allowed:       prefixTable{clients: map[netip.Prefix]*Client{}},
+		names:         &resolver{dns: &net.Resolver{PreferGo: true}, log: log},
+	}
+	for _, c := range declared {
+		s.byAddress = s.byAddress || !c.From.Empty()
+		for _, p := range c.From.Prefixes {
+			s.declared.add(p, c)
+		}
+		for _, name := range c.From.Names {
+			s.names.add(name).client = c
+		}
+	}
+	for _, p := range allowFrom.Prefixes {
+		s.allowed.add(p, defaultClient)
+	}
+	for _, name := range allowFrom.Names {
+		s.names.add(name).allowed = true
+	}
+	return s
+}
+
+// Identify returns the client of a request on a connection, and whether the
+// connection is admitted at all. The client is never nil. Call it for each
+// request: a host name can move to another container while a connection lasts.
+//
+// A listener's owner comes before an address, an address before a host name, a
+// host name before a subnet, and a small subnet before a large one. ALLOW_FROM
+// limits addresses also on a client's own TCP listener.
+//
+// Where a host name can make a difference, and its last lookup began before the
+// connection was accepted or more than a second ago, Identify waits for another
+// one: about 2 s if the resolver has just become silent, and up to 0.4 s while it
+// stays so. A silent resolver changes the client of no address.
+//
+// Identify is safe for concurrent use.
+func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
+	if s.defaultClient == nil || conn.Accepted.IsZero() {
+		return &Client{}, false
+	}
+	if !conn.Addr.IsValid() {
+		return cmp.Or(conn.Owner, s.defaultClient), true
+	}
+	c = cmp.Or(conn.Owner, s.declared.address(conn.Addr))
+	admitted = !s.limited || s.allowed.longest(conn.Addr) != nil
+	if c == nil || !admitted {
+		oldest := time.Now().Add(-maxAnswerAge)
+		if conn.Accepted.After(oldest) {
+			oldest = conn.Accepted
+		}
+		named, allowed := s.names.identify(conn.Addr, oldest, c == nil, !admitted)
+		c, admitted = cmp.Or(c, named), admitted || allowed
+	}
+	return cmp.Or(c, s.declared.longest(conn.Addr), s.defaultClient), admitted
+}
+
+// UnmatchedAddr returns the address of a connection that belongs to no declared
+// client, for the message of a refusal. It returns the zero Addr if c, which
+// Identify has returned, is a declared client, and where no address could have
+// made it one.
+func (s *Set) UnmatchedAddr(conn *Conn, c *Client) netip.Addr {
+	if c == s.defaultClient && s.byAddress {
+		return conn.Addr
+	}
+	return netip.Addr{}
+}
+
+// Run looks up all host names every five seconds until ctx is done.
+func (s *Set) Run(ctx context.Context) { s.names.run(ctx) }

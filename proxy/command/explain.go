@@ -1,0 +1,157 @@
+// Package command holds the commands that print what settings mean: explain and
+// presets.
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+
+	"postern/acl"
+	"postern/acl/advise"
+)
+
+// Report is what explain --json prints.
+type Report struct {
+	// Client has the policy, "" for the clients that are none of Clients.
+	Client     string          `json:"client,omitempty"`
+	Clients    []string        `json:"clients,omitempty"`
+	Summary    advise.Summary  `json:"summary"`
+	Warnings   []advise.Danger `json:"warnings"`
+	Operations []Operation     `json:"operations"`
+}
+
+// Operation is one row of the operation table with its decision.
+type Operation struct {
+	ID      string `json:"id"`
+	Method  string `json:"method"`
+	Path    string `json:"path"`
+	Section string `json:"section"`
+	Allowed bool   `json:"allowed"`
+	Rule    string `json:"rule"`
+	// Remedies are the sets of settings that would allow the operation, and
+	// Remedy puts them into words.
+	Remedies [][]string `json:"remedies,omitempty"`
+	Remedy   string     `json:"remedy,omitempty"`
+	// short is Remedy without what it opens besides.
+	short string
+}
+
+// NewReport explains a policy.
+func NewReport(policy *acl.Policy) Report {
+	r := Report{Summary: advise.Summarize(policy), Warnings: append([]advise.Danger{}, advise.Dangers(policy)...)}
+	for i := range acl.Operations {
+		op := &acl.Operations[i]
+		d := policy.Operation(i)
+		remedy := advise.RemedyFor(policy, d)
+		r.Operations = append(r.Operations, Operation{
+			ID: op.ID, Method: op.Method, Path: op.Path(), Section: op.Section().Var,
+			Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
+			Remedies: remedy.Sets, Remedy: remedy.String(), short: remedy.Text,
+		})
+	}
+	return r
+}
+
+// Text writes the report for a terminal.
+func (r Report) Text(w io.Writer) error {
+	clients := "Clients"
+	switch {
+	case r.Client != "":
+		clients = "Client " + r.Client
+	case len(r.Clients) > 0:
+		clients = "Whoever is not " + strings.Join(r.Clients, ", ") + " (see --client)"
+	}
+	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", clients,
+		r.Summary.Allowed, r.Summary.Of, list(r.Summary.Reads), list(r.Summary.Writes))
+	for _, d := range r.Warnings {
+		fmt.Fprintf(w, "\nwarning: %s: %s lets a client %s", d.Kind, strings.Join(d.All, " with "), d.Why)
+	}
+	if len(r.Warnings) > 0 {
+		fmt.Fprintln(w)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range acl.Sections {
+		fmt.Fprintf(table, "\n%s\n", s.Var)
+		for _, op := range r.Operations {
+			if op.Section != s.Var {
+				continue
+			}
+			outcome, why := acl.Refused, op.short
+			if op.Allowed {
+				outcome, why = acl.Allowed, op.Rule
+			}
+			fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", outcome, op.ID, op.Method, op.Path, why)
+		}
+	}
+	return table.Flush()
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, " ")
+}
+
+// printJSON writes a Report or a Response for programs.
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// Response is the decision on one request.
+type Response struct {
+	Client    string `json:"client,omitempty"`
+	Method    string `json:"method"`
+	Path      string `json:"path"`
+	Operation string `json:"operation"`
+	Allowed   bool   `json:"allowed"`
+	Rule      string `json:"rule"`
+	Redirect  string `json:"redirect,omitempty"`
+	// Remedies and Remedy are as in Operation.
+	Remedies [][]string `json:"remedies,omitempty"`
+	Remedy   string     `json:"remedy,omitempty"`
+}
+
+// Request decides a request as the proxy does. target is written as on the
+// wire, with or without a query.
+func Request(policy *acl.Policy, method, target string) (Response, error) {
+	if method != strings.ToUpper(method) {
+		return Response{}, fmt.Errorf("invalid method %q: want one in capitals, such as GET or POST", method)
+	}
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return Response{}, fmt.Errorf("invalid path %q: want one such as /v1.41/containers/json", target)
+	}
+	d := policy.Decide(method, u)
+	remedy := advise.RemedyFor(policy, d)
+	return Response{
+		Method: method, Path: d.Path, Operation: d.OperationID(), Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
+		Redirect: d.Redirect, Remedies: remedy.Sets, Remedy: remedy.String(),
+	}, nil
+}
+
+// Text writes the decision for a terminal.
+func (r Response) Text(w io.Writer) error {
+	subject := r.Method + " " + r.Path
+	if r.Operation != "" {
+		subject += " (" + r.Operation + ")"
+	}
+	var err error
+	switch {
+	case r.Redirect != "":
+		_, err = fmt.Fprintf(w, "redirected: %s to %s\n", subject, r.Redirect)
+	case r.Allowed:
+		_, err = fmt.Fprintf(w, "allowed: %s by %s\n", subject, r.Rule)
+	case r.Rule == acl.NoSection:
+		_, err = fmt.Fprintf(w, "refused: %s is in no section of the API\n", subject)
+	default:
+		_, err = fmt.Fprintf(w, "refused: %s by %s: %s\n", subject, r.Rule, r.Remedy)
+	}
+	return err
+}

@@ -1,0 +1,80 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"postern/acl"
+	"postern/acl/advise"
+	"postern/acl/preset"
+)
+
+// Presets writes, for a terminal, the operations that the presets of these names
+// allow. Without a name it writes the list of all presets, each with its purpose
+// and its dangers. It returns an error for an unknown name, or w's.
+func Presets(w io.Writer, names ...string) error {
+	if len(names) == 0 {
+		return listPresets(w)
+	}
+	for i, name := range names {
+		p, err := preset.Find(name)
+		if err != nil {
+			return fmt.Errorf("invalid preset %q: %w", name, err)
+		}
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := writePreset(w, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listPresets(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range preset.All {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Reason, strings.Join(dangerKinds(p), ", "))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprint(w, "\nSwitch them on with PRESET=traefik,dozzle. postern presets traefik says what one allows.\n")
+	return err
+}
+
+func writePreset(w io.Writer, p preset.Preset) error {
+	fmt.Fprintf(w, "%s: %s\n\nPRESET=%s is the same as\nALLOW=%s\n\n", p.Name, p.Reason, p.Name, strings.Join(p.IDs(), ","))
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	guesses := "none: all of it is in the source"
+	if len(p.Guesses) > 0 {
+		guesses = strings.Join(p.Guesses, ", ") + " are not in the source, but likely"
+	}
+	fmt.Fprintf(table, "source\t%s\nguesses\t%s\n", p.Source, guesses)
+	if p.Note != "" {
+		fmt.Fprintf(table, "note\t%s\n", p.Note)
+	}
+	for _, d := range dangers(p) {
+		fmt.Fprintf(table, "warning\t%s: %s lets a client %s\n", d.Kind, strings.Join(d.All, " with "), d.Why)
+	}
+	return table.Flush()
+}
+
+// dangers lists the dangers that a preset opens on its own.
+func dangers(p preset.Preset) []advise.Danger {
+	return advise.Dangers(acl.Compile(acl.Only(p.IDs()...)))
+}
+
+// dangerKinds lists the kinds of danger in a preset, worst first.
+func dangerKinds(p preset.Preset) []string {
+	var kinds []string
+	for _, d := range dangers(p) {
+		if !slices.Contains(kinds, string(d.Kind)) {
+			kinds = append(kinds, string(d.Kind))
+		}
+	}
+	return kinds
+}

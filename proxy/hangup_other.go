@@ -1,8 +1,0 @@
-//go:build !linux
-
-package proxy
-
-import "net"
-
-// awaitHangup takes the end of a connection's bytes for its end.
-func awaitHangup(net.Conn) {}

@@ -1,0 +1,367 @@
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	upgraded = "HTTP/1.1 101 UPGRADED\r\ncontent-type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+	raw      = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+
+	startUpgrade = "POST /v1.41/exec/x/start HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n{}"
+	startPlain   = "POST /v1.41/exec/x/start HTTP/1.1\r\nHost: docker\r\nContent-Length: 2\r\n\r\n{}"
+)
+
+// eachWay runs a test for 101 and 200, for TCP and unix clients.
+func eachWay(t *testing.T, f func(t *testing.T, network, request, head string)) {
+	t.Parallel()
+	for _, network := range []string{"tcp", "unix"} {
+		for _, upgrade := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,upgrade=%v", network, upgrade), func(t *testing.T) {
+				t.Parallel()
+				if upgrade {
+					f(t, network, startUpgrade, upgraded)
+				} else {
+					f(t, network, startPlain, raw)
+				}
+			})
+		}
+	}
+}
+
+// answerRaw reads a request and takes the connection over.
+func answerRaw(c *net.UnixConn, r *bufio.Reader) (body string, early io.Reader) {
+	req, err := http.ReadRequest(r)
+	if err != nil {
+		return
+	}
+	all, _ := io.ReadAll(req.Body)
+	head := raw
+	if req.Header.Get("Upgrade") != "" {
+		head = upgraded
+	}
+	io.WriteString(c, head)
+	return string(all), r
+}
+
+func TestTunnelDeliversEarlyBytes(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			body, _ := io.ReadAll(req.Body)
+			// The answer's first byte proves that the client's early bytes
+			// are not mixed up with its request.
+			if req.Header.Get("Upgrade") != "" {
+				io.WriteString(c, upgraded+string(body))
+			} else {
+				io.WriteString(c, raw+string(body))
+			}
+			io.Copy(c, r)
+		})
+		c := s.dial(network)
+		s.send(c, request+"GET /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n")
+		s.receive(c, head+"{}GET /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n")
+		s.send(c, "more")
+		s.receive(c, "more")
+		c.CloseWrite()
+		s.receiveEnd(c)
+	})
+}
+
+// The engine may take the connection over before it has read the request's
+// body: what follows the body is the stream.
+func TestTunnelBodyBeforeStream(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		answered := make(chan struct{})
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			if _, err := http.ReadRequest(r); err == nil {
+				io.WriteString(c, head)
+				close(answered)
+				io.Copy(c, r)
+			}
+		})
+		c := s.dial(network)
+		part, _ := strings.CutSuffix(request, "}")
+		s.send(c, part)
+		<-answered
+		time.Sleep(20 * time.Millisecond) // in which nothing must happen
+		for _, more := range []string{"}", "stream", " and more"} {
+			s.send(c, more)
+		}
+		s.receive(c, head+"{}stream and more")
+		c.CloseWrite()
+		s.receiveEnd(c)
+	})
+}
+
+func TestTunnelEndOfInputFirst(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			_, in := answerRaw(c, r)
+			all, err := io.ReadAll(in)
+			fmt.Fprintf(c, "%s %v", all, err)
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head)
+		s.send(c, "input")
+		c.CloseWrite()
+		s.receive(c, "input <nil>")
+		s.receiveEnd(c)
+	})
+}
+
+// A client may be done before the engine has answered (echo | nc -N).
+func TestTunnelEndOfInputBeforeTheAnswer(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		for _, early := range []string{"", "input"} {
+			done := make(chan struct{})
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				<-done
+				_, in := answerRaw(c, r)
+				all, err := io.ReadAll(in)
+				fmt.Fprintf(c, "%s %v", all, err)
+			})
+			c := s.dial(network)
+			s.send(c, request+early)
+			c.CloseWrite()
+			time.AfterFunc(50*time.Millisecond, func() { close(done) })
+			s.receive(c, head+early+" <nil>")
+			s.receiveEnd(c)
+		}
+	})
+}
+
+func TestTunnelEndOfOutputFirst(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		input := make(chan string, 1)
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			_, in := answerRaw(c, r)
+			io.WriteString(c, "output")
+			c.CloseWrite()
+			all, _ := io.ReadAll(in)
+			input <- string(all)
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head+"output")
+		s.receiveEnd(c)
+		s.send(c, "input after the end of output")
+		c.Close()
+		if got, want := <-input, "input after the end of output"; got != want {
+			t.Errorf("the engine got %q, want %q", got, want)
+		}
+	})
+}
+
+// The engine's connection does not outlive the client, however silent both are.
+func TestTunnelClientGone(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, network string
+		leave         func(c half)
+	}{
+		{"unix", "unix", func(c half) { c.Close() }},
+		{"unix, after its input", "unix", func(c half) { c.CloseWrite(); c.Close() }},
+		{"reset", "tcp", func(c half) { c.(*net.TCPConn).SetLinger(0); c.Close() }},
+		{"reset after its input", "tcp", func(c half) {
+			c.CloseWrite()
+			time.Sleep(20 * time.Millisecond) // the half-close is one event, the reset another
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			gone := make(chan bool, 1)
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				answerRaw(c, r)
+				for !hangsUp(c) {
+					time.Sleep(time.Millisecond)
+				}
+				gone <- true
+			})
+			c := s.dial(test.network)
+			s.send(c, startPlain)
+			s.receive(c, raw)
+			test.leave(c)
+			select {
+			case <-gone:
+			case <-time.After(time.Second):
+				t.Error("the engine's connection is still open after a second")
+			}
+			s.awaitLog(`"status":200`)
+		})
+	}
+}
+
+// hangsUp reports whether the other side has closed both directions.
+func hangsUp(c *net.UnixConn) bool {
+	_, err := c.Write(nil)
+	if err != nil {
+		return true
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var is bool
+	raw.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 0)
+		is = err == nil && n > 0
+	})
+	return is
+}
+
+// Input that the engine no longer reads must not cost the client its output:
+// closing a connection with unread bytes on it resets it. Nor may it hold the
+// connection.
+func TestTunnelEngineGone(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		output := strings.Repeat("output\n", 40_000)
+		if network == "tcp" {
+			output = strings.Repeat("output\n", 300_000) // more than the client's own buffer takes
+		}
+		gone := make(chan struct{})
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			answerRaw(c, r)
+			io.WriteString(c, output)
+			close(gone)
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head)
+		sent := make(chan error, 1)
+		go func() {
+			for {
+				if _, err := c.Write(make([]byte, 1000)); err != nil {
+					sent <- err
+					return
+				}
+			}
+		}()
+		got := make([]byte, len(output))
+		n, _ := io.ReadFull(c, got[:1000])
+		<-gone // the rest of the output is in buffers
+		m, err := io.ReadFull(c, got[n:])
+		if string(got) != output {
+			t.Errorf("%d bytes of %d came: %v", n+m, len(output), err)
+		}
+		if err := <-sent; errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("the client could send for ever to an engine that is gone")
+		}
+	})
+}
+
+// An engine that reads no more, but goes on to write, is as it is on a socket
+// that is open for reading only: what is sent goes nowhere.
+func TestTunnelEngineReadsNoMore(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		sent := make(chan struct{})
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			answerRaw(c, r)
+			c.CloseRead()
+			<-sent
+			io.WriteString(c, "output")
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head)
+		_, err := c.Write(make([]byte, 20_000_000))
+		close(sent)
+		if err != nil {
+			t.Errorf("input that nobody reads: %v", err)
+		}
+		s.receive(c, "output")
+		s.receiveEnd(c)
+	})
+}
+
+func TestTunnelIsCutOnShutdown(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		ended := make(chan struct{})
+		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+			_, in := answerRaw(c, r)
+			io.Copy(io.Discard, in)
+			close(ended)
+		})
+		c := s.dial(network)
+		s.send(c, request)
+		s.receive(c, head)
+		s.stop()
+		s.receiveEnd(c)
+		<-ended
+		<-s.stopped
+	})
+}
+
+// An answer that is none of a takeover stays HTTP. One without a body has nothing
+// to be waited for, though the engine leaves the connection open.
+func TestErrorInsteadOfTakeoverStaysHTTP(t *testing.T) {
+	eachWay(t, func(t *testing.T, network, request, head string) {
+		for _, answer := range []struct{ status, header, body string }{
+			{"409 Conflict", "Content-Type: application/json\r\nContent-Length: 2\r\n", "{}"},
+			{"404 Not Found", "Content-Length: 0\r\n", ""},
+			{"204 No Content", "", ""},
+			{"304 Not Modified", "", ""},
+		} {
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				if req, err := http.ReadRequest(r); err == nil {
+					io.Copy(io.Discard, req.Body)
+					io.WriteString(c, "HTTP/1.1 "+answer.status+"\r\n"+answer.header+"\r\n"+answer.body)
+					io.Copy(io.Discard, r)
+				}
+			})
+			c := s.dial(network)
+			r := bufio.NewReader(c)
+			for range 2 {
+				s.send(c, request)
+				res, err := http.ReadResponse(r, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if body, err := io.ReadAll(res.Body); res.Status != answer.status || string(body) != answer.body || err != nil {
+					t.Errorf("got %s %q %v, want %s %q", res.Status, body, err, answer.status, answer.body)
+				}
+			}
+		}
+	})
+}
+
+// Only operations that may leave HTTP do, whatever the engine says.
+func TestNoTakeoverElsewhere(t *testing.T) {
+	t.Parallel()
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		_, in := answerRaw(c, r)
+		if n, _ := io.Copy(io.Discard, in); n > 0 {
+			t.Errorf("%d bytes went through behind a request", n)
+		}
+	})
+	for _, upgrade := range []string{"", "Connection: Upgrade\r\nUpgrade: tcp\r\n"} {
+		c := s.dial("tcp")
+		s.send(c, "GET /containers/x/logs HTTP/1.1\r\nHost: docker\r\n"+upgrade+"\r\nsmuggled")
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != 200 || len(res.TransferEncoding) == 0 {
+			t.Errorf("got %s %q, want an ordinary 200", res.Status, res.TransferEncoding)
+		}
+		c.Close()
+	}
+}

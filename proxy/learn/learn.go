@@ -1,0 +1,151 @@
+// Package learn records what clients ask for, and reports settings that would
+// have sufficed for it. It is the setting LEARN.
+package learn
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"postern/acl"
+	"postern/acl/advise"
+	"postern/proxy"
+	"postern/proxy/client"
+	"postern/proxy/logging"
+)
+
+// Recorder is a [proxy.Observer] that records the requests of some clients. Make
+// it with [New]. It holds at most one entry for each client and each operation,
+// and two for each client and each section.
+type Recorder struct {
+	log  zerolog.Logger
+	mode string
+
+	mu      sync.Mutex
+	records []*clientRecord
+}
+
+// clientRecord counts what one client has asked for.
+type clientRecord struct {
+	client *client.Client
+	uses   map[acl.Subject]*use
+}
+
+// use counts the requests with one subject.
+type use struct {
+	acl.Subject
+	// method and path are the first request's, cut to a bounded length.
+	method, path string
+	count        int
+	forwarded    bool
+}
+
+// New returns a recorder for the clients. It logs each operation that is new to
+// a client. mode is the value of LEARN: "1" while the policies forward all
+// requests, else "deny".
+func New(mode string, clients []*client.Client, log zerolog.Logger) *Recorder {
+	const report = "the report on stderr, on SIGUSR1 and at exit"
+	if mode == "1" {
+		log.Warn().Msg("LEARN=1: nothing is refused but what DENY names: whoever can connect owns the engine; take LEARN away when " + report + ", has what is needed")
+	} else {
+		log.Info().Msg("LEARN=deny: requests are refused as the settings have it; " + report + ", says what was asked for")
+	}
+	r := &Recorder{mode: mode, log: log}
+	for _, c := range clients {
+		r.records = append(r.records, &clientRecord{client: c, uses: map[acl.Subject]*use{}})
+	}
+	return r
+}
+
+// Begin records a request. It ignores a redirect, since the client's next
+// request says what it wants, and a request that something else than the policy
+// refused, since no setting of the policy would allow it.
+func (r *Recorder) Begin(e *proxy.Event) {
+	d := e.Decision
+	i := slices.IndexFunc(r.records, func(c *clientRecord) bool { return c.client == e.Client })
+	if i < 0 || d.Outcome == acl.Redirected || d.Reason != "" {
+		return
+	}
+	c := r.records[i]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !c.add(d) {
+		return
+	}
+	line := r.log.Info()
+	if c.client.Name != "" {
+		line.Str("client", c.client.Name)
+	}
+	line.Str("operation", d.OperationID()).
+		Str("method", logging.Printable(e.Method)).
+		Str("path", logging.Printable(e.Path)).
+		Str("decision", d.Outcome.String())
+	if d.Outcome == acl.Refused {
+		line.Str("remedy", c.remedy(d.Subject))
+	}
+	allow, _ := c.allow()
+	line.Strs("set", c.toggles()).Strs("or", allow).Msg("learned")
+}
+
+// End does nothing: all that is recorded is known at the beginning.
+func (r *Recorder) End(*proxy.Event) {}
+
+// add counts a request and reports whether it is the first of its kind.
+func (c *clientRecord) add(d acl.Decision) (first bool) {
+	for _, s := range d.Subjects() {
+		u := c.uses[s]
+		if u == nil {
+			// A part of a request's string would keep all of it in memory.
+			u = &use{Subject: s, method: strings.Clone(cut(d.Method, 32)), path: strings.Clone(cut(d.Path, 200)), forwarded: d.Outcome == acl.Allowed}
+			c.uses[s] = u
+			first = true
+		}
+		u.count++
+	}
+	return first
+}
+
+func cut(s string, most int) string { return s[:min(len(s), most)] }
+
+// list returns the uses that were forwarded, or those that were refused, in the
+// order of acl.Operations, the paths without an operation last.
+func (c *clientRecord) list(forwarded bool) []*use {
+	var all []*use
+	for _, u := range c.uses {
+		if u.forwarded == forwarded {
+			all = append(all, u)
+		}
+	}
+	slices.SortFunc(all, func(a, b *use) int { return a.Compare(b.Subject) })
+	return all
+}
+
+// needs lists the subjects that were forwarded.
+func (c *clientRecord) needs() (all []acl.Subject) {
+	for _, u := range c.list(true) {
+		all = append(all, u.Subject)
+	}
+	return all
+}
+
+// toggles are the settings without ALLOW that suffice for what was forwarded.
+func (c *clientRecord) toggles() []string {
+	return advise.MinimalToggles(c.client.Policy.Rules(), c.needs())
+}
+
+// allow are the settings with ALLOW that allow what was forwarded and nothing
+// else, and the subjects that ALLOW cannot name.
+func (c *clientRecord) allow() (settings []string, unnamed []acl.Subject) {
+	return advise.MinimalAllow(c.client.Policy.Rules(), c.needs())
+}
+
+// remedy says in words what would allow a subject that was refused.
+func (c *clientRecord) remedy(s acl.Subject) string {
+	remedy := advise.RemedyFor(c.client.Policy, acl.Decision{Subject: s}).String()
+	if remedy == "" {
+		return "no setting allows it"
+	}
+	return remedy
+}

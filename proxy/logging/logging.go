@@ -1,0 +1,58 @@
+// Package logging makes the program's log and what writes to it: JSON or a
+// console format, an adapter for package log, and the escaping of text that
+// clients choose.
+package logging
+
+import (
+	"fmt"
+	"io"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options are the settings of a log. The zero value of Level logs everything but
+// traces.
+type Options struct {
+	Level zerolog.Level
+	// Console writes lines for people instead of JSON.
+	Console bool
+	// Stdout gets the log. Stderr is told if the log cannot be written. Both
+	// must be set.
+	Stdout, Stderr io.Writer
+}
+
+// New returns the log of the program. It also sets zerolog's package variables
+// and ignores SIGPIPE, so it is called once.
+func New(o Options) zerolog.Logger {
+	// Go ends a program that writes to a closed pipe on stdout. Without a reader
+	// of the log, requests must go on.
+	signal.Ignore(syscall.SIGPIPE)
+	zerolog.ErrorHandler = reportErrors(o.Stderr)
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
+	zerolog.FloatingPointPrecision = 3
+	out := o.Stdout
+	if o.Console {
+		out = newConsole(o.Stdout)
+	}
+	return zerolog.New(out).Level(o.Level).With().Timestamp().Logger()
+}
+
+// reportErrors returns a handler for errors of writing the log. It tells stderr
+// once a minute at most. Requests go on: a program that fills the disk must not
+// cut every client off from the engine.
+func reportErrors(stderr io.Writer) func(error) {
+	var mu sync.Mutex
+	var last time.Time
+	return func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); last.IsZero() || now.Sub(last) > time.Minute {
+			last = now
+			fmt.Fprintf(stderr, "postern: the log cannot be written, and requests go on without: %v\n", err)
+		}
+	}
+}

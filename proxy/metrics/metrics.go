@@ -1,0 +1,171 @@
+// Package metrics shows what the proxy does on a listener of its own: metrics for
+// Prometheus, /healthz and /readyz for a supervisor, and a status page.
+//
+// It never sends a request to the engine and never changes a setting. Requests of
+// the proxy's clients cannot reach it. It keeps no secret from a reader who can
+// connect to its listener: permissions, the paths of requests, and their number.
+package metrics
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	stdlog "log"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"postern/acl"
+	"postern/proxy"
+	"postern/proxy/client"
+)
+
+// Server observes a proxy and shows what it has observed. Make it with [New].
+type Server struct {
+	// Engine reports why the engine cannot be reached. It must be set before
+	// Start.
+	Engine func() error
+
+	version  string
+	started  time.Time
+	counters *counters
+	refusals refusals
+	streams  streams
+	policies []byte // the part of the page that never changes
+	stopping atomic.Bool
+	conns    atomic.Int64
+}
+
+// New returns a server for a proxy with these clients. The first one stands for
+// all that are not declared.
+func New(version string, clients []*client.Client) *Server {
+	s := &Server{
+		version:  version,
+		started:  time.Now(),
+		policies: renderPolicies(clients),
+		streams:  streams{open: map[*proxy.Event]struct{}{}},
+	}
+	s.counters = newCounters(s, clients)
+	return s
+}
+
+// Begin and End make the Server a [proxy.Observer].
+func (s *Server) Begin(e *proxy.Event) {
+	if e.Streams() {
+		s.counters.of(e.Client).streams.Add(1)
+		s.streams.add(e)
+	}
+}
+
+func (s *Server) End(e *proxy.Event) {
+	if e.Streams() {
+		s.counters.of(e.Client).streams.Add(-1)
+		s.streams.remove(e)
+	}
+	if e.Decision.Outcome == acl.Refused {
+		s.refusals.add(e)
+	}
+	s.counters.count(e)
+}
+
+// maxConns limits the connections open at one time, so that a program that opens
+// many here cannot use up the file descriptors that the proxy needs.
+const maxConns = 64
+
+// Start serves the listeners until stop is called, which closes them. If serving
+// one fails, the others and the proxy go on. When ctx is done the proxy is
+// stopping, and /readyz reports that.
+func (s *Server) Start(ctx context.Context, listeners []net.Listener, log zerolog.Logger) (stop func()) {
+	server := &http.Server{
+		Handler:   s,
+		ConnState: s.limit,
+		// Requests here have no body and responses are short, so a connection
+		// that takes longer only holds one of maxConns.
+		ReadHeaderTimeout:            5 * time.Second,
+		ReadTimeout:                  5 * time.Second,
+		WriteTimeout:                 10 * time.Second,
+		IdleTimeout:                  2 * time.Minute,
+		MaxHeaderBytes:               8 << 10,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     stdlog.New(io.Discard, "", 0),
+	}
+	context.AfterFunc(ctx, func() { s.stopping.Store(true) })
+	var serving sync.WaitGroup
+	for _, l := range listeners {
+		serving.Go(func() {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				log.Error().Err(err).Str("listen", l.Addr().String()).Msg("metrics and status page are gone")
+			}
+		})
+	}
+	return func() {
+		server.Close()
+		serving.Wait()
+	}
+}
+
+func (s *Server) limit(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		if s.conns.Add(1) > maxConns {
+			c.Close()
+		}
+	case http.StateClosed, http.StateHijacked:
+		s.conns.Add(-1)
+	}
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		respond(w, http.StatusMethodNotAllowed, plainText, []byte("only GET and HEAD\n"))
+		return
+	}
+	switch r.URL.Path {
+	case "/":
+		w.Header().Set("Content-Security-Policy", contentSecurity)
+		respond(w, http.StatusOK, "text/html; charset=utf-8", s.page())
+	case "/metrics":
+		var b bytes.Buffer
+		s.counters.write(&b)
+		respond(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())
+	case "/healthz":
+		respond(w, http.StatusOK, plainText, []byte("ok\n"))
+	case "/readyz":
+		status, text := s.ready()
+		respond(w, status, plainText, []byte(text+"\n"))
+	default:
+		respond(w, http.StatusNotFound, plainText, []byte("want /, /metrics, /healthz or /readyz\n"))
+	}
+}
+
+// ready returns 200 if the proxy can forward requests now, or 503 and the reason.
+func (s *Server) ready() (status int, text string) {
+	if s.stopping.Load() {
+		return http.StatusServiceUnavailable, "stopping"
+	}
+	if err := s.Engine(); err != nil {
+		return http.StatusServiceUnavailable, err.Error()
+	}
+	return http.StatusOK, "ready"
+}
+
+const plainText = "text/plain; charset=utf-8"
+
+func respond(w http.ResponseWriter, status int, contentType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	w.WriteHeader(status)
+	w.Write(body)
+}
