@@ -75,7 +75,7 @@ func TestLearn(t *testing.T) {
 			if r := harness.Run(t, environ, "explain"); r.Status == 2 {
 				continue // a client that may do nothing: the start fails
 			}
-			p := harness.Start(t, environ)
+			p := harness.StartQuick(t, environ)
 			all := slices.Concat(slices.Collect(maps.Values(through(t, p, theirs)))...)
 			if !slices.Contains(all, false) {
 				t.Errorf("%v can do with %v", settings, less)
