@@ -18,7 +18,7 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// stream is a taken-over connection and what became of it.
+// stream is a hijacked connection and what was seen on it.
 type stream struct {
 	harness.HalfConn
 	w     harness.Endpoint
@@ -77,9 +77,9 @@ func (s *stream) size() int {
 	return 16 << 20
 }
 
-// TestTakenOverConnections plays each scene on the engine's socket and through
+// TestHijackedConnections plays each scene on the engine's socket and through
 // the proxy: the client must not be able to tell which it is.
-func TestTakenOverConnections(t *testing.T) {
+func TestHijackedConnections(t *testing.T) {
 	t.Parallel()
 	image, container := harness.Busybox(t), harness.Box(t)
 	ways := harness.ThroughProxy(t)
