@@ -9,7 +9,7 @@ import (
 )
 
 // TestLimitExcept is nginx's limit_except GET { allow 10.0.0.5; deny all; }:
-// everybody reads networks, one address creates them.
+// every client reads networks, one address creates them.
 func TestLimitExcept(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)

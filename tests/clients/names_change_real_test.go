@@ -20,17 +20,17 @@ func TestChangingClients(t *testing.T) {
 	})
 	// The path of a request says who asks, so that the log tells what each was
 	// taken for.
-	const reader, stranger = "/containers/reader/json", "/containers/stranger/json"
+	const reader, other = "/containers/reader/json", "/containers/other/json"
 	background := s.member()
-	harness.MustDocker(t, "exec", "-d", background, "/ask", "-every", "20ms", p.URL(), "GET", stranger)
+	harness.MustDocker(t, "exec", "-d", background, "/ask", "-every", "20ms", p.URL(), "GET", other)
 
 	asReader := harness.Words("--network-alias reader")
 	for range 6 {
 		if status := s.first(p.URL(), "GET", reader, asReader...); status != 404 {
 			t.Errorf("the first request of a reader: status %d, want the engine's 404", status)
 		}
-		if status := s.first(p.URL(), "GET", stranger); status != 403 {
-			t.Errorf("the first request of a stranger on a reader's address: status %d, want 403", status)
+		if status := s.first(p.URL(), "GET", other); status != 403 {
+			t.Errorf("the first request of another container on a reader's address: status %d, want 403", status)
 		}
 	}
 	// Up to three, and down again. There is room for six addresses.
@@ -44,8 +44,8 @@ func TestChangingClients(t *testing.T) {
 		}
 	}
 	harness.RemoveAll(several[0])
-	if status := s.first(p.URL(), "GET", stranger); status != 403 {
-		t.Errorf("a stranger on the address of a reader that is gone: status %d, want 403", status)
+	if status := s.first(p.URL(), "GET", other); status != 403 {
+		t.Errorf("another container on the address of a reader that is gone: status %d, want 403", status)
 	}
 	for _, member := range several[1:] {
 		if status := harness.Ask(t, member, p.URL(), "GET", reader); status != 404 {
@@ -58,7 +58,7 @@ func TestChangingClients(t *testing.T) {
 	member := s.member()
 	q := s.serve(map[string]string{"CLIENT_READER_FROM": renamed, "CLIENT_READER_CONTAINERS": "1"})
 	for range 3 {
-		if status := harness.Ask(t, member, q.URL(), "GET", stranger); status != 403 {
+		if status := harness.Ask(t, member, q.URL(), "GET", other); status != 403 {
 			t.Errorf("before it is renamed: status %d, want 403", status)
 		}
 		harness.MustDocker(t, "rename", member, renamed)
@@ -72,11 +72,11 @@ func TestChangingClients(t *testing.T) {
 	for _, c := range []harness.Container{p, q} {
 		for _, e := range c.Entries("") {
 			path, _ := e["path"].(string)
-			if path != reader && path != stranger {
+			if path != reader && path != other {
 				continue
 			}
 			asked++
-			if refused := e["message"] == "refused"; refused != (path == stranger) {
+			if refused := e["message"] == "refused"; refused != (path == other) {
 				wrong++
 				t.Errorf("wrong decision: %v", e)
 			}
@@ -132,13 +132,13 @@ func TestGoneFromInternalNetwork(t *testing.T) {
 		}
 		address := harness.ContainerNamed(t, reader).Address(s.name)
 		harness.RemoveAll(reader)
-		stranger := s.member("--ip", address)
+		other := s.member("--ip", address)
 		for range 3 {
-			if status := harness.Ask(t, stranger, p.URL(), "GET", "/containers/json"); status != 403 {
-				t.Errorf("a stranger on the address of a reader that is gone: status %d, want 403", status)
+			if status := harness.Ask(t, other, p.URL(), "GET", "/containers/json"); status != 403 {
+				t.Errorf("another container on the address of a reader that is gone: status %d, want 403", status)
 			}
 		}
-		harness.RemoveAll(stranger)
+		harness.RemoveAll(other)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestDNSIsCut(t *testing.T) {
 	s := newSite(t)
 	p := s.serve(map[string]string{"CLIENT_READER_FROM": "reader", "CLIENT_READER_CONTAINERS": "1", "INFO": "1"})
 	known := s.member("--network-alias", "reader")
-	stranger := s.member()
+	other := s.member()
 	if status := harness.Ask(t, known, p.URL(), "GET", "/containers/json"); status != 200 {
 		t.Fatalf("a reader: status %d, want 200", status)
 	}
@@ -166,11 +166,11 @@ func TestDNSIsCut(t *testing.T) {
 		if status := harness.Ask(t, known, host, "GET", "/containers/json"); status != 200 {
 			t.Errorf("a reader that was known: status %d, want 200", status)
 		}
-		if status := harness.Ask(t, stranger, host, "GET", "/containers/json"); status != 403 {
-			t.Errorf("a stranger: status %d, want 403", status)
+		if status := harness.Ask(t, other, host, "GET", "/containers/json"); status != 403 {
+			t.Errorf("another container: status %d, want 403", status)
 		}
-		if status := harness.Ask(t, stranger, host, "GET", "/info"); status != 200 {
-			t.Errorf("what a stranger may do: status %d, want 200", status)
+		if status := harness.Ask(t, other, host, "GET", "/info"); status != 200 {
+			t.Errorf("what every client may do: status %d, want 200", status)
 		}
 		if status := s.first(host, "GET", "/containers/json", "--network-alias", "reader"); status != 403 {
 			t.Errorf("a reader that was not known: status %d, want 403", status)

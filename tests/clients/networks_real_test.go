@@ -33,7 +33,7 @@ func subnet() string {
 }
 
 // TestClientContainers: three clients, by service name, by subnet and by a
-// socket in a shared volume, and a stranger. Each may do what its policy says
+// socket in a shared volume, and one that is not declared. Each may do what its policy says
 // and nothing else.
 func TestClientContainers(t *testing.T) {
 	t.Parallel()
@@ -66,13 +66,13 @@ func TestClientContainers(t *testing.T) {
 		for _, target := range harness.Words("/containers/json /volumes /images/json /info /version /networks /secrets") {
 			allowed := strings.Contains(client.allowed+" ", target+" ")
 			if status := harness.Ask(t, client.member, client.host, "GET", target); (status != 403) != allowed {
-				t.Errorf("whoever may do %q: GET %s has status %d, want allowed %v", client.allowed, target, status, allowed)
+				t.Errorf("the client that may do %q: GET %s has status %d, want allowed %v", client.allowed, target, status, allowed)
 			}
 		}
 		for _, target := range harness.Words("/containers/create /images/create /volumes/create?x=y") {
 			allowed := strings.HasPrefix(target, "/volumes") && strings.Contains(client.allowed, "/volumes")
 			if status := harness.Ask(t, client.member, client.host, "POST", target); (status != 403) != allowed {
-				t.Errorf("whoever may do %q: POST %s has status %d, want allowed %v", client.allowed, target, status, allowed)
+				t.Errorf("the client that may do %q: POST %s has status %d, want allowed %v", client.allowed, target, status, allowed)
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func TestClientContainers(t *testing.T) {
 }
 
 // TestSearchDomains: the proxy's container has a search domain in which there is
-// an entry of the name that a client has. It leads to somebody else.
+// an entry of the name that a client has. It leads to another container.
 func TestSearchDomains(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -86,7 +86,7 @@ func TestExplainWarns(t *testing.T) {
 		if got := strings.Join(printed, "; "); got != test.dangers {
 			t.Errorf("ALLOW=%s: explain warns of %q, want %q", test.allow, got, test.dangers)
 		}
-		p := harness.Start(t, environ)
+		p := harness.StartQuick(t, environ)
 		var logged []string
 		for _, e := range p.Log() {
 			if danger, ok := e["danger"].(string); ok {

@@ -11,8 +11,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestHealthcheckFromElsewhere asserts that who connects from another container
-// and calls itself the health check is judged, and logged, like everybody.
+// TestHealthcheckFromElsewhere asserts that a request from another container
+// that claims to be the health check is decided on, and logged, like any other.
 func TestHealthcheckFromElsewhere(t *testing.T) {
 	t.Parallel()
 	other := harness.Box(t)

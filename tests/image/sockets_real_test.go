@@ -16,8 +16,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// relay is the real engine on another socket, whose file belongs to whom the
-// test says.
+// relay is the real engine on another socket, whose file has the owner, group
+// and mode that a test needs.
 type Relay struct {
 	path     string
 	listener *net.UnixListener
@@ -48,14 +48,14 @@ func relayAll(dead context.Context, l net.Listener) {
 // forward copies both ways until one side has come to its end.
 func forward(dead context.Context, client net.Conn) {
 	defer client.Close()
-	upstream, err := net.Dial("unix", harness.EngineSocket)
+	real, err := net.Dial("unix", harness.EngineSocket)
 	if err != nil {
 		return
 	}
-	defer upstream.Close()
+	defer real.Close()
 	defer context.AfterFunc(dead, func() { client.Close() })()
 	done := make(chan struct{}, 2)
-	for _, pair := range [][2]net.Conn{{client, upstream}, {upstream, client}} {
+	for _, pair := range [][2]net.Conn{{client, real}, {real, client}} {
 		go func() {
 			io.Copy(pair[0], pair[1])
 			done <- struct{}{}

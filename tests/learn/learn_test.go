@@ -75,7 +75,7 @@ func TestLearn(t *testing.T) {
 			if r := harness.Run(t, environ, "explain"); r.Status == 2 {
 				continue // a client that may do nothing: the start fails
 			}
-			p := harness.Start(t, environ)
+			p := harness.StartQuick(t, environ)
 			all := slices.Concat(slices.Collect(maps.Values(through(t, p, theirs)))...)
 			if !slices.Contains(all, false) {
 				t.Errorf("%v can do with %v", settings, less)
@@ -95,7 +95,7 @@ func TestLearn(t *testing.T) {
 	}
 }
 
-// TestLearnDeny asserts that LEARN=deny changes no verdict, and reports what
+// TestLearnDeny asserts that LEARN=deny changes no decision, and reports what
 // was refused and what would allow it.
 func TestLearnDeny(t *testing.T) {
 	t.Parallel()
@@ -127,7 +127,7 @@ func TestLearnDeny(t *testing.T) {
 }
 
 // TestLearnHijacks asserts that connections leave HTTP under LEARN=1 as if it
-// had been allowed, and that nothing is learned from strangers or requests that
+// had been allowed, and that nothing is learned from addresses outside ALLOW_FROM or requests that
 // are refused for their length.
 func TestLearnHijacks(t *testing.T) {
 	t.Parallel()
@@ -150,7 +150,7 @@ func TestLearnHijacks(t *testing.T) {
 
 	outside := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "LEARN": "1", "ALLOW_FROM": "192.0.2.1"})
 	if got := outside.Get("/containers/json").Status; got != 403 {
-		t.Errorf("a stranger gets %d, want 403", got)
+		t.Errorf("an address outside ALLOW_FROM gets %d, want 403", got)
 	}
 	outside.Terminate()
 	if text := outside.Stderr.String(); strings.Contains(text, "ContainerList") {

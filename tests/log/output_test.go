@@ -16,9 +16,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLogNobodyTakes asserts that requests go on when the log's reader has gone
+// TestLogCannotBeWritten asserts that requests go on when the log's reader has gone
 // or the disk is full, and that stderr tells, once.
-func TestLogNobodyTakes(t *testing.T) {
+func TestLogCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

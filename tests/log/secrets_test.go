@@ -44,9 +44,9 @@ func TestLogKeepsSecrets(t *testing.T) {
 	}
 }
 
-// TestLogOfUnixPeers binds the client's end of a connection to names that look
-// like somebody else's address, or would turn a line of the log around.
-func TestLogOfUnixPeers(t *testing.T) {
+// TestLogOfUnixClients binds the client's end of a connection to names that look
+// like another client's address, or would turn a line of the log around.
+func TestLogOfUnixClients(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	dir := harness.SocketDir(t)
@@ -67,7 +67,7 @@ func TestLogOfUnixPeers(t *testing.T) {
 	}
 	for _, e := range lines {
 		if e["address"] != "@" {
-			t.Errorf("a unix socket's peer has the address %q, want @", e["address"])
+			t.Errorf("a client of a unix socket has the address %q, want @", e["address"])
 		}
 	}
 }

@@ -15,11 +15,11 @@ import (
 )
 
 // TestPageInBrowser has a browser load the page: it must show the same, run
-// nothing of what attackers have put there and find nothing to complain about.
+// nothing that an attacker has put into a path, and violate no policy.
 func TestPageInBrowser(t *testing.T) {
 	t.Parallel()
 	browser := harness.NeedCommand(t, "chromium", "chromium")
-	// What must not happen can be seen where it does.
+	// A page where both happen shows that the test would see it.
 	bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", "style-src 'none'")
 		io.WriteString(w, `<style>p{}</style><p><script>document.title='owned'</script>`)

@@ -21,14 +21,14 @@ import (
 )
 
 // haproxyVerbs are what the toggles of single POSTs match in
-// tecnativa/docker-socket-proxy: whatever follows is matched, too.
+// tecnativa/docker-socket-proxy: any suffix is matched, too.
 var haproxyVerbs = map[string]string{
 	"ALLOW_START": "start", "ALLOW_STOP": "stop", "ALLOW_RESTARTS": "(stop|restart|kill)", "ALLOW_PAUSE": "pause", "ALLOW_UNPAUSE": "unpause",
 }
 
 // haproxy starts HAProxy with the rules that users of
 // tecnativa/docker-socket-proxy know: without POST=1 only GET and HEAD, then
-// whatever begins with the path of a section that is on, in any case. It
+// every path that begins with that of a section that is on, in any case. It
 // returns its address.
 func haproxy(t *testing.T, environ map[string]string, engine string) string {
 	t.Helper()
@@ -190,7 +190,7 @@ func haproxyRequests(t *testing.T) []harness.Request {
 // forwards sends requests and reports of each whether it reached the engine.
 func forwards(t *testing.T, network, addr string, requests []harness.Request) []bool {
 	t.Helper()
-	verdicts := make([]bool, len(requests))
+	forwarded := make([]bool, len(requests))
 	var conn net.Conn
 	var reader *bufio.Reader
 	for i, r := range requests {
@@ -204,11 +204,11 @@ func forwards(t *testing.T, network, addr string, requests []harness.Request) []
 			t.Fatalf("%s %s to %s: %v", r.Method, r.Target, addr, err)
 		}
 		io.Copy(io.Discard, response.Body)
-		verdicts[i] = response.Header.Get("Forwarded-Target") != ""
+		forwarded[i] = response.Header.Get("Forwarded-Target") != ""
 		if response.Close {
 			conn.Close()
 			conn = nil
 		}
 	}
-	return verdicts
+	return forwarded
 }

@@ -11,12 +11,12 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestSaveIntoLoad moves 1 GB out of the engine and back into it through the
+// TestSaveIntoLoad moves 300 MB out of the engine and back into it through the
 // proxy, whose memory must not grow with it.
 func TestSaveIntoLoad(t *testing.T) {
 	t.Parallel()
 	image, name := harness.Busybox(t), harness.Unused(t)
-	buildFrom(t, name, "FROM "+image+"\nRUN head -c 1000000000 /dev/zero >/large\n")
+	buildFrom(t, name, "FROM "+image+"\nRUN head -c 300000000 /dev/zero >/large\n")
 	// A build without the race detector, which takes memory.
 	p := harness.StartQuick(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": harness.EngineSocket}))
 	host := "tcp://" + p.Addr

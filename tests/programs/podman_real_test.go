@@ -120,7 +120,7 @@ func TestPodman(t *testing.T) {
 
 	verbs := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "ALLOW": "ContainerListLibpod,ContainerInspectLibpod,ContainerExistsLibpod,PodListLibpod,PodInspectLibpod,PodExistsLibpod", "ALLOW_STOP": "1"})
 	host = "tcp://" + verbs.Addr
-	for _, refused := range []struct{ command, advice string }{
+	for _, refused := range []struct{ command, remedy string }{
 		{"images", "set LIBPOD_IMAGES=1, or ALLOW=ImageListLibpod"},
 		{"exec web true", "LIBPOD_CONTAINERS=1 and LIBPOD_EXEC=1 and POST=1"},
 		{"kill web", "ALLOW_RESTARTS=1"},
@@ -128,8 +128,8 @@ func TestPodman(t *testing.T) {
 		{"pod start pod", "ALLOW_START=1"},
 	} {
 		r := podmanRemote(t, host, "", strings.Fields(refused.command)...)
-		if r.Status == 0 || !strings.Contains(r.Stderr, refused.advice) {
-			t.Errorf("podman %s: status %d, %q, want a refusal with %q", refused.command, r.Status, r.Stderr, refused.advice)
+		if r.Status == 0 || !strings.Contains(r.Stderr, refused.remedy) {
+			t.Errorf("podman %s: status %d, %q, want a refusal with %q", refused.command, r.Status, r.Stderr, refused.remedy)
 		}
 	}
 	if r := podmanRemote(t, host, "", "stop", "--time=0", "web"); r.Status != 0 {

@@ -140,11 +140,11 @@ func (test recipeTest) check(t *testing.T, environ map[string]string) {
 			t.Errorf("docker %s: want a refusal, got %v", line, r)
 		}
 	}
-	verdicts := harness.Explained(t, environ)
+	explained := harness.Explained(t, environ)
 	for id := range strings.FieldsSeq(test.wanted) {
 		allowed := false
-		for operation, verdict := range verdicts {
-			allowed = allowed || verdict && strings.HasPrefix(operation, id+" ")
+		for operation, forwarded := range explained {
+			allowed = allowed || forwarded && strings.HasPrefix(operation, id+" ")
 		}
 		if !allowed {
 			t.Errorf("%s is refused", id)

@@ -14,7 +14,8 @@ import (
 )
 
 // refusedTests are commands that only a refusal ends, or that send far more
-// than a refusal waits for: the answer must reach the user all the same.
+// than postern reads before it refuses: the refusal must reach the user all the
+// same.
 var refusedTests = []dockerTest{
 	{name: "events", args: harness.Words("events"), needs: "EVENTS"},
 	{name: "logs -f", args: harness.Words("logs -f {box}"), needs: "CONTAINERS"},

@@ -193,8 +193,8 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// next returns the next line. It fails when there is none in time: somebody
-// on the way keeps it until more comes.
+// next returns the next line. It fails when there is none in time: then
+// something on the way buffers it.
 func (f *follower) next() string {
 	f.t.Helper()
 	select {

@@ -26,8 +26,7 @@ var streamRequests = map[string]string{
 		"Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n",
 }
 
-// handleSilent makes the stand-in answer nothing to a request until the client
-// is gone.
+// handleSilent makes the stand-in hold back its response until the client disconnects.
 func handleSilent(e *engine.Engine) {
 	e.Handle("/containers/web/silent", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 }
@@ -58,10 +57,10 @@ func TestClientDisconnects(t *testing.T) {
 	}
 }
 
-// TestEngineGone asserts that a client whose stream the engine cannot finish
-// sees that it is broken off: no answer, a body without its end, a taken-over
-// connection closed.
-func TestEngineGone(t *testing.T) {
+// TestEngineDisconnects asserts that a client whose stream the engine cannot finish
+// sees that it is cut: no response, a body without its end, or the end of a
+// hijacked connection.
+func TestEngineDisconnects(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ request, want string }{
 		{"silent", "502"},

@@ -18,7 +18,7 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// stream is a taken-over connection and what became of it.
+// stream is a hijacked connection and what was seen on it.
 type stream struct {
 	harness.HalfConn
 	w     harness.Endpoint
@@ -67,18 +67,19 @@ type limited struct {
 	most int
 }
 
-// size is how much the scenes with much data move: 50 MB, and less where a
-// terminal makes the engine take its time over it, in all but one of them.
+// size is how much the scenes with much data move: several times what sockets
+// and pipes hold on the way, and less where a terminal makes the engine slow, in
+// all but one of them.
 func (s *stream) size() int {
 	if s.tty && s.scene != bothWays {
 		return 1 << 20
 	}
-	return 50 << 20
+	return 16 << 20
 }
 
-// TestTakenOverConnections plays each scene on the engine's socket and through
+// TestHijackedConnections plays each scene on the engine's socket and through
 // the proxy: the client must not be able to tell which it is.
-func TestTakenOverConnections(t *testing.T) {
+func TestHijackedConnections(t *testing.T) {
 	t.Parallel()
 	image, container := harness.Busybox(t), harness.Box(t)
 	ways := harness.ThroughProxy(t)
@@ -118,7 +119,7 @@ func openStream(t *testing.T, w harness.Endpoint, upgrade bool, path, body strin
 		request += "Connection: Upgrade\r\nUpgrade: tcp\r\n"
 	}
 	conn := w.Dial(t)
-	conn.SetDeadline(time.Now().Add(4 * harness.Patience)) // 50 MB through a terminal
+	conn.SetDeadline(time.Now().Add(4 * harness.Patience)) // much data through a terminal
 	request += fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// scene is something to do with a command in a container over a taken-over
-// connection. It returns all that the client can notice.
+// scene is an exchange with a command in a container over a hijacked connection.
+// It notes all that the client can notice.
 type scene struct {
 	name    string
 	command string

@@ -11,9 +11,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestSilentStreams opens two thousand streams on which nothing happens. They
+// TestIdleStreams opens two thousand streams on which nothing happens. They
 // must cost little, and each must still be there when something does.
-func TestSilentStreams(t *testing.T) {
+func TestIdleStreams(t *testing.T) {
 	t.Parallel()
 	const each = 1000
 	e, socket := harness.StandIn(t)

@@ -12,8 +12,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestManyClients asserts that clients at work at the same time get each its
-// own answers: forwarded, refused and taken-over connections mixed.
+// TestManyClients asserts that clients that work at the same time get their own
+// responses: forwarded and refused requests and hijacked connections mixed.
 func TestManyClients(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)

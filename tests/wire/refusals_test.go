@@ -13,7 +13,7 @@ import (
 )
 
 // TestRefusalsArePrintable asserts that a path cannot forge lines or colours
-// on the terminal of whoever reads the refusal, nor fill it.
+// on the terminal that shows the refusal, nor fill it.
 func TestRefusalsArePrintable(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)

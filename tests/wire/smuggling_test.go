@@ -13,7 +13,7 @@ import (
 )
 
 // TestNothingIsSmuggled asserts that postern and the engine agree where a
-// request ends: what follows is judged as the next one.
+// request ends: what follows is decided on as the next one.
 func TestNothingIsSmuggled(t *testing.T) {
 	t.Parallel()
 	const inner = "GET /secrets HTTP/1.1\r\nHost: docker\r\n\r\n"

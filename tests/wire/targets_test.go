@@ -11,8 +11,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestTargetsHideNothing asks for what is open in ways whose end, or whose
-// query, is what is closed: the engine must see nothing but what was judged.
+// TestTargetsHideNothing asks for an open path in ways that end in a closed one,
+// or have it in their query: the engine must get the path that was decided on.
 func TestTargetsHideNothing(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
@@ -42,7 +42,7 @@ func TestTargetsHideNothing(t *testing.T) {
 }
 
 // TestTargetsArriveAsSent asserts that the engine gets the path and the query
-// that were judged, byte for byte.
+// that were decided on, byte for byte.
 func TestTargetsArriveAsSent(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)

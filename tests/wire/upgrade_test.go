@@ -13,7 +13,7 @@ import (
 )
 
 // TestUpgradeIsStripped asserts that a connection cannot leave HTTP but in the
-// operations that need it: a tunnel is past every later decision.
+// operations that need it: bytes on a hijacked connection are never decided on.
 func TestUpgradeIsStripped(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
@@ -88,8 +88,8 @@ func TestUpgradeIsKept(t *testing.T) {
 	}
 }
 
-// echoUpgraded takes the connection over, sends back what it reads, and then
-// says that it came to the end.
+// echoUpgraded hijacks the connection, sends back what it reads, and "end" when
+// the client has closed its direction.
 func echoUpgraded(w http.ResponseWriter, r *http.Request) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {

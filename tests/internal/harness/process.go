@@ -68,10 +68,11 @@ func Finish(t *testing.T, cmd *exec.Cmd) Result {
 	return Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// Run runs a postern command that ends by itself.
+// Run runs a postern command that ends by itself, without the race detector:
+// tests do this hundreds of times.
 func Run(t *testing.T, settings map[string]string, args ...string) Result {
 	t.Helper()
-	cmd := Command(t, settings, args...)
+	cmd := QuickCommand(t, settings, args...)
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })()
