@@ -228,7 +228,7 @@ func (s *connections) follow(c net.Conn, state http.ConnState) {
 }
 
 // sweepInterval is the time between two searches for clients that have gone.
-const sweepInterval = 10 * time.Second
+const sweepInterval = 5 * time.Second
 
 // sweep ends the requests of clients that have gone, until ctx is done. net/http
 // notices the end of a client's bytes only if nothing is in front of it: one
