@@ -72,6 +72,10 @@ func RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 		ways[i] = strings.Join(set, " and ")
 	}
 	r.Text = "set " + strings.Join(ways, ", or ")
+	if op := d.Operation; op != nil && op.NoRead != "" && !rules.Toggles.On("POST") {
+		// Nobody expects that a GET needs POST.
+		r.Text = "it " + op.NoRead + "; " + r.Text
+	}
 	return r
 }
 
