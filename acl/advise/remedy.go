@@ -22,7 +22,7 @@ type Remedy struct {
 	// request.
 	Sets [][]string
 	// Text puts Sets into words, "set CONTAINERS=1, or ALLOW=ContainerList", or
-	// says why there are none.
+	// says why there are none. Of a GET that is no read it first says why.
 	Text string
 	// Also says what the widest of Sets opens besides: "CONTAINERS=1 also opens
 	// ContainerInspect, ContainerLogs and 7 more". It is "" when that is nothing.
