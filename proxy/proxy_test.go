@@ -58,36 +58,41 @@ func answers(t *testing.T, c io.Reader, methods ...string) string {
 	return strings.Join(all, "\n")
 }
 
+type requestForm struct {
+	name    string
+	request string
+	methods []string
+	want    string
+}
+
+// requestForms are requests in every form that HTTP has for them, and what the
+// engine receives and the client is answered.
+var requestForms = []requestForm{
+	{"HTTP/1.0", "GET /_ping HTTP/1.0\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
+	{"HTTP/1.0 keep-alive", strings.Repeat("GET /_ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 2), []string{"GET", "GET"},
+		"200 GET /_ping 0 [] map[] \"\"\n200 GET /_ping 0 [] map[] \"\""},
+	{"absolute form", "GET http://example.com/_ping?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"}, `200 GET /_ping?a=%zz 0 [] map[] ""`},
+	{"target as it came", "GET /images/a%2fb/json?x=1;y=%41&&z HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"}, `200 GET /images/a%2fb/json?x=1;y=%41&&z 0 [] map[] ""`},
+	{"HEAD", "HEAD /_ping HTTP/1.1\r\nHost: x\r\n\r\n", []string{"HEAD"}, `200 `},
+	{"pipelined", "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\nPOST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nabHEAD /_ping HTTP/1.1\r\nHost: x\r\n\r\nGET /images/json HTTP/1.1\r\nHost: x\r\n\r\n",
+		[]string{"GET", "POST", "HEAD", "GET"}, "200 GET /_ping 0 [] map[] \"\"\n200 POST /images/load 2 [] map[] \"ab\"\n200 \n200 GET /images/json 0 [] map[] \"\""},
+	{"chunked", "POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2;x\r\nbc\r\n0\r\n\r\n", []string{"POST"},
+		`200 POST /images/load -1 [chunked] map[] "abc"`},
+	{"trailer", "POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n", []string{"POST"},
+		`200 POST /images/load -1 [chunked] map[Sum:[7]] "a"`},
+	{"expect", "POST /images/load HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab", []string{"POST", "POST"},
+		"100 \n200 POST /images/load 2 [] map[] \"ab\""},
+	{"long URL", "GET /_ping?" + strings.Repeat("a", maxURL) + " HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"},
+		`414 {"message":"postern: the URL is longer than 512 KiB"}` + "\n"},
+	{"long header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeaders) + "\r\n\r\n", []string{"GET"},
+		`431 {"message":"postern: the headers are longer than 64 KiB"}` + "\n"},
+	{"endless header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 2*maxURL), []string{"GET"}, "431 431 Request Header Fields Too Large"},
+	{"nearly long", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeaders-100) + "\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
+}
+
 func TestRequestForms(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name    string
-		request string
-		methods []string
-		want    string
-	}{
-		{"HTTP/1.0", "GET /_ping HTTP/1.0\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
-		{"HTTP/1.0 keep-alive", strings.Repeat("GET /_ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 2), []string{"GET", "GET"},
-			"200 GET /_ping 0 [] map[] \"\"\n200 GET /_ping 0 [] map[] \"\""},
-		{"absolute form", "GET http://example.com/_ping?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"}, `200 GET /_ping?a=%zz 0 [] map[] ""`},
-		{"target as it came", "GET /images/a%2fb/json?x=1;y=%41&&z HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"}, `200 GET /images/a%2fb/json?x=1;y=%41&&z 0 [] map[] ""`},
-		{"HEAD", "HEAD /_ping HTTP/1.1\r\nHost: x\r\n\r\n", []string{"HEAD"}, `200 `},
-		{"pipelined", "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\nPOST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nabHEAD /_ping HTTP/1.1\r\nHost: x\r\n\r\nGET /images/json HTTP/1.1\r\nHost: x\r\n\r\n",
-			[]string{"GET", "POST", "HEAD", "GET"}, "200 GET /_ping 0 [] map[] \"\"\n200 POST /images/load 2 [] map[] \"ab\"\n200 \n200 GET /images/json 0 [] map[] \"\""},
-		{"chunked", "POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2;x\r\nbc\r\n0\r\n\r\n", []string{"POST"},
-			`200 POST /images/load -1 [chunked] map[] "abc"`},
-		{"trailer", "POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n1\r\na\r\n0\r\nSum: 7\r\n\r\n", []string{"POST"},
-			`200 POST /images/load -1 [chunked] map[Sum:[7]] "a"`},
-		{"expect", "POST /images/load HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab", []string{"POST", "POST"},
-			"100 \n200 POST /images/load 2 [] map[] \"ab\""},
-		{"long URL", "GET /_ping?" + strings.Repeat("a", maxURL) + " HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"},
-			`414 {"message":"postern: the URL is longer than 512 KiB"}` + "\n"},
-		{"long header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeaders) + "\r\n\r\n", []string{"GET"},
-			`431 {"message":"postern: the headers are longer than 64 KiB"}` + "\n"},
-		{"endless header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 2*maxURL), []string{"GET"}, "431 431 Request Header Fields Too Large"},
-		{"nearly long", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeaders-100) + "\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
-	}
-	for _, test := range tests {
+	for _, test := range requestForms {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := play(t, report)
