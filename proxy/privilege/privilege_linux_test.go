@@ -32,7 +32,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	jobs := map[string]func(string) map[string]string{"drop": dropJob, "leak": leakJob, "confine": confineJob}
+	jobs := map[string]func(string) map[string]string{"drop": dropJob, "leak": leakJob, "confine": confineJob, "calls": callsJob}
 	job, ok := jobs[os.Getenv(jobVar)]
 	if !ok {
 		os.Exit(m.Run())
@@ -190,6 +190,7 @@ func TestVerify(t *testing.T) {
 		"effective":       func(s *State) { s.Effective = 1 },
 		"bounding":        func(s *State) { s.Bounding = 1 },
 		"ambient":         func(s *State) { s.Ambient = 1 },
+		"dumpable":        func(s *State) { s.Dumpable = true },
 		"no no_new_privs": func(s *State) { s.NoNewPrivs = false },
 	} {
 		t.Run(name, func(t *testing.T) {
