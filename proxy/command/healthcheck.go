@@ -5,7 +5,6 @@ import (
 
 	"postern/proxy"
 	"postern/proxy/config"
-	"postern/proxy/engine"
 	"postern/proxy/privilege"
 )
 
@@ -23,10 +22,8 @@ func Healthcheck(ctx context.Context, c config.Config) error {
 // connect to a port. To connect to a socket file it takes the file's owner, which
 // uid= can have set to another user than the one that serves.
 func checker(c config.Config) privilege.Identity {
-	if a := c.Listen[0]; a.Network == "unix" {
-		if file, err := engine.StatSocket(a.Addr); err == nil {
-			return privilege.Identity{UID: file.UID, GID: file.GID}
-		}
+	if owner, ok := c.Listen[0].FileOwner(); ok {
+		return privilege.Identity(owner)
 	}
 	return privilege.Identity{UID: int(c.RunAs), GID: int(c.RunAs)}
 }

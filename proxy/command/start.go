@@ -92,11 +92,11 @@ func (s *Start) DropPrivileges() (privilege.State, error) {
 // Confine takes all files from the process but those that it still needs, and
 // logs the privileges that are left.
 func (s *Start) Confine(log zerolog.Logger, state privilege.State) {
-	landlock, err := privilege.Confine(privilege.Paths{
+	confinement, err := privilege.Confine(privilege.Paths{
 		Connect: []string{s.Engine.SocketPath},
 		Remove:  s.Config.AllListen().Files(),
 	})
-	logPrivileges(log, state, s.socket.GID, landlock, err)
+	logPrivileges(log, state, s.socket.GID, confinement, err)
 }
 
 // Clients are the default client and the declared ones.

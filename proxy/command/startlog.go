@@ -91,16 +91,16 @@ func permissions(line *zerolog.Event, rules acl.Rules, policy *acl.Policy) *zero
 		Strs("writes", summary.Writes)
 }
 
-// logPrivileges logs the privileges that the process has left. landlock and err
-// are the results of [privilege.Confine]; socketGID is the group of the engine's
-// socket.
-func logPrivileges(log zerolog.Logger, s privilege.State, socketGID, landlock int, err error) {
+// logPrivileges logs the privileges that the process has left. c and err are the
+// results of [privilege.Confine]; socketGID is the group of the engine's socket.
+func logPrivileges(log zerolog.Logger, s privilege.State, socketGID int, c privilege.Confinement, err error) {
 	log.Info().
 		Int("uid", s.UID[0]).Int("gid", s.GID[0]).Str("groups", s.Groups).
 		Str("capabilities", fmt.Sprintf("%#x", s.Permitted)).
 		Str("bounding", fmt.Sprintf("%#x", s.Bounding)).
 		Bool("no_new_privs", s.NoNewPrivs).
-		Int("landlock", landlock).AnErr("landlock_error", err).
+		Bool("dumpable", s.Dumpable).
+		Int("landlock", c.Landlock).Bool("seccomp", c.Seccomp).AnErr("confine_error", err).
 		Msg("confined")
 	switch {
 	case s.UID[0] == 0:

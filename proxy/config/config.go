@@ -47,6 +47,7 @@ type Config struct {
 // Parse reads an environment. It returns an error, one line each, for everything
 // that is wrong in it. Config then holds the rest.
 func Parse(environ map[string]string) (Config, []error) {
+	environ = withoutServices(environ)
 	var c Config
 	errs := envErrors(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ)
 

@@ -12,13 +12,16 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
-// Drop gives up every capability and sets no_new_privs. If the process runs as
-// root, Drop also makes it the user `to`, with one group. An identity with UID 0
+// Drop gives up every capability, sets no_new_privs, and hides memory and files
+// of the process from other processes of its user. If the process runs as root, Drop also makes it the user `to`, with one group. An identity with UID 0
 // keeps user and groups; so does a process that is not root.
 //
 // Drop returns the credentials that the kernel reports afterwards. After an
 // error the process must not serve: it may still have some of its privileges.
 func Drop(to Identity) (State, error) {
+	if err := hide(); err != nil {
+		return State{}, err
+	}
 	before, err := readState()
 	if err != nil {
 		return before, err
@@ -43,6 +46,9 @@ func Drop(to Identity) (State, error) {
 	if err := dropCapabilities(); err != nil {
 		return before, err
 	}
+	if err := hide(); err != nil { // a change of user has set it to the sysctl fs.suid_dumpable
+		return before, err
+	}
 	after, err := readState()
 	if err != nil {
 		return after, err
@@ -52,6 +58,17 @@ func Drop(to Identity) (State, error) {
 		want.setIdentity(to)
 	}
 	return after, after.verify(want)
+}
+
+// hide makes the process not dumpable: a process of the same user, in a container
+// that shares the PID namespace, could otherwise trace it, or reach the engine
+// through /proc/<pid>/fd and /proc/<pid>/root. It holds for all threads. It comes
+// too late for one that traces the process from its first instruction on.
+func hide() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("cannot hide the process from others of its user: %w", err)
+	}
+	return nil
 }
 
 // effective is the index of the effective id in State.UID and State.GID.

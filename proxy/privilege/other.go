@@ -20,5 +20,5 @@ func Drop(to Identity) (State, error) {
 	return s, nil
 }
 
-// Confine does nothing: Landlock exists on Linux only.
-func Confine(Paths) (version int, err error) { return 0, nil }
+// Confine does nothing: Landlock and seccomp exist on Linux only.
+func Confine(Paths) (Confinement, error) { return Confinement{}, nil }

@@ -40,6 +40,9 @@ type State struct {
 	Inheritable, Permitted, Effective, Bounding, Ambient uint64
 	// NoNewPrivs is set when executing a program cannot add privileges.
 	NoNewPrivs bool
+	// Dumpable is set when other processes of the same user may trace this one
+	// and open its files through /proc, PR_SET_DUMPABLE(2const).
+	Dumpable bool
 	// Threads is the number of threads that were read.
 	Threads int
 }
@@ -50,4 +53,13 @@ type Paths struct {
 	Connect []string
 	// Remove are files that the process may remove, such as its own sockets.
 	Remove []string
+}
+
+// Confinement is what restricts a process after [Confine].
+type Confinement struct {
+	// Landlock is the version of Landlock, or 0 where the kernel has none or a
+	// seccomp profile hides it.
+	Landlock int
+	// Seccomp is set where the filter of system calls is in force.
+	Seccomp bool
 }

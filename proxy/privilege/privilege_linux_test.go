@@ -27,7 +27,7 @@ const (
 )
 
 // jobs return the outcome of each attempt by what was tried.
-var jobs = map[string]func(argument string) map[string]string{"drop": dropJob, "leak": leakJob, "confine": confineJob}
+var jobs = map[string]func(argument string) map[string]string{"drop": dropJob, "leak": leakJob, "confine": confineJob, "calls": callsJob}
 
 func TestMain(m *testing.M) {
 	job, ok := jobs[os.Getenv(jobVar)]
@@ -187,6 +187,7 @@ func TestVerify(t *testing.T) {
 		"effective":       func(s *State) { s.Effective = 1 },
 		"bounding":        func(s *State) { s.Bounding = 1 },
 		"ambient":         func(s *State) { s.Ambient = 1 },
+		"dumpable":        func(s *State) { s.Dumpable = true },
 		"no no_new_privs": func(s *State) { s.NoNewPrivs = false },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,6 +39,11 @@ func readState() (State, error) {
 		return state, fmt.Errorf("cannot tell the privileges of this process: nothing to read in %s", pattern)
 	}
 	state.Threads = threads
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	if err != nil {
+		return state, fmt.Errorf("cannot tell whether other processes may trace this one: %w", err)
+	}
+	state.Dumpable = dumpable == 1
 	return state, nil
 }
 

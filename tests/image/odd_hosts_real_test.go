@@ -23,6 +23,7 @@ func TestOddHosts(t *testing.T) {
 		"IPv6 disabled":             {[]string{"--sysctl=net.ipv6.conf.all.disable_ipv6=1"}, "tcp://[::]:2375"},
 		"a kernel without IPv6":     {[]string{seccomp(t, `{"names":["socket"],"action":"SCMP_ACT_ERRNO","errnoRet":97,"args":[{"index":0,"value":10,"op":"SCMP_CMP_EQ"}]}`)}, "tcp://0.0.0.0:2375"},
 		"a kernel without Landlock": {[]string{seccomp(t, `{"names":["landlock_create_ruleset"],"action":"SCMP_ACT_ERRNO","errnoRet":38}`)}, "tcp://[::]:2375"},
+		"a kernel without seccomp":  {[]string{seccomp(t, `{"names":["seccomp"],"action":"SCMP_ACT_ERRNO","errnoRet":38}`)}, "tcp://[::]:2375"},
 		"few files":                 {[]string{"--ulimit=nofile=64:64"}, "tcp://[::]:2375"},
 		"all files":                 {[]string{mostFiles(t)}, "tcp://[::]:2375"},
 	} {
@@ -34,8 +35,12 @@ func TestOddHosts(t *testing.T) {
 			if got := c.Entries("started")[0]["listen"].([]any)[0]; got != test.listen {
 				t.Errorf("it listens on %s, want %s", got, test.listen)
 			}
-			if got := c.Entries("confined")[0]["landlock"]; strings.Contains(name, "Landlock") && got != 0.0 {
+			confined := c.Entries("confined")[0]
+			if got := confined["landlock"]; strings.Contains(name, "Landlock") && got != 0.0 {
 				t.Errorf("Landlock %v is in force, want none", got)
+			}
+			if got, want := confined["seccomp"], !strings.Contains(name, "without seccomp"); got != want {
+				t.Errorf("the seccomp filter is in force: %v, want %v", got, want)
 			}
 			if got := harness.ProcStatus(t, c.PID(), "VmRSS"); got > 40<<20 {
 				t.Errorf("it takes %d MB of memory, want at most 40", got>>20)

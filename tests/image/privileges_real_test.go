@@ -105,6 +105,14 @@ func TestBecomes(t *testing.T) {
 			holds(t, c.PID(), test.want)
 			c.CheckVersion()
 			holds(t, c.PID(), test.want)
+			// Else a container with the same user and PID namespace could use them.
+			info, err := os.Stat("/proc/" + c.PID() + "/fd")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 {
+				t.Errorf("its open files belong to user %d, want root", uid)
+			}
 			if !c.Healthy() {
 				t.Error("the health check fails")
 			}
