@@ -93,6 +93,15 @@ func (c Config) AllListen() listen.Addresses {
 	return all
 }
 
+// AllRules returns the unprefixed rules and those of the clients.
+func (c Config) AllRules() []acl.Rules {
+	all := []acl.Rules{c.Rules}
+	for _, client := range c.Clients {
+		all = append(all, client.Rules)
+	}
+	return all
+}
+
 // Client returns the declared client with this name, in any case.
 func (c Config) Client(name string) (Client, error) {
 	var names []string
