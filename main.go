@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,35 +59,33 @@ func untilSignal() context.Context {
 }
 
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	name := "serve"
-	if len(args) > 0 {
-		name, args = args[0], args[1:]
-	}
-	switch name {
-	case "explain":
-		return explain(args, environ, stdout, stderr)
-	case "presets":
-		if err := command.Presets(stdout, args...); err != nil {
-			return usage(stderr, err)
-		}
-		return exitOK
-	}
-	if len(args) > 0 {
-		return usage(stderr, fmt.Errorf("unexpected argument %q: postern help shows the commands", args[0]))
+	name, args, err := command.ParseCommand(args)
+	if err != nil {
+		return usage(stderr, err)
 	}
 	switch name {
 	case "serve":
 		return serve(ctx, environ, stdout, stderr)
+	case "explain":
+		return explain(args, environ, stdout, stderr)
+	case "presets":
+		err = command.Presets(stdout, args...)
 	case "healthcheck":
 		return healthcheck(ctx, environ, stderr)
 	case "version":
 		fmt.Fprintf(stdout, "postern %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return exitOK
-	case "help", "-h", "--help":
-		config.WriteHelp(stdout)
-		return exitOK
+	case "help":
+		if len(args) == 0 {
+			config.WriteHelp(stdout)
+		}
+		for _, about := range args {
+			err = errors.Join(err, command.Help(stdout, about))
+		}
 	}
-	return usage(stderr, fmt.Errorf("unknown command %q: want serve, explain, presets, healthcheck, version or help", name))
+	if err != nil {
+		return usage(stderr, err)
+	}
+	return exitOK
 }
 
 // serve runs the proxy until ctx is done. It finds every problem before it

@@ -62,7 +62,7 @@ func (l AccessLog) line(level zerolog.Level, e *Event) *zerolog.Event {
 	}
 	line.Str("address", e.Address).
 		Str("method", logging.ASCII(e.Method)).
-		Str("path", logging.ASCII(e.Path))
+		Str("path", cutPath(e.Path))
 	if e.Query != "" && l.Log.GetLevel() <= zerolog.DebugLevel {
 		line.Str("query", logging.ASCII(e.Query))
 	}
@@ -73,4 +73,31 @@ func (l AccessLog) line(level zerolog.Level, e *Event) *zerolog.Event {
 		line.Str("remedy", e.Remedy)
 	}
 	return line
+}
+
+// maxPath limits a path in the log, in bytes of JSON. A client may send a longer
+// one with every request, and each byte of it can take four in the log.
+const maxPath = 2 << 10
+
+// cutPath is [logging.ASCII] for a path. A longer one than maxPath ends in "...".
+func cutPath(path string) string {
+	if len(path) <= maxPath/8 {
+		return logging.ASCII(path) // the escapes of a byte take 5 at most
+	}
+	const end = "..."
+	s := logging.ASCII(path[:min(len(path), maxPath)])
+	size, keep := len(end), 0
+	for i := range len(s) {
+		size++
+		if s[i] == '"' || s[i] == '\\' {
+			size++
+		}
+		if size <= maxPath {
+			keep = i + 1
+		}
+	}
+	if len(path) <= maxPath && size-len(end) <= maxPath {
+		return s
+	}
+	return s[:keep] + end
 }

@@ -18,11 +18,16 @@ type Summary struct {
 	Writes []string `json:"writes"`
 }
 
-// Summarize counts what a policy allows.
-func Summarize(p *acl.Policy) Summary {
-	s := Summary{Of: len(acl.Operations), Reads: []string{}, Writes: []string{}}
+// Summarize counts what a policy allows, of Podman's own API only if podman is
+// set.
+func Summarize(p *acl.Policy, podman bool) Summary {
+	s := Summary{Reads: []string{}, Writes: []string{}}
 	for i := range acl.Operations {
 		d := p.Operation(i)
+		if IsPodman(d.Section) && !podman {
+			continue
+		}
+		s.Of++
 		if d.Outcome != acl.Allowed {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -97,9 +98,21 @@ func (r *resolver) run(ctx context.Context) {
 	}
 }
 
+// settings are the variables that have the name.
+func (h *hostname) settings() string {
+	var names []string
+	if h.client != nil {
+		names = append(names, "CLIENT_"+strings.ToUpper(h.client.Name)+"_FROM")
+	}
+	if h.allowed {
+		names = append(names, "ALLOW_FROM")
+	}
+	return strings.Join(names, " and ")
+}
+
 // update sets the addresses of a name and logs a change, with the mutex held. A
-// name that gets its first address or loses its last is worth a line at level
-// info: one that is misspelt, or of another network, never has any.
+// name that has none at first is worth a warning; one that gets its first address
+// or loses its last, a line at level info.
 func (r *resolver) update(h *hostname, addrs []netip.Addr) {
 	first := h.asked.IsZero()
 	level := zerolog.DebugLevel
@@ -108,6 +121,10 @@ func (r *resolver) update(h *hostname, addrs []netip.Addr) {
 	}
 	switch {
 	case slices.Equal(addrs, h.addrs) && !first:
+	case len(addrs) == 0 && first:
+		// Its container may only start later. But a name that is misspelt, or on a
+		// network that postern is not on, shows itself nowhere else.
+		r.event(zerolog.WarnLevel, h).Msg(h.settings() + " has " + h.name + ", a host name without an address: until it has one, no client is known by it")
 	case len(addrs) == 0:
 		r.event(level, h).Msg("host name has no address: no client is known by it")
 	default:

@@ -202,7 +202,7 @@ func TestRun(t *testing.T) {
 			t.Helper()
 			synctest.Wait()
 			gotDebug := s.lines(`"level":"debug"`)
-			gotNone, gotResolved := s.lines("host name has no address"), s.lines("host name resolved")-gotDebug
+			gotNone, gotResolved := s.lines("host name has no address")+s.lines("a host name without an address"), s.lines("host name resolved")-gotDebug
 			if gotNone != none || gotResolved != resolved || gotDebug != debug {
 				t.Errorf("the log has %d names without an address, %d with one, %d lines for debugging, want %d, %d, %d:\n%s",
 					gotNone, gotResolved, gotDebug, none, resolved, debug, s.log)
@@ -215,6 +215,11 @@ func TestRun(t *testing.T) {
 			time.Sleep(10 * refreshInterval)
 		}
 		expect(2, 1, 0)
+		for _, warning := range []string{"CLIENT_B_FROM has b, a host name without", "CLIENT_B_FROM has b2, a host name without"} {
+			if n := s.lines(`"level":"warn"`); n != 2 || s.lines(warning) != 1 {
+				t.Errorf("%d warnings, want 2, and one that says %q:\n%s", n, warning, s.log)
+			}
+		}
 		resolve("192.168.0.1")
 		expect(2, 1, 0)
 		resolve("192.168.0.2 192.168.0.3")

@@ -12,6 +12,7 @@ import (
 
 	"postern/acl"
 	"postern/acl/advise"
+	"postern/acl/spelling"
 )
 
 // Report is what explain --json prints.
@@ -22,6 +23,8 @@ type Report struct {
 	Summary    advise.Summary  `json:"summary"`
 	Warnings   []advise.Danger `json:"warnings"`
 	Operations []Operation     `json:"operations"`
+	// Settings are the warnings about variables that have no effect.
+	Settings []string `json:"settings,omitempty"`
 }
 
 // Operation is one row of the operation table with its decision.
@@ -40,11 +43,15 @@ type Operation struct {
 	short string
 }
 
-// NewReport explains a policy.
-func NewReport(policy *acl.Policy) Report {
-	r := Report{Summary: advise.Summarize(policy), Warnings: append([]advise.Danger{}, advise.Dangers(policy)...)}
+// NewReport explains a policy, with the operations of Podman's own API if podman
+// is set.
+func NewReport(policy *acl.Policy, podman bool) Report {
+	r := Report{Summary: advise.Summarize(policy, podman), Warnings: append([]advise.Danger{}, advise.Dangers(policy)...)}
 	for i := range acl.Operations {
 		op := &acl.Operations[i]
+		if advise.IsPodman(op.Section()) && !podman {
+			continue
+		}
 		d := policy.Operation(i)
 		remedy := advise.RemedyFor(policy, d)
 		r.Operations = append(r.Operations, Operation{
@@ -67,25 +74,33 @@ func (r Report) Text(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", clients,
 		r.Summary.Allowed, r.Summary.Of, list(r.Summary.Reads), list(r.Summary.Writes))
+	for _, text := range r.Settings {
+		fmt.Fprintf(w, "\nwarning: %s", text)
+	}
 	for _, d := range r.Warnings {
 		fmt.Fprintf(w, "\nwarning: %s: %s lets a client %s", d.Kind, strings.Join(d.All, " with "), d.Why)
 	}
-	if len(r.Warnings) > 0 {
+	if len(r.Settings)+len(r.Warnings) > 0 {
 		fmt.Fprintln(w)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range acl.Sections {
-		fmt.Fprintf(table, "\n%s\n", s.Var)
+		head := "\n" + s.Var + "\n"
 		for _, op := range r.Operations {
 			if op.Section != s.Var {
 				continue
 			}
+			fmt.Fprint(table, head)
+			head = ""
 			outcome, why := acl.Refused, op.short
 			if op.Allowed {
 				outcome, why = acl.Allowed, op.Rule
 			}
 			fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", outcome, op.ID, op.Method, op.Path, why)
 		}
+	}
+	if left := len(acl.Operations) - len(r.Operations); left > 0 {
+		fmt.Fprintf(table, "\n%d operations of Podman's own API, /libpod, are left out, since no LIBPOD_ variable is on: --all shows them.\n", left)
 	}
 	return table.Flush()
 }
@@ -118,22 +133,44 @@ type Response struct {
 	Remedy   string     `json:"remedy,omitempty"`
 }
 
-// Request decides a request as the proxy does. target is written as on the
-// wire, with or without a query.
+// Request decides a request as the proxy does. The method may be in small letters.
+// target is written as on the wire, with or without a query.
 func Request(policy *acl.Policy, method, target string) (Response, error) {
-	if method != strings.ToUpper(method) {
-		return Response{}, fmt.Errorf("invalid method %q: want one in capitals, such as GET or POST", method)
+	if strings.Trim(method, letters) != "" {
+		return Response{}, fmt.Errorf("invalid method %q: want one such as GET or POST", method)
 	}
+	method = strings.ToUpper(method)
 	u, err := url.ParseRequestURI(target)
-	if err != nil {
+	if err != nil || u.Opaque != "" {
 		return Response{}, fmt.Errorf("invalid path %q: want one such as /v1.41/containers/json", target)
 	}
-	d := policy.Decide(method, u)
+	return newResponse(policy, policy.Decide(method, u)), nil
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// OperationByID decides the requests that run an operation. The id may be in any
+// case.
+func OperationByID(policy *acl.Policy, id string) (Response, error) {
+	var ids []string
+	for i, op := range acl.Operations {
+		if strings.EqualFold(op.ID, id) {
+			d := policy.Operation(i)
+			d.Path = op.Path()
+			return newResponse(policy, d), nil
+		}
+		ids = append(ids, op.ID)
+	}
+	return Response{}, fmt.Errorf("no operation has the id %q: want one such as %s; postern explain --all lists them",
+		id, strings.Join(spelling.Resembling(id, ids), ", "))
+}
+
+func newResponse(policy *acl.Policy, d acl.Decision) Response {
 	remedy := advise.RemedyFor(policy, d)
 	return Response{
-		Method: method, Path: d.Path, Operation: d.OperationID(), Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
+		Method: d.Method, Path: d.Path, Operation: d.OperationID(), Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
 		Redirect: d.Redirect, Remedies: remedy.Sets, Remedy: remedy.String(),
-	}, nil
+	}
 }
 
 // Text writes the decision for a terminal.

@@ -13,17 +13,29 @@ import (
 )
 
 // Presets writes, for a terminal, the operations that the presets of these names
-// allow. Without a name it writes the list of all presets, each with its purpose
-// and its dangers. It returns an error for an unknown name, or w's.
-func Presets(w io.Writer, names ...string) error {
+// allow. The names may be in one argument, as in PRESET. Without a name it writes
+// the list of all presets, each with its purpose and its dangers. It returns an
+// error for an unknown name or flag, or w's.
+func Presets(w io.Writer, args ...string) error {
+	var names []string
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") {
+			return fmt.Errorf("unknown flag %q: postern presets takes names, as in postern presets traefik", arg)
+		}
+		names = append(names, strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == ' ' })...)
+	}
 	if len(names) == 0 {
 		return listPresets(w)
 	}
-	for i, name := range names {
+	var found []preset.Preset
+	for _, name := range names {
 		p, err := preset.Find(name)
 		if err != nil {
 			return fmt.Errorf("invalid preset %q: %w", name, err)
 		}
+		found = append(found, p)
+	}
+	for i, p := range found {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}

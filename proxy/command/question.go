@@ -3,9 +3,13 @@ package command
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/proxy/config"
 )
 
@@ -16,26 +20,51 @@ type Question struct {
 	Client string
 	// JSON prints for programs.
 	JSON bool
-	// Method and Target are of one request; both are "" for all operations.
-	Method, Target string
+	// All shows Podman's own operations whatever the settings are.
+	All bool
+	// Method and Target are of one request, Operation is the id of one operation.
+	// All three are "" for all operations.
+	Method, Target, Operation string
 }
 
-// ParseQuestion reads the arguments of explain.
+// methods are the ones that cannot stand alone: a path belongs behind them.
+var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// ParseQuestion reads the arguments of explain, flags and others in any order.
 func ParseQuestion(args []string) (Question, error) {
 	var q Question
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.BoolVar(&q.JSON, "json", false, "")
+	flags.BoolVar(&q.All, "all", false, "")
 	flags.StringVar(&q.Client, "client", "", "")
-	if err := flags.Parse(args); err != nil || flags.NArg() != 0 && flags.NArg() != 2 {
-		return q, errors.New("usage: postern explain [--client NAME] [--json] [METHOD PATH]")
+	var words []string
+	for len(args) > 0 {
+		if err := flags.Parse(args); err != nil {
+			text := strings.Replace(err.Error(), "flag provided but not defined:", "unknown flag", 1)
+			return q, fmt.Errorf("%s; %s", text, explainUsage)
+		}
+		if args = flags.Args(); len(args) > 0 {
+			words = append(words, strings.Fields(args[0])...) // explain "GET /info"
+			args = args[1:]
+		}
 	}
-	q.Method, q.Target = flags.Arg(0), flags.Arg(1)
+	switch {
+	case len(words) == 0:
+	case len(words) == 2:
+		q.Method, q.Target = words[0], words[1]
+	case len(words) > 2 || slices.Contains(methods, strings.ToUpper(words[0])):
+		return q, errors.New(explainUsage)
+	case strings.Contains(words[0], "/"):
+		q.Method, q.Target = "GET", words[0]
+	default:
+		q.Operation = words[0]
+	}
 	return q, nil
 }
 
-// Explain prints what the configuration permits. It reports whether the request
-// is allowed, and true when the question has no request.
+// Explain prints what the configuration permits. It reports whether the request or
+// the operation is allowed, and true when the question has neither.
 func (q Question) Explain(w io.Writer, c config.Config) (allowed bool, err error) {
 	rules := c.Rules
 	if q.Client != "" {
@@ -46,15 +75,20 @@ func (q Question) Explain(w io.Writer, c config.Config) (allowed bool, err error
 		q.Client, rules = client.Name, client.Rules
 	}
 	policy := acl.Compile(rules)
-	if q.Target == "" {
-		report := NewReport(policy)
-		report.Client = q.Client
+	var response Response
+	switch {
+	case q.Operation != "":
+		response, err = OperationByID(policy, q.Operation)
+	case q.Target != "":
+		response, err = Request(policy, q.Method, q.Target)
+	default:
+		report := NewReport(policy, q.All || advise.MeansPodman(c.AllRules()...))
+		report.Client, report.Settings = q.Client, c.Warnings
 		for _, client := range c.Clients {
 			report.Clients = append(report.Clients, client.Name)
 		}
 		return true, q.print(w, report)
 	}
-	response, err := Request(policy, q.Method, q.Target)
 	if err != nil {
 		return false, err
 	}

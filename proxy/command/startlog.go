@@ -20,24 +20,48 @@ func (s *Start) Log(log zerolog.Logger) {
 	}
 	for i, client := range s.Declared {
 		log := log.With().Str("client", client.Name).Logger()
-		logDangers(log, s.Config.Clients[i].Rules, client.Policy)
-		permissions(log.Info(), s.Config.Clients[i].Rules, client.Policy).
-			Strs("from", client.From.Items()).
-			Strs("listen", s.listenURLs(client)).
-			Msg("client")
+		line := log.Info()
+		addStrs(line, "from", client.From.Items())
+		addStrs(line, "listen", s.listenURLs(client))
+		s.logPolicy(log, line, s.Config.Clients[i].Rules, client.Policy)
+		line.Msg("client")
 	}
 	var metrics []string
 	for _, l := range s.Metrics {
 		metrics = append(metrics, listenURL(l))
 	}
-	logDangers(log, s.Config.Rules, s.Default.Policy)
-	permissions(log.Info(), s.Config.Rules, s.Default.Policy).
+	line := log.Info().
 		Str("version", s.Version).
 		Strs("listen", s.listenURLs(nil)).
-		Strs("metrics", metrics).
 		Str("engine", string(s.Config.SocketPath)).
-		Strs("allow_from", s.Config.AllowFrom.Items()).
-		Msg("started")
+		Strs("metrics", metrics)
+	addStrs(line, "allow_from", s.Config.AllowFrom.Items())
+	s.logPolicy(log, line, s.Config.Rules, s.Default.Policy)
+	line.Msg("started")
+}
+
+// addStrs adds a list to a line unless it is empty.
+func addStrs(line *zerolog.Event, name string, values []string) {
+	if len(values) > 0 {
+		line.Strs(name, values)
+	}
+}
+
+// logPolicy adds the settings of a client to a line. It logs warnings of what they
+// allow and, at level debug, the sections that are open.
+func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rules, policy *acl.Policy) {
+	logDangers(log, rules, policy)
+	summary := advise.Summarize(policy, advise.MeansPodman(s.Config.AllRules()...))
+	open := zerolog.Dict()
+	for _, section := range rules.Toggles.Open() {
+		open.Str(section.Var, section.Exposes)
+	}
+	log.Debug().Dict("open", open).Strs("reads", summary.Reads).Strs("writes", summary.Writes).Msg("permissions")
+
+	line.Bool("POST", rules.Toggles.On("POST")).Int("operations", summary.Allowed)
+	addStrs(line, "ALLOW", rules.Allow)
+	addStrs(line, "DENY", rules.Deny)
+	addStrs(line, "PRESET", rules.PresetNames())
 }
 
 // listenURLs returns the addresses of a client's own listeners; nil stands for the
@@ -71,24 +95,6 @@ func logDangers(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) {
 		told[d.Why] = true
 		log.Warn().Str("danger", string(d.Kind)).Strs("operations", d.All).Msg("clients can " + d.Why)
 	}
-}
-
-// permissions adds the settings of a client and what they allow to a line.
-func permissions(line *zerolog.Event, rules acl.Rules, policy *acl.Policy) *zerolog.Event {
-	summary := advise.Summarize(policy)
-	open := zerolog.Dict()
-	for _, s := range rules.Toggles.Open() {
-		open.Str(s.Var, s.Exposes)
-	}
-	return line.
-		Dict("open", open).
-		Bool("POST", rules.Toggles["POST"]).
-		Strs("ALLOW", rules.Allow).
-		Strs("DENY", rules.Deny).
-		Strs("PRESET", rules.PresetNames()).
-		Int("operations", summary.Allowed).
-		Strs("reads", summary.Reads).
-		Strs("writes", summary.Writes)
 }
 
 // logPrivileges logs the privileges that the process has left. c and err are the

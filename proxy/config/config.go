@@ -7,12 +7,10 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 
 	"postern/acl"
-	"postern/acl/advise"
 	"postern/proxy/client"
 	"postern/proxy/listen"
 )
@@ -20,12 +18,12 @@ import (
 // Config is the settings. Use [Parse]: the zero value lacks the defaults.
 type Config struct {
 	SocketPath       Path             `env:"SOCKET_PATH" envDefault:"/var/run/docker.sock" help:"the engine's socket"`
-	Listen           listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"tcp://[host]:port, unix:///path?mode=0660&uid=0&gid=0; comma-separated"`
+	Listen           listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"[tcp://][host]:port, [unix://]/path?mode=0660&uid=0&gid=0; comma-separated"`
 	DisableIPv6      Bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`
-	LogLevel         Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info (all requests), notice, warning (refusals), err, crit, alert, emerg"`
+	LogLevel         Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, notice, warn, warning (refusals), err, error, crit, alert, emerg"`
 	LogFormat        Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
 	AccessLog        AccessLog        `env:"ACCESS_LOG" envDefault:"all" help:"which requests are logged: all, denied or none"`
-	MetricsListen    MetricsAddresses `env:"METRICS_LISTEN" help:"metrics, health and a status page, as on :9323; empty is off"`
+	MetricsListen    listen.Addresses `env:"METRICS_LISTEN" help:"metrics, health and a status page, as on :9323; empty is off"`
 	ShutdownGrace    Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
 	RunAs            UID              `env:"RUN_AS" envDefault:"65532" help:"the user that postern becomes when started as root; 0 keeps root"`
 	ExitOnEngineLoss Duration         `env:"EXIT_ON_ENGINE_LOSS" envDefault:"0" help:"exit when the engine is gone this long, such as 30s; 0 never"`
@@ -49,7 +47,8 @@ type Config struct {
 func Parse(environ map[string]string) (Config, []error) {
 	environ = withoutServices(environ)
 	var c Config
-	errs := envErrors(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ)
+	environ, errs := withoutQuotes(environ)
+	errs = append(errs, envErrors(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ)...)
 
 	all, bad := withPatternFiles("", environ)
 	errs = append(errs, bad...)
@@ -60,6 +59,7 @@ func Parse(environ map[string]string) (Config, []error) {
 	c.Clients, bad = parseClients(environ, c.Learn)
 	errs = append(errs, bad...)
 	errs = append(errs, c.ambiguities()...)
+	errs = append(errs, c.dropTaken()...)
 	errs = append(errs, c.unreachable()...)
 
 	if c.DisableIPv6 {
@@ -69,27 +69,25 @@ func Parse(environ map[string]string) (Config, []error) {
 			client.Listen.WithoutIPv6()
 		}
 	}
-	c.Warnings = slices.Concat(c.timeZone(), c.openPorts(), misspelt(environ), advise.IneffectiveRefusals(c.Rules))
-	for _, client := range c.Clients {
-		c.Warnings = append(c.Warnings, advise.IneffectiveRefusals(client.Rules)...)
-	}
+	c.Warnings = c.warnings(environ, "/")
 	return c, errs
-}
-
-// timeZone warns of an unknown TZ, for which Go's runtime silently uses UTC.
-func (c Config) timeZone() (warnings []string) {
-	if _, err := time.LoadLocation(strings.TrimPrefix(c.TZ, ":")); err != nil {
-		warnings = append(warnings, fmt.Sprintf("unknown TZ=%q: times are in UTC; want a name such as Europe/Berlin", c.TZ))
-	}
-	return warnings
 }
 
 // AllListen returns the addresses of LISTEN, of the clients and of
 // METRICS_LISTEN.
 func (c Config) AllListen() listen.Addresses {
-	all := slices.Concat(c.Listen, c.MetricsListen.Addresses)
+	all := slices.Concat(c.Listen, c.MetricsListen)
 	for _, client := range c.Clients {
 		all = append(all, client.Listen...)
+	}
+	return all
+}
+
+// AllRules returns the unprefixed rules and those of the clients.
+func (c Config) AllRules() []acl.Rules {
+	all := []acl.Rules{c.Rules}
+	for _, client := range c.Clients {
+		all = append(all, client.Rules)
 	}
 	return all
 }

@@ -4,34 +4,62 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"postern/proxy/client"
+	"postern/proxy/listen"
 )
 
-// ambiguities finds addresses, host names and listeners that two variables have,
-// so that they do not identify one client.
+// ambiguities finds addresses and host names that two clients have, so that they
+// do not identify one client.
 func (c Config) ambiguities() (errs []error) {
 	owners := map[string]string{} // item to the variable that has it
-	claim := func(variable string, items ...string) {
-		for _, item := range items {
-			if other, taken := owners[item]; taken && other != variable {
+	for _, client := range c.Clients {
+		variable := client.Rules.Prefix + "FROM"
+		for _, item := range client.From.Items() {
+			if other, taken := owners[item]; taken {
 				errs = append(errs, fmt.Errorf("%s and %s both have %s: it can identify one client only", other, variable, item))
 			}
 			owners[item] = variable
 		}
 	}
-	claim("LISTEN", c.Listen.Items()...)
-	for _, client := range c.Clients {
-		claim(client.Rules.Prefix+"FROM", client.From.Items()...)
-		claim(client.Rules.Prefix+"LISTEN", client.Listen.Items()...)
+	return errs
+}
+
+// dropTaken finds addresses of listeners that another listener has already, and
+// takes them out: to open them would fail with a second message, that another
+// process has them.
+func (c *Config) dropTaken() (errs []error) {
+	type claim struct {
+		variable string
+		listen.Address
 	}
-	for _, item := range c.MetricsListen.Items() {
-		// Port 0 is a free port, another one for each listener.
-		if other, taken := owners[item]; taken && !strings.HasSuffix(item, ":0") {
-			errs = append(errs, fmt.Errorf("%s and METRICS_LISTEN both have %s: metrics take an address of their own", other, item))
-		}
+	var claims []claim
+	check := func(variable, reason string, addresses *listen.Addresses) {
+		*addresses = slices.DeleteFunc(*addresses, func(a listen.Address) bool {
+			i := slices.IndexFunc(claims, func(c claim) bool { return c.Overlaps(a) })
+			if i < 0 {
+				claims = append(claims, claim{variable, a})
+				return false
+			}
+			switch other := claims[i]; {
+			case other.variable == variable && other.String() == a.String():
+				errs = append(errs, fmt.Errorf("%s has %s twice", variable, a))
+			case other.variable == variable:
+				errs = append(errs, fmt.Errorf("%s has %s and %s, which have the same port: leave one out", variable, other, a))
+			case other.String() == a.String():
+				errs = append(errs, fmt.Errorf("%s and %s both have %s: %s", other.variable, variable, a, reason))
+			default:
+				errs = append(errs, fmt.Errorf("%s=%s and %s=%s have the same port: %s", other.variable, other, variable, a, reason))
+			}
+			return true
+		})
 	}
+	const oneClient = "it can identify one client only"
+	check("LISTEN", oneClient, &c.Listen)
+	for i := range c.Clients {
+		check(c.Clients[i].Rules.Prefix+"LISTEN", oneClient, &c.Clients[i].Listen)
+	}
+	check("METRICS_LISTEN", "metrics take an address of their own", &c.MetricsListen)
 	return errs
 }
 

@@ -25,11 +25,11 @@ variables switch on, and refuses everything else with the variable to set.
 
   postern [serve]      run the proxy
   postern explain      what the settings permit and why; --json for programs, --client NAME for one client
-  postern explain POST /v1.41/containers/web/restart
-                       whether this request is allowed: exit 0, or 1 and the variables to set
+  postern explain POST /v1.41/containers/web/restart, postern explain ContainerRestart
+                       whether this is allowed: exit 0, or 1 and the variables to set
   postern presets      what well-known programs need; postern presets traefik for one
   postern healthcheck  exit 0 if the engine answers through the proxy, else 1
-  postern version, postern help
+  postern version, postern help [COMMAND]
 
 Sections of the Docker API, one variable each, 1 or 0:
   on by default   %s

@@ -13,49 +13,93 @@ import (
 // otherMethods are HTTP methods that users expect a toggle for.
 var otherMethods = []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
-// misspelt warns of variables with a name close to one of postern's. A
-// container's environment also has names that postern's user did not choose
-// (HOST, NODE), so a name close to a toggle's gets a warning only if its value is
-// a toggle's too.
+const methodHint = "POST switches every method but GET and HEAD"
+
+// misspelt warns of variables that look like a setting and are none. A container's
+// environment also has names that postern's user did not choose (HOST, NODE), so a
+// name close to a toggle's gets a warning only if its value is a toggle's too.
 func misspelt(environ map[string]string) (warnings []string) {
-	var toggles, settings []string
+	toggles, settings := knownVars()
+	known := slices.Concat(toggles, settings)
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		value := environ[name]
+		if slices.Contains(known, name) || isOrchestrators(name, value) {
+			continue
+		}
+		if hint := prefixedHint(strings.ToUpper(name), known); hint != "" {
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s", name, hint))
+		} else if hint := spellingHint(name, value, toggles, settings); hint != "" {
+			warnings = append(warnings, fmt.Sprintf("%s=%q has no effect: %s", name, value, hint))
+		}
+	}
+	return warnings
+}
+
+// knownVars lists the variables that have an effect without a prefix.
+func knownVars() (toggles, settings []string) {
 	for _, t := range acl.AllToggles() {
 		toggles = append(toggles, t.Var)
 	}
 	for _, s := range Settings() {
 		settings = append(settings, s.Var)
 	}
-	settings = append(settings, "ALLOW", "DENY", "PRESET")
-	for _, name := range slices.Sorted(maps.Keys(environ)) {
-		if slices.Contains(toggles, name) || slices.Contains(settings, name) {
-			continue
-		}
-		if hint := spellingHint(name, environ[name], toggles, settings); hint != "" {
-			warnings = append(warnings, fmt.Sprintf("%s=%q has no effect: %s", name, environ[name], hint))
-		}
-	}
-	return warnings
+	return toggles, append(settings, "ALLOW", "DENY", "PRESET")
 }
 
 // spellingHint returns "" for a variable that does not look like one of
 // postern's.
 func spellingHint(name, value string, toggles, settings []string) string {
-	_, err := acl.ParseBool(value)
-	isToggle := err == nil
 	upper := strings.ToUpper(name)
+	if hint := foreignHint(upper, value); hint != "" && name == upper {
+		return hint
+	}
+	_, err := acl.ParseBool(unquoted(value))
+	isToggle := err == nil
+	// Names of three letters are close to too many words, and so is every name
+	// to TZ.
+	long := slices.DeleteFunc(slices.Clone(settings), func(s string) bool { return len(upper) < 4 || s == "TZ" })
 	near := ""
-	switch {
-	case isToggle && slices.Contains(otherMethods, upper):
-		return "POST switches every method but GET and HEAD"
-	case isToggle && spelling.Nearest(upper, toggles) != "":
+	if isToggle {
 		near = spelling.Nearest(upper, toggles)
-	case strings.HasPrefix(upper, "ALLOW_"):
-		return "there is no such toggle"
-	case len(name) > 4: // shorter names are close to too many words
-		near = spelling.Nearest(upper, settings)
 	}
 	if near == "" {
-		return ""
+		near = spelling.Nearest(upper, long)
 	}
-	return "did you mean " + near + "?"
+	switch {
+	case isToggle && slices.Contains(otherMethods, upper):
+		return methodHint
+	case near != "":
+		return "did you mean " + near + "?"
+	}
+	if hint := fileHint(upper, slices.Concat(toggles, settings)); hint != "" {
+		return hint
+	}
+	if rest, found := strings.CutPrefix(upper, "ALLOW_"); found {
+		return allowHint(rest, toggles)
+	}
+	if strings.HasPrefix(upper, "LIBPOD_") {
+		return "there is no such toggle"
+	}
+	if hint := operationHint(upper); slices.Contains(switches, strings.ToLower(unquoted(value))) && hint != "" {
+		if _, verb, _ := strings.Cut(upper, "_"); verb == "POST" || slices.Contains(otherMethods, verb) {
+			return methodHint
+		}
+		return hint
+	}
+	return ""
+}
+
+// switches are the values of a toggle without the other integers, since a number
+// is most often no toggle's: IMAGE_TAG=20.
+var switches = []string{"1", "true", "yes", "on", "0", "false", "no", "off"}
+
+// allowHint is about a toggle ALLOW_<rest> that does not exist.
+func allowHint(rest string, toggles []string) string {
+	if slices.Contains(otherMethods, rest) {
+		return methodHint
+	}
+	if near := spelling.Nearest(rest, toggles); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "there is no such toggle"
 }

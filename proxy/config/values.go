@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
-	"postern/proxy/listen"
 )
 
 // Bool is a setting with the same values as a toggle.
@@ -28,25 +27,14 @@ func (b *Bool) UnmarshalText(text []byte) error {
 type Path string
 
 func (p *Path) UnmarshalText(text []byte) error {
+	if path, isURL := strings.CutPrefix(string(text), "unix://"); isURL && filepath.IsAbs(path) {
+		return fmt.Errorf("want the path alone, %s", path)
+	}
 	if !filepath.IsAbs(string(text)) {
 		return errors.New("want an absolute path such as /var/run/docker.sock")
 	}
 	*p = Path(text)
 	return nil
-}
-
-// MetricsAddresses is the value of METRICS_LISTEN: addresses as in LISTEN, and
-// :9323 for tcp://:9323.
-type MetricsAddresses struct{ listen.Addresses }
-
-func (m *MetricsAddresses) UnmarshalText(text []byte) error {
-	addresses := strings.Split(string(text), ",")
-	for i, a := range addresses {
-		if !strings.Contains(a, "://") {
-			addresses[i] = "tcp://" + strings.TrimSpace(a)
-		}
-	}
-	return m.Addresses.UnmarshalText([]byte(strings.Join(addresses, ",")))
 }
 
 // Duration is a time.Duration that is not negative.
@@ -121,7 +109,8 @@ func (l Learn) On() bool { return l.Forwards() || l == "deny" }
 // Forwards reports whether requests that the settings refuse are forwarded.
 func (l Learn) Forwards() bool { return l == "1" }
 
-// Level is a log level. Its names are HAProxy's, which are syslog's, and zerolog's.
+// Level is a log level. Its names are HAProxy's, which are syslog's, and two that
+// everybody knows. Nothing is logged at a level below debug, so trace is none.
 type Level zerolog.Level
 
 // levels maps the names to zerolog's levels. Zerolog has none between info and
@@ -133,17 +122,13 @@ var levels = []struct {
 	{"debug", zerolog.DebugLevel},
 	{"info", zerolog.InfoLevel},
 	{"notice", zerolog.WarnLevel},
+	{"warn", zerolog.WarnLevel},
 	{"warning", zerolog.WarnLevel},
 	{"err", zerolog.ErrorLevel},
+	{"error", zerolog.ErrorLevel},
 	{"crit", zerolog.FatalLevel},
 	{"alert", zerolog.PanicLevel},
 	{"emerg", zerolog.PanicLevel},
-	{"trace", zerolog.TraceLevel},
-	{"warn", zerolog.WarnLevel},
-	{"error", zerolog.ErrorLevel},
-	{"fatal", zerolog.FatalLevel},
-	{"panic", zerolog.PanicLevel},
-	{"disabled", zerolog.Disabled},
 }
 
 func (l *Level) UnmarshalText(text []byte) error {

@@ -3,7 +3,6 @@ package engine
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -35,7 +34,7 @@ func WriteHeader(w *bufio.Writer, req *http.Request, hasBody bool) error {
 	}
 	host := req.Host
 	if !isPrintable(req.Method) || !isPrintable(uri) || !isPrintable(host) {
-		return fmt.Errorf("request %q %q for host %q cannot be forwarded", req.Method, uri, host)
+		return errUnprintable
 	}
 	writeStrings(w, req.Method, " ", uri, " HTTP/1.1\r\nHost: ", host, "\r\n")
 	// ReverseProxy sets an empty User-Agent where the client sent none.
@@ -68,6 +67,10 @@ func writeStrings(w *bufio.Writer, all ...string) {
 	}
 }
 
+// errUnprintable does not say what it is about, for it goes into the log, and a
+// query or a header can carry a secret.
+var errUnprintable = errors.New("the request has a space or a control character in its method, its target or its Host header")
+
 // ErrTarget is the error of a request whose target is neither a path nor an
 // http URL.
 var ErrTarget = errors.New("the request's target is neither a path nor an http URL")
@@ -97,7 +100,7 @@ func target(req *http.Request) (string, error) {
 	// readings of an absolute target ever differ, it must not go out.
 	sent, err := url.ParseRequestURI(uri)
 	if err != nil || !strings.HasPrefix(uri, "/") || sent.Path != req.URL.Path || sent.EscapedPath() != req.URL.EscapedPath() {
-		return "", fmt.Errorf("%w: %.100q", ErrTarget, req.RequestURI)
+		return "", ErrTarget
 	}
 	return uri, nil
 }

@@ -129,7 +129,7 @@ func (rt *roundTrip) sendBody(done chan struct{}) {
 func (rt *roundTrip) readResponse() (*http.Response, error) {
 	trace := httptrace.ContextClientTrace(rt.ctx)
 	for {
-		res, err := http.ReadResponse(rt.c.r, rt.req)
+		res, err := ReadResponse(rt.c.r, rt.req)
 		if err != nil {
 			return nil, err
 		}

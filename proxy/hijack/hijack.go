@@ -22,6 +22,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"postern/proxy/engine"
 )
 
 // Handler forwards requests that may hijack their connection. All fields must
@@ -178,7 +180,7 @@ func (x *exchange) readResponse(r *bufio.Reader, wire *recordingReader) (respons
 	wire.recording = true
 	defer func() { wire.recording, wire.recorded = false, nil }()
 	for {
-		response, err = http.ReadResponse(r, x.request)
+		response, err = engine.ReadResponse(r, x.request)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -25,6 +25,7 @@ type Recorder struct {
 
 	mu      sync.Mutex
 	records []*clientRecord
+	podman  bool // the settings or a request are about Podman's own API
 }
 
 // clientRecord counts what one client has asked for.
@@ -55,6 +56,7 @@ func New(mode string, clients []*client.Client, log zerolog.Logger) *Recorder {
 	r := &Recorder{mode: mode, log: log}
 	for _, c := range clients {
 		r.records = append(r.records, &clientRecord{client: c, uses: map[acl.Subject]*use{}})
+		r.podman = r.podman || advise.MeansPodman(c.Policy.Rules())
 	}
 	return r
 }
@@ -74,6 +76,7 @@ func (r *Recorder) Begin(e *proxy.Event) {
 	if !c.add(d) {
 		return
 	}
+	r.podman = r.podman || advise.IsPodman(d.Section)
 	line := r.log.Info()
 	if c.client.Name != "" {
 		line.Str("client", c.client.Name)
@@ -85,8 +88,8 @@ func (r *Recorder) Begin(e *proxy.Event) {
 	if d.Outcome == acl.Refused {
 		line.Str("remedy", c.remedy(d.Subject))
 	}
-	allow, _ := c.allow()
-	line.Strs("set", c.toggles()).Strs("or", allow).Msg("learned")
+	allow, _ := c.allow(r.podman)
+	line.Strs("set", c.toggles(r.podman)).Strs("or", allow).Msg("learned")
 }
 
 // End does nothing: all that is recorded is known at the beginning.
@@ -131,14 +134,25 @@ func (c *clientRecord) needs() (all []acl.Subject) {
 }
 
 // toggles are the settings without ALLOW that suffice for what was forwarded.
-func (c *clientRecord) toggles() []string {
-	return advise.MinimalToggles(c.client.Policy.Rules(), c.needs())
+// Unless podman is set they leave out what closes Podman's own API.
+func (c *clientRecord) toggles(podman bool) []string {
+	rules := c.client.Policy.Rules()
+	settings := advise.MinimalToggles(rules, c.needs())
+	if podman {
+		return settings
+	}
+	return advise.WithoutPodman(rules, settings)
 }
 
 // allow are the settings with ALLOW that allow what was forwarded and nothing
-// else, and the subjects that ALLOW cannot name.
-func (c *clientRecord) allow() (settings []string, unnamed []acl.Subject) {
-	return advise.MinimalAllow(c.client.Policy.Rules(), c.needs())
+// else, and the subjects that ALLOW cannot name. podman is as in toggles.
+func (c *clientRecord) allow(podman bool) (settings []string, unnamed []acl.Subject) {
+	rules := c.client.Policy.Rules()
+	settings, unnamed = advise.MinimalAllow(rules, c.needs())
+	if !podman {
+		settings = advise.WithoutPodman(rules, settings)
+	}
+	return settings, unnamed
 }
 
 // remedy says in words what would allow a subject that was refused.

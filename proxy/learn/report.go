@@ -50,11 +50,11 @@ func (r *Recorder) report() string {
 `, r.mode)
 	fmt.Fprintf(&b, "\n# 1. By toggles, which open %d operations more than were asked for:\n    environment:\n", r.excess())
 	for _, c := range r.records {
-		r.writeSettings(&b, c, c.toggles())
+		r.writeSettings(&b, c, c.toggles(r.podman))
 	}
 	fmt.Fprint(&b, "---\n# 2. By ALLOW, which opens nothing else:\n    environment:\n")
 	for _, c := range r.records {
-		settings, unnamed := c.allow()
+		settings, unnamed := c.allow(r.podman)
 		r.writeSettings(&b, c, settings)
 		for _, s := range unnamed {
 			fmt.Fprintf(&b, "      # not in it, for ALLOW cannot name it: %s; %s\n", c.uses[s].describe(), c.opening(s))
@@ -82,7 +82,7 @@ func (r *Recorder) writeSettings(b *strings.Builder, c *clientRecord, settings [
 		fmt.Fprint(b, "      # nothing was forwarded\n")
 	}
 	// A declared client that may do nothing stops the start.
-	if c.client.Name != "" && c.width(settings) == 0 {
+	if c.client.Name != "" && c.width(settings, r.podman) == 0 {
 		fmt.Fprintf(b, "      # nothing to set, and with nothing postern does not start: give it something, or take %sFROM and %sLISTEN away\n",
 			rules.Prefix, rules.Prefix)
 		return
@@ -150,14 +150,15 @@ func scalar(value string) string {
 // were asked for, over all clients.
 func (r *Recorder) excess() (n int) {
 	for _, c := range r.records {
-		allow, _ := c.allow()
-		n += c.width(c.toggles()) - c.width(allow)
+		allow, _ := c.allow(r.podman)
+		n += c.width(c.toggles(r.podman), r.podman) - c.width(allow, r.podman)
 	}
 	return n
 }
 
-// width counts the operations that settings allow.
-func (c *clientRecord) width(settings []string) int {
+// width counts the operations that settings allow, Podman's own only if podman is
+// set.
+func (c *clientRecord) width(settings []string, podman bool) int {
 	environ := map[string]string{}
 	for _, s := range settings {
 		name, value, _ := strings.Cut(s, "=")
@@ -165,5 +166,5 @@ func (c *clientRecord) width(settings []string) int {
 	}
 	// The settings come from advise, so they have no error.
 	rules, _ := acl.ParseRules(c.client.Policy.Rules().Prefix, environ)
-	return advise.Summarize(acl.Compile(rules)).Allowed
+	return advise.Summarize(acl.Compile(rules), podman).Allowed
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -36,33 +37,96 @@ const defaultMode fs.FileMode = 0o660
 
 const wanted = "want tcp://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
 
-// Parse reads tcp://host:port or unix:///path?mode=0660&uid=0&gid=0.
+// Parse reads tcp://host:port or unix:///path?mode=0660&uid=0&gid=0. Both schemes
+// may be left out: host:port, :port and a port alone are TCP, a path is a unix
+// socket.
 func Parse(s string) (Address, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Opaque != "" || u.User != nil || u.Fragment != "" {
-		return Address{}, errors.New(wanted)
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found {
+		return parseBare(s)
 	}
-	switch {
-	case u.Scheme == "tcp" && u.Path == "" && u.RawQuery == "":
-		return parseTCP(u)
-	case u.Scheme == "unix" && u.Host == "" && filepath.IsAbs(u.Path):
-		return parseUnix(u)
+	switch strings.ToLower(scheme) {
+	case "tcp":
+		return parseTCP(rest)
+	case "unix":
+		return parseUnix(s)
 	}
 	return Address{}, errors.New(wanted)
 }
 
-func parseTCP(u *url.URL) (Address, error) {
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	if err == nil {
-		return Address{Network: "tcp", Addr: net.JoinHostPort(u.Hostname(), strconv.FormatUint(port, 10))}, nil
+// parseBare reads an address without "://".
+func parseBare(s string) (Address, error) {
+	path, isUnix := strings.CutPrefix(s, "unix:")
+	switch _, err := strconv.ParseUint(s, 10, 16); {
+	case isUnix || strings.HasPrefix(path, "/"):
+		return parseUnix("unix://" + path)
+	case s == "0" || s == "1":
+		// People write these for off and on. As ports they would be a free port
+		// and one that nobody uses.
+		return Address{}, fmt.Errorf("%s is no address: %s", s, wanted)
+	case err == nil:
+		return parseTCP(":" + s)
+	case s == "" || strings.Contains(s, "/"):
+		return Address{}, errors.New(wanted)
 	}
-	if _, err := strconv.ParseUint(u.Host, 10, 16); err == nil {
-		return Address{}, fmt.Errorf("did you mean tcp://:%s? %s", u.Host, wanted)
-	}
-	return Address{}, fmt.Errorf("bad port %q: %s", u.Port(), wanted)
+	return parseTCP(s)
 }
 
-func parseUnix(u *url.URL) (Address, error) {
+// parseTCP reads host:port. The host * is HAProxy's word for every address of
+// the machine.
+func parseTCP(s string) (Address, error) {
+	s = strings.TrimSuffix(s, "/")
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return Address{}, explainTCP(s)
+	}
+	if host == "*" {
+		host = ""
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return Address{}, fmt.Errorf("bad port %q: %s", port, wanted)
+	}
+	if isNumber(host) {
+		return Address{}, fmt.Errorf("the host %s is a number; did you mean tcp://:%d? %s", host, number, wanted)
+	}
+	if strings.ContainsAny(host, "/?#@ ") {
+		return Address{}, fmt.Errorf("bad host %q: %s", host, wanted)
+	}
+	host = strings.Replace(host, "%25", "%", 1) // the zone of an address in a URL
+	return Address{Network: "tcp", Addr: net.JoinHostPort(host, strconv.FormatUint(number, 10))}, nil
+}
+
+// explainTCP says what is wrong with a text that is not host:port.
+func explainTCP(s string) error {
+	switch a, err := netip.ParseAddr(strings.Trim(s, "[]")); {
+	case isNumber(s):
+		return fmt.Errorf("did you mean tcp://:%s? %s", s, wanted)
+	case err == nil && a.Is6():
+		return fmt.Errorf("no port; did you mean tcp://[%s]:2375? %s", a, wanted)
+	case err == nil || s == "localhost":
+		return fmt.Errorf("no port; did you mean tcp://%s:2375? %s", s, wanted)
+	}
+	colon := max(strings.LastIndexByte(s, ':'), 0)
+	if a, err := netip.ParseAddr(s[:colon]); err == nil {
+		return fmt.Errorf("did you mean tcp://[%s]%s? %s", a, s[colon:], wanted)
+	}
+	return fmt.Errorf("no port: %s", wanted)
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// parseUnix reads a URL with the scheme unix.
+func parseUnix(s string) (Address, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.User != nil || u.Fragment != "":
+		return Address{}, errors.New(wanted)
+	case u.Host != "":
+		return Address{}, fmt.Errorf("the path is not absolute; did you mean unix:///%s%s? %s", u.Host, u.Path, wanted)
+	case !filepath.IsAbs(u.Path):
+		return Address{}, errors.New(wanted)
+	}
 	a := Address{Network: "unix", Addr: filepath.Clean(u.Path), Mode: defaultMode, Owner: Owner{-1, -1}}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -104,13 +168,42 @@ type Addresses []Address
 func (as *Addresses) UnmarshalText(text []byte) error {
 	*as = nil
 	for s := range strings.SplitSeq(string(text), ",") {
-		a, err := Parse(strings.TrimSpace(s))
-		if err != nil {
+		s = strings.TrimSpace(s)
+		a, err := Parse(s)
+		switch {
+		case err != nil && strings.Contains(s, " "):
+			return fmt.Errorf("a comma separates addresses: %w", err)
+		case err != nil:
 			return err
 		}
 		*as = append(*as, a)
 	}
 	return nil
+}
+
+// Overlaps reports whether one process cannot listen on both addresses, as far as
+// that can be known without looking a host name up. Port 0 is a free port, another
+// one for each listener.
+func (a Address) Overlaps(b Address) bool {
+	if a.Network == "unix" || b.Network == "unix" {
+		return a.Network == b.Network && a.Addr == b.Addr
+	}
+	hostA, portA, _ := net.SplitHostPort(a.Addr)
+	hostB, portB, _ := net.SplitHostPort(b.Addr)
+	return portA == portB && portA != "0" && (isAnyAddress(hostA) || isAnyAddress(hostB) || strings.EqualFold(loopback(hostA), loopback(hostB)))
+}
+
+func isAnyAddress(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// loopback returns the address of localhost, and any other host as it is.
+func loopback(host string) string {
+	if strings.EqualFold(host, "localhost") {
+		return "127.0.0.1"
+	}
+	return host
 }
 
 // WithoutIPv6 restricts the TCP addresses to IPv4, in place.

@@ -73,7 +73,7 @@ func renderPolicies(clients []*client.Client) []byte {
 }
 
 func (d *document) putPolicy(c *client.Client, others bool) {
-	summary := advise.Summarize(c.Policy)
+	summary := advise.Summarize(c.Policy, true)
 	d.put("<article>\n<h3>")
 	switch {
 	case c.Name != "":

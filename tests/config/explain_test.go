@@ -2,9 +2,11 @@ package config
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +27,15 @@ func TestExplainRequest(t *testing.T) {
 		{"CONTAINERS=1", "GET /containers/../secrets", 1, "redirected: GET /containers/../secrets to /secrets\n"},
 		{"CONTAINERS=1", "GET /nothing", 1, "refused: GET /nothing is in no section of the API\n"},
 		{"", "GET nothing", 2, ""},
-		{"", "get /_ping", 2, ""},
+		{"", "get /_ping", 0, "allowed: GET /_ping (SystemPing) by PING=1\n"},
+		{"", "/_ping", 0, "allowed: GET /_ping (SystemPing) by PING=1\n"},
+		{"", "/x", 1, "refused: GET /x is in no section of the API\n"},
+		{"CONTAINERS=1", "ContainerList", 0, "allowed: GET /containers/json (ContainerList) by CONTAINERS=1\n"},
+		{"", "containerinspect", 1, "refused: GET /containers/{name}/json (ContainerInspect) by CONTAINERS=0: set CONTAINERS=1, or ALLOW=ContainerInspect; "},
+		{"", "SystemPing --json", 0, "{\n  \"method\": \"GET\",\n  \"path\": \"/_ping\""},
+		{"", "ContainerLst", 2, ""},
+		{"", "containers/json", 2, ""},
+		{"", "G(T /info", 2, ""},
 		{"", "GET", 2, ""},
 		{"POST=maybe", "GET /_ping", 2, ""},
 	} {
@@ -35,6 +45,9 @@ func TestExplainRequest(t *testing.T) {
 			environ[name] = value
 		}
 		r := harness.Run(t, environ, append([]string{"explain"}, strings.Fields(test.request)...)...)
+		if strings.Contains(test.request, "Lst") && !strings.Contains(r.Stderr, `no operation has the id "ContainerLst": want one such as ContainerList, `) {
+			t.Errorf("explain %s says %q, want the nearest id", test.request, r.Stderr)
+		}
 		if r.Status != test.status || !strings.HasPrefix(r.Stdout, test.want) || r.Status == 2 && strings.Count(r.Stderr, "\n") == 0 {
 			t.Errorf("%q explain %s: status %d, %q, want %d, %q\n%s", test.environ, test.request, r.Status, r.Stdout, test.status, test.want, r.Stderr)
 		}
@@ -155,12 +168,13 @@ func TestStartSaysWhatIsOpen(t *testing.T) {
 	environ := map[string]string{
 		"SOCKET_PATH": socket, "CONTAINERS": "1", "POST": "1", "PING": "0", "LIBPOD_PING": "0", "LIBPOD_VERSION": "no", "ALLOW": "ImageList", "DENY": "*Prune",
 	}
-	started := harness.Start(t, environ).Started
+	p := harness.Start(t, harness.With(environ, map[string]string{"LOG_LEVEL": "debug"}))
+	started, details := p.Started, p.AwaitLog(func(e harness.Entry) bool { return e["message"] == "permissions" })
 	readme, err := os.ReadFile(harness.File("README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	open, _ := started["open"].(map[string]any)
+	open, _ := details["open"].(map[string]any)
 	if len(open) != 3 {
 		t.Errorf("open is %v, want CONTAINERS, EVENTS and VERSION", open)
 	}
@@ -175,6 +189,12 @@ func TestStartSaysWhatIsOpen(t *testing.T) {
 	if err := json.Unmarshal([]byte(harness.Run(t, environ, "explain", "--json").Stdout), &explained); err != nil {
 		t.Fatal(err)
 	}
+	for key := range started {
+		if !slices.Contains(strings.Fields("level time message version listen engine metrics POST ALLOW DENY operations"), key) {
+			t.Errorf("started has %q, which belongs at level debug: %v", key, started)
+		}
+	}
+	started["reads"], started["writes"] = details["reads"], details["writes"]
 	for key, want := range map[string]any{
 		"POST": true, "ALLOW": []any{"ImageList"}, "DENY": []any{"*Prune"},
 		"operations": explained.Summary.Allowed, "reads": explained.Summary.Reads, "writes": explained.Summary.Writes,
@@ -182,5 +202,64 @@ func TestStartSaysWhatIsOpen(t *testing.T) {
 		if got := started[key]; !reflect.DeepEqual(got, want) {
 			t.Errorf("the log says %s: %v, want %v", key, got, want)
 		}
+	}
+}
+
+// TestPodmansOperations asserts that explain and the start show Podman's own
+// operations only to those who mean Podman, or ask for all.
+func TestPodmansOperations(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	for _, test := range []struct {
+		environ, args string
+		shown         bool
+	}{
+		{"CONTAINERS=1", "", false},
+		{"ALLOW=*List", "", false},
+		{"LIBPOD_PING=0 LIBPOD_CONTAINERS=0", "", false},
+		{"CONTAINERS=1", "--all", true},
+		{"LIBPOD_INFO=1", "", true},
+		{"ALLOW=ContainerListLibpod", "", true},
+		{"CLIENT_A_FROM=192.0.2.1 CLIENT_A_LIBPOD_INFO=1", "", true},
+	} {
+		environ := map[string]string{"SOCKET_PATH": socket}
+		for setting := range strings.FieldsSeq(test.environ) {
+			name, value, _ := strings.Cut(setting, "=")
+			environ[name] = value
+		}
+		args := append([]string{"explain"}, strings.Fields(test.args)...)
+		text := harness.Run(t, environ, args...).Stdout
+		if got := strings.Contains(text, "/libpod/containers/json"); got != test.shown {
+			t.Errorf("%s explain %s: Podman's operations are shown: %v, want %v", test.environ, test.args, got, test.shown)
+		}
+		if got := strings.Contains(text, "\n140 operations of Podman's own API, /libpod, are left out"); got == test.shown {
+			t.Errorf("%s explain %s: it says that operations are left out: %v, want %v", test.environ, test.args, got, !test.shown)
+		}
+		var report struct {
+			Summary    struct{ Allowed, Of int }
+			Operations []any
+		}
+		if err := json.Unmarshal([]byte(harness.Run(t, environ, append(args, "--json")...).Stdout), &report); err != nil {
+			t.Fatal(err)
+		}
+		if len(report.Operations) != report.Summary.Of || !strings.Contains(text, fmt.Sprintf(" may run %d of %d operations.", report.Summary.Allowed, report.Summary.Of)) {
+			t.Errorf("%s: --json has %d operations and %+v, and the text says\n%.100s", test.environ, len(report.Operations), report.Summary, text)
+		}
+		if test.args != "" {
+			continue
+		}
+		if got := harness.Start(t, environ).Started["operations"]; got != float64(report.Summary.Allowed) {
+			t.Errorf("%s: started has %v operations, want %d as explain says", test.environ, got, report.Summary.Allowed)
+		}
+	}
+}
+
+// TestExplainSaysWhatHasNoEffect asserts that explain repeats the warnings of the
+// start.
+func TestExplainSaysWhatHasNoEffect(t *testing.T) {
+	t.Parallel()
+	text := harness.Run(t, map[string]string{"CONTAINER": "1"}, "explain").Stdout
+	if want := "\nwarning: CONTAINER=\"1\" has no effect: did you mean CONTAINERS?\n"; !strings.Contains(text, want) {
+		t.Errorf("explain says\n%.300s\nwant %q", text, want)
 	}
 }

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -40,6 +41,76 @@ func TestLogKeepsSecrets(t *testing.T) {
 		}
 		if want := map[string]int{"info": 0, "debug": 3}[level]; queries != want {
 			t.Errorf("LOG_LEVEL=%s logs %d queries, want %d", level, queries, want)
+		}
+	}
+}
+
+// TestLogOfOddTargets asserts that no form of a target brings its query into the
+// log, nor into the response, and that a password in it does not either.
+func TestLogOfOddTargets(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket}))
+	for _, request := range []string{
+		harness.Head("GET", "ftp://docker/info?x=s3cr3t"),
+		harness.Head("GET", "ftp://user:s3cr3t@docker/info"),
+		harness.Head("GET", "http://user:s3cr3t@docker/info?x=s3cr3t"),
+		harness.Head("GET", "http:///info?x=s3cr3t"),
+		harness.Head("GET", "urn:info?x=s3cr3t"),
+		harness.Head("POST", "ftp://docker/containers/x/attach?x=s3cr3t"),
+		harness.Head("POST", "ftp://docker/containers/x/attach?x=s3cr3t", "Connection: Upgrade", "Upgrade: tcp"),
+		harness.Head("OPTIONS", "*"),
+		harness.Head("CONNECT", "s3cr3t:80"),
+		harness.Head("GET", "//info?x=s3cr3t"),
+		"GET ftp://docker/info?x=s3cr3t HTTP/1.1\r\nHost: docker\r\nX-Registry-Auth: s3cr3t\r\nConnection: close\r\n\r\n",
+	} {
+		if r := harness.Send(t, p.Dial(), request); strings.Contains(r.Body, "s3cr3t") {
+			t.Errorf("the response to %.60q repeats the query: %s", request, r.Body)
+		}
+	}
+	p.Terminate()
+	for _, e := range p.Log() {
+		if strings.Contains(e.String(), "s3cr3t") {
+			t.Errorf("the log gives a secret away: %v", e)
+		}
+	}
+}
+
+// TestLogOfLongPaths asserts that a path takes at most 2 KiB of a line, also when
+// its bytes are escaped.
+func TestLogOfLongPaths(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket})
+	segments := []string{"a", "%00", "%ff", "%22", "%5c", "%e2%80%ae", "%f0%9f%98%80"}
+	for _, segment := range segments {
+		p.Get("/containers/" + strings.Repeat(segment, 4000))
+	}
+	short := "/containers/" + strings.Repeat("b", 1500)
+	p.Get(short)
+	p.Terminate()
+	var lines []harness.Entry
+	for _, e := range p.Log() {
+		if e["decision"] != nil {
+			lines = append(lines, e)
+		}
+	}
+	if len(lines) != len(segments)+1 {
+		t.Fatalf("%d lines, want one for each request", len(lines))
+	}
+	for i, e := range lines {
+		path, _ := e["path"].(string)
+		text, err := json.Marshal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch size := len(text) - len(`""`); {
+		case i == len(segments):
+			if path != short {
+				t.Errorf("a path of %d bytes is logged as %q", len(short), path)
+			}
+		case size > 2<<10 || size < 1<<10 || !strings.HasSuffix(path, "..."):
+			t.Errorf("a long path of %s takes %d bytes, want at most 2 KiB with ... at its end: %.100q", segments[i], size, path)
 		}
 	}
 }

@@ -1,0 +1,117 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"postern/acl/spelling"
+)
+
+// usages are the commands, each with the text that its --help prints.
+var usages = []struct{ name, text string }{
+	{"serve", `usage: postern [serve]
+
+Runs the proxy. Its settings are environment variables: see postern help.
+`},
+	{"explain", explainUsage + `
+
+Says what the settings in the environment allow, and why. Without an argument
+that is all operations. With a request or the id of an operation it is that one:
+the exit status is 0 if it is allowed, and 1, with the variables to set, if not.
+
+  --client NAME  for the client that CLIENT_<NAME>_... declares
+  --json         for programs
+  --all          Podman's own operations too, though no LIBPOD_ variable is on
+
+  postern explain POST /v1.41/containers/web/restart
+  postern explain /containers/json
+  postern explain ContainerList
+`},
+	{"presets", `usage: postern presets [NAME ...]
+
+Lists what well-known programs need, or what the presets of these names allow.
+
+  postern presets traefik,dozzle
+`},
+	{"healthcheck", `usage: postern healthcheck
+
+Sends a request through the first listener of a running proxy to the engine: the
+exit status is 0 if the engine answers, else 1.
+`},
+	{"version", "usage: postern version\n\nPrints the version.\n"},
+	{"help", "usage: postern help [COMMAND]\n\nPrints the manual, or what a command does.\n"},
+}
+
+const explainUsage = "usage: postern explain [--client NAME] [--json] [--all] [[METHOD] PATH | OPERATION]"
+
+// helpFlags ask for help wherever they stand.
+var helpFlags = []string{"-h", "-help", "--help"}
+
+// ParseCommand returns the name of the command on a command line, "serve" if it
+// has none, and the command's arguments. A flag for help makes it the command
+// help, about the command that it stands with.
+func ParseCommand(args []string) (name string, rest []string, err error) {
+	if len(args) > 0 && path.Base(args[0]) == "postern" {
+		args = args[1:] // docker run postern postern explain
+	}
+	if len(args) == 0 {
+		return "serve", nil, nil
+	}
+	name, rest = args[0], args[1:]
+	isHelp := func(s string) bool { return slices.Contains(helpFlags, s) }
+	switch {
+	case isHelp(name):
+		name = "help"
+	case slices.Contains([]string{"-v", "-V", "-version", "--version"}, name):
+		name = "version"
+	}
+	switch {
+	case usage(name) == "":
+		return "", nil, unknownCommand(name)
+	case name != "help" && (slices.ContainsFunc(rest, isHelp) || len(rest) == 1 && rest[0] == "help"):
+		return "help", []string{name}, nil
+	case len(rest) > 0 && slices.Contains([]string{"serve", "healthcheck", "version"}, name):
+		return "", nil, fmt.Errorf("unexpected argument %q: %s takes none; settings are environment variables, see postern help", rest[0], name)
+	}
+	return name, rest, nil
+}
+
+// Help writes what a command does.
+func Help(w io.Writer, name string) error {
+	text := usage(name)
+	if text == "" {
+		return unknownCommand(name)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func usage(name string) string {
+	for _, u := range usages {
+		if u.name == name {
+			return u.text
+		}
+	}
+	return ""
+}
+
+func unknownCommand(name string) error {
+	var names []string
+	for _, u := range usages {
+		names = append(names, u.name)
+	}
+	switch variable, _, isSetting := strings.Cut(name, "="); {
+	case strings.HasPrefix(name, "-"):
+		return fmt.Errorf("unknown flag %q: settings are environment variables, see postern help", name)
+	case isSetting:
+		return fmt.Errorf("unknown command %q: settings are environment variables, as in docker run -e %s=...", name, variable)
+	}
+	if near := spelling.Nearest(strings.ToLower(name), names); near != "" {
+		return fmt.Errorf("unknown command %q: did you mean %s?", name, near)
+	}
+	last := len(names) - 1
+	return fmt.Errorf("unknown command %q: want %s or %s", name, strings.Join(names[:last], ", "), names[last])
+}
