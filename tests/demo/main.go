@@ -74,6 +74,9 @@ func run(ctx context.Context) error {
 	postern := exec.CommandContext(ctx, binary)
 	postern.Env = []string{"SOCKET_PATH=" + socket, "LISTEN=tcp://" + address, "CONTAINERS=1"}
 	postern.Stdout, postern.Stderr = os.Stdout, os.Stderr
+	// Control-C is for the demo, which then ends postern: postern would end by itself
+	// otherwise, and perhaps before the demo knows why.
+	postern.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	postern.Cancel = func() error { return postern.Process.Signal(syscall.SIGTERM) }
 	postern.WaitDelay = 10 * time.Second
 	if err := postern.Start(); err != nil {
