@@ -38,9 +38,23 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], env.ToMap(os.Environ()), os.Stdout, os.Stderr))
+	os.Exit(run(untilSignal(), os.Args[1:], env.ToMap(os.Environ()), os.Stdout, os.Stderr))
+}
+
+// untilSignal returns a context that the first SIGTERM or SIGINT ends. A second
+// one ends the process at once: the kernel would ignore it for process 1 of a
+// container if it were not handled.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(exitFailed)
+	}()
+	return ctx
 }
 
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
@@ -88,9 +102,15 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	if err != nil {
 		return cannotStart(stderr, err)
 	}
-	log := logging.New(logging.Options{
+	log, flush := logging.New(logging.Options{
 		Level: zerolog.Level(c.LogLevel), Console: c.LogFormat == "console", Stdout: stdout, Stderr: stderr,
 	})
+	defer flush()
+	// Nothing that blocks, such as a stderr that nobody reads, may hold the end up.
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(time.Duration(c.ShutdownGrace)+time.Second, func() { os.Exit(exitFailed) })
+	})
+	command.LimitMemory(environ)
 	start.Confine(log, state)
 	start.Log(log)
 

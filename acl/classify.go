@@ -84,7 +84,13 @@ func classify(method, path string) (s Subject, rest string) {
 			return s, rest
 		}
 	}
-	return Subject{Section: section, Writes: !isRead(method)}, rest
+	s = Subject{Section: section, Writes: !isRead(method)}
+	if method == "HEAD" {
+		// No engine routes this HEAD today; one that did would run GET's handler.
+		get, _ := classify("GET", path)
+		s.Writes = get.Writes
+	}
+	return s, rest
 }
 
 // isClean reports whether gorilla/mux would route the path rather than answer

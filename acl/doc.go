@@ -25,7 +25,7 @@
 //  5. its section is off: refused;
 //  6. a second section that it needs is off (EXEC for ContainerExec): refused;
 //  7. a refusal of it is off (ALLOW_LOGS=0 and the like): refused;
-//  8. POST is off, and the method is not GET or HEAD or the operation writes
+//  8. POST is off, and the method is not GET or HEAD or the operation is no read
 //     although it is a GET: refused;
 //  9. nothing of these: allowed, by its section.
 //

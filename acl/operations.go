@@ -27,9 +27,11 @@ type Operation struct {
 	// needs EXEC: else EXEC=0 would still let a client create execs, which
 	// Tecnativa/docker-socket-proxy issue 114 shows users do not expect.
 	Also string
-	// Writes marks a GET that needs POST: ContainerAttachWebsocket writes to
-	// a container's standard input, SwarmUnlockkey hands out a key.
-	Writes bool
+	// NoRead says, behind "it", why a GET needs POST as if it wrote: it acts, it
+	// reads the host's files, or it hands out a key. POST=0 is to make a policy
+	// harmless whatever method the engine has given an operation. It is "" for
+	// every other operation; testdata/reads.tsv has the reasons for these.
+	NoRead string
 	// Streams marks an operation that may last as long as both sides like: it
 	// follows something, waits for it or moves whole images. Whether one
 	// request does so depends on its query, which this package does not read.
@@ -46,7 +48,7 @@ type Operation struct {
 }
 
 // NeedsPOST reports whether the operation is closed while POST is off.
-func (op *Operation) NeedsPOST() bool { return op.Writes || !isRead(op.Method) }
+func (op *Operation) NeedsPOST() bool { return op.NoRead != "" || !isRead(op.Method) }
 
 // Index is the operation's place in [Operations].
 func (op *Operation) Index() int { return op.index }
@@ -78,7 +80,7 @@ var Operations = slices.Concat(engineOperations, libpodOperations)
 // It leaves out what is in no section and so is never forwarded: /debug, and
 // the route that answers OPTIONS for any path.
 var engineOperations = []Operation{
-	{ID: "CheckpointList", Method: "GET", Pattern: "/containers/{name:.*}/checkpoints"},
+	{ID: "CheckpointList", Method: "GET", Pattern: "/containers/{name:.*}/checkpoints", NoRead: "lists any directory of the host"},
 	{ID: "CheckpointCreate", Method: "POST", Pattern: "/containers/{name:.*}/checkpoints"},
 	{ID: "CheckpointDelete", Method: "DELETE", Pattern: "/containers/{name}/checkpoints/{checkpoint}"},
 	{ID: "ContainerArchiveInfo", Method: "HEAD", Pattern: "/containers/{name:.*}/archive", RefusedBy: "ALLOW_ARCHIVE"},
@@ -89,7 +91,7 @@ var engineOperations = []Operation{
 	{ID: "ContainerTop", Method: "GET", Pattern: "/containers/{name:.*}/top", RefusedBy: "ALLOW_TOP"},
 	{ID: "ContainerLogs", Method: "GET", Pattern: "/containers/{name:.*}/logs", RefusedBy: "ALLOW_LOGS", Streams: true},
 	{ID: "ContainerStats", Method: "GET", Pattern: "/containers/{name:.*}/stats", Streams: true},
-	{ID: "ContainerAttachWebsocket", Method: "GET", Pattern: "/containers/{name:.*}/attach/ws", Writes: true, Streams: true, Hijacks: true},
+	{ID: "ContainerAttachWebsocket", Method: "GET", Pattern: "/containers/{name:.*}/attach/ws", NoRead: "writes to the container's standard input", Streams: true, Hijacks: true},
 	{ID: "ExecInspect", Method: "GET", Pattern: "/exec/{id:.*}/json"},
 	{ID: "ContainerArchive", Method: "GET", Pattern: "/containers/{name:.*}/archive", RefusedBy: "ALLOW_ARCHIVE"},
 	{ID: "ContainerCreate", Method: "POST", Pattern: "/containers/create"},
@@ -148,7 +150,7 @@ var engineOperations = []Operation{
 	{ID: "SwarmJoin", Method: "POST", Pattern: "/swarm/join"},
 	{ID: "SwarmLeave", Method: "POST", Pattern: "/swarm/leave"},
 	{ID: "SwarmInspect", Method: "GET", Pattern: "/swarm"},
-	{ID: "SwarmUnlockkey", Method: "GET", Pattern: "/swarm/unlockkey", Writes: true},
+	{ID: "SwarmUnlockkey", Method: "GET", Pattern: "/swarm/unlockkey", NoRead: "hands out the key that unlocks the Swarm's managers"},
 	{ID: "SwarmUpdate", Method: "POST", Pattern: "/swarm/update"},
 	{ID: "SwarmUnlock", Method: "POST", Pattern: "/swarm/unlock"},
 	{ID: "ServiceList", Method: "GET", Pattern: "/services"},

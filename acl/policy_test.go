@@ -124,9 +124,9 @@ func TestDecide(t *testing.T) {
 		{"ALLOW_ARCHIVE=1", "GET /containers/web/archive", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerArchive"},
 
 		// Reads that write or hand out a key.
-		{"CONTAINERS=1", "GET /containers/web/attach/ws", false, "POST=0", "set POST=1, or ALLOW=ContainerAttachWebsocket"},
+		{"CONTAINERS=1", "GET /containers/web/attach/ws", false, "POST=0", "it writes to the container's standard input; set POST=1, or ALLOW=ContainerAttachWebsocket"},
 		{"CONTAINERS=1 POST=1", "GET /containers/web/attach/ws", true, "CONTAINERS=1", ""},
-		{"SWARM=1", "GET /swarm/unlockkey", false, "POST=0", "set POST=1, or ALLOW=SwarmUnlockkey"},
+		{"SWARM=1", "GET /swarm/unlockkey", false, "POST=0", "it hands out the key that unlocks the Swarm's managers; set POST=1, or ALLOW=SwarmUnlockkey"},
 		{"SWARM=1", "GET /swarm", true, "SWARM=1", ""},
 
 		// Creating an exec needs EXEC too.

@@ -25,14 +25,14 @@ type Section struct {
 var Sections = slices.Concat(engineSections, libpodSections)
 
 var engineSections = []Section{
-	{Var: "EVENTS", Path: "/events", Default: true, Exposes: "the stream of what happens in the engine"},
+	{Var: "EVENTS", Path: "/events", Default: true, Exposes: "the stream of what happens in the engine, with the labels of containers and the command lines of execs and health checks"},
 	{Var: "PING", Path: "/_ping", Default: true, Exposes: "whether the engine is up and which API it speaks"},
 	{Var: "VERSION", Path: "/version", Default: true, Exposes: "the engine's version, kernel and platform"},
 	{Var: "AUTH", Path: "/auth", Exposes: "checking of registry credentials"},
 	{Var: "BUILD", Path: "/build", Exposes: "image builds and the build cache; a build runs any command"},
 	{Var: "COMMIT", Path: "/commit", Exposes: "making an image of a container's files"},
 	{Var: "CONFIGS", Path: "/configs", Exposes: "Swarm configs and their content"},
-	{Var: "CONTAINERS", Path: "/containers", Exposes: "containers: list, inspect (with their environment), logs; with POST create, start, remove"},
+	{Var: "CONTAINERS", Path: "/containers", Exposes: "containers: list, inspect and top (with their environment), logs; with POST create, start, remove"},
 	{Var: "DISTRIBUTION", Path: "/distribution", Exposes: "image data that the engine fetches from a registry"},
 	{Var: "EXEC", Path: "/exec", Exposes: "running commands in containers"},
 	{Var: "GRPC", Path: "/grpc", Exposes: "BuildKit's control connection; with POST as good as root"},
@@ -47,5 +47,5 @@ var engineSections = []Section{
 	{Var: "SWARM", Path: "/swarm", Exposes: "the Swarm itself, join tokens included"},
 	{Var: "SYSTEM", Path: "/system", Exposes: "disk usage of images, containers and volumes"},
 	{Var: "TASKS", Path: "/tasks", Exposes: "Swarm tasks, their environment and logs"},
-	{Var: "VOLUMES", Path: "/volumes", Exposes: "volumes; with POST create and remove"},
+	{Var: "VOLUMES", Path: "/volumes", Exposes: "volumes and their options, which may hold passwords; with POST create and remove"},
 }

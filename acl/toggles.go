@@ -29,7 +29,7 @@ var verbs = slices.Concat([]Toggle{
 	{"ALLOW_TOP", "follows CONTAINERS", "0 refuses `GET /containers/{id}/top` though CONTAINERS=1"},
 	{"ALLOW_CHANGES", "follows CONTAINERS", "0 refuses `GET /containers/{id}/changes` though CONTAINERS=1"},
 	{"ALLOW_ARCHIVE", followsPOST, "files in containers: 0 refuses GET, HEAD and PUT of `/containers/{id}/archive`"},
-	{"ALLOW_EXPORT", followsPOST, "whole file systems: 0 refuses `GET /containers/{id}/export`"},
+	{"ALLOW_EXPORT", followsPOST, "whole file systems: 0 refuses `GET /containers/{id}/export` and, of Podman, `GET /libpod/volumes/{name}/export`"},
 }, libpodVerbs)
 
 // followsPOST marks the toggles that read files out of containers. People expect

@@ -55,7 +55,7 @@ func answerRaw(c *net.UnixConn, r *bufio.Reader) (body string, early io.Reader) 
 	return string(all), r
 }
 
-func TestTunnelDeliversEarlyBytes(t *testing.T) {
+func TestHijackDeliversEarlyBytes(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 			req, err := http.ReadRequest(r)
@@ -84,7 +84,7 @@ func TestTunnelDeliversEarlyBytes(t *testing.T) {
 
 // The engine may take the connection over before it has read the request's
 // body: what follows the body is the stream.
-func TestTunnelBodyBeforeStream(t *testing.T) {
+func TestHijackBodyBeforeStream(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		answered := make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -108,7 +108,7 @@ func TestTunnelBodyBeforeStream(t *testing.T) {
 	})
 }
 
-func TestTunnelEndOfInputFirst(t *testing.T) {
+func TestHijackEndOfInputFirst(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 			_, in := answerRaw(c, r)
@@ -126,7 +126,7 @@ func TestTunnelEndOfInputFirst(t *testing.T) {
 }
 
 // A client may be done before the engine has answered (echo | nc -N).
-func TestTunnelEndOfInputBeforeTheAnswer(t *testing.T) {
+func TestHijackEndOfInputBeforeTheAnswer(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		for _, early := range []string{"", "input"} {
 			done := make(chan struct{})
@@ -146,7 +146,7 @@ func TestTunnelEndOfInputBeforeTheAnswer(t *testing.T) {
 	})
 }
 
-func TestTunnelEndOfOutputFirst(t *testing.T) {
+func TestHijackEndOfOutputFirst(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		input := make(chan string, 1)
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -169,7 +169,7 @@ func TestTunnelEndOfOutputFirst(t *testing.T) {
 }
 
 // The engine's connection does not outlive the client, however silent both are.
-func TestTunnelClientGone(t *testing.T) {
+func TestHijackClientGone(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, network string
@@ -231,7 +231,7 @@ func hangsUp(c *net.UnixConn) bool {
 // Input that the engine no longer reads must not cost the client its output:
 // closing a connection with unread bytes on it resets it. Nor may it hold the
 // connection.
-func TestTunnelEngineGone(t *testing.T) {
+func TestHijackEngineGone(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		output := strings.Repeat("output\n", 40_000)
 		if network == "tcp" {
@@ -270,7 +270,7 @@ func TestTunnelEngineGone(t *testing.T) {
 
 // An engine that reads no more, but goes on to write, is as it is on a socket
 // that is open for reading only: what is sent goes nowhere.
-func TestTunnelEngineReadsNoMore(t *testing.T) {
+func TestHijackEngineReadsNoMore(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		sent := make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -292,7 +292,7 @@ func TestTunnelEngineReadsNoMore(t *testing.T) {
 	})
 }
 
-func TestTunnelIsCutOnShutdown(t *testing.T) {
+func TestHijackIsCutOnShutdown(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		ended := make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -312,7 +312,7 @@ func TestTunnelIsCutOnShutdown(t *testing.T) {
 
 // An answer that is none of a takeover stays HTTP. One without a body has nothing
 // to be waited for, though the engine leaves the connection open.
-func TestErrorInsteadOfTakeoverStaysHTTP(t *testing.T) {
+func TestErrorInsteadOfHijackStaysHTTP(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		for _, answer := range []struct{ status, header, body string }{
 			{"409 Conflict", "Content-Type: application/json\r\nContent-Length: 2\r\n", "{}"},
@@ -344,7 +344,7 @@ func TestErrorInsteadOfTakeoverStaysHTTP(t *testing.T) {
 }
 
 // Only operations that may leave HTTP do, whatever the engine says.
-func TestNoTakeoverElsewhere(t *testing.T) {
+func TestNoHijackElsewhere(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 		_, in := answerRaw(c, r)

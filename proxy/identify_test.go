@@ -53,7 +53,9 @@ func TestDecisionDoesNotAllocate(t *testing.T) {
 		{"fd00:63:9::1", "99", true},
 		{"192.168.0.1", "", false},
 	} {
-		ctx := withConnection(context.Background(), nil, from{addr: netip.AddrPortFrom(netip.MustParseAddr(test.addr), 1)}, nil)
+		remote := from{addr: netip.AddrPortFrom(netip.MustParseAddr(test.addr), 1)}
+		conn := &clientConn{Conn: remote, from: client.NewConn(nil, remote.RemoteAddr())}
+		ctx := conn.serve(context.Background(), nil)
 		r, err := http.NewRequestWithContext(ctx, "GET", "http://docker/v1.41/containers/json", nil)
 		if err != nil {
 			t.Fatal(err)

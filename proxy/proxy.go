@@ -27,7 +27,10 @@ type Proxy struct {
 	forward   *httputil.ReverseProxy
 	hijack    *hijack.Handler
 	remedies  advise.Cache
-	open      atomic.Int64 // requests being served, hijacked connections included
+
+	connections  connections
+	largeHeaders chan struct{} // has room for maxLargeHeaders
+	open         atomic.Int64  // requests being served, hijacked connections included
 }
 
 // New returns a proxy in front of an engine. Observers are told of each request,
@@ -36,6 +39,8 @@ func New(e engine.Engine, clients *client.Set, log zerolog.Logger, observers ...
 	transport := e.Transport()
 	errorLog := logging.Std(log)
 	p := &Proxy{engine: e, watchdog: engine.NewWatchdog(e, log), clients: clients, log: log, observers: observers}
+	p.connections.open = map[*clientConn]struct{}{}
+	p.largeHeaders = make(chan struct{}, maxLargeHeaders)
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:   rewrite,
 		Transport: transport,
@@ -66,7 +71,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case decision.Outcome != acl.Allowed:
 		panic("unreachable: a decision without a refusal that allows nothing")
 	case decision.Hijacks():
-		rec.hijacked(p.hijack.ServeHTTP(w, r.WithContext(connectionOf(r).ctx)))
+		rec.hijacked(p.hijack.ServeHTTP(w, r.WithContext(connOf(r).cutting)))
 	default:
 		// A connection that switches protocols is past every later decision.
 		// Only operations that need it may ask the engine to.

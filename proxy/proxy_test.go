@@ -80,12 +80,12 @@ func TestRequestForms(t *testing.T) {
 			`200 POST /images/load -1 [chunked] map[Sum:[7]] "a"`},
 		{"expect", "POST /images/load HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab", []string{"POST", "POST"},
 			"100 \n200 POST /images/load 2 [] map[] \"ab\""},
-		{"long URL", "GET /_ping?" + strings.Repeat("a", maxHeader) + " HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"},
-			`414 {"message":"postern: the URL is longer than 64 KiB"}` + "\n"},
-		{"long header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeader) + "\r\n\r\n", []string{"GET"},
+		{"long URL", "GET /_ping?" + strings.Repeat("a", maxURL) + " HTTP/1.1\r\nHost: x\r\n\r\n", []string{"GET"},
+			`414 {"message":"postern: the URL is longer than 512 KiB"}` + "\n"},
+		{"long header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeaders) + "\r\n\r\n", []string{"GET"},
 			`431 {"message":"postern: the headers are longer than 64 KiB"}` + "\n"},
-		{"endless header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 3*maxHeader), []string{"GET"}, "431 431 Request Header Fields Too Large"},
-		{"nearly long", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeader-100) + "\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
+		{"endless header", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 2*maxURL), []string{"GET"}, "431 431 Request Header Fields Too Large"},
+		{"nearly long", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeaders-100) + "\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -8,6 +9,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy/client"
+	"postern/proxy/engine"
 	"postern/proxy/hijack"
 )
 
@@ -20,7 +22,7 @@ type Event struct {
 	Client *client.Client
 	// Address is where the client connected from. It is "@" on a unix socket.
 	Address string
-	// Method has at most maxMethod bytes, Path and Query together 64 KiB. Path
+	// Method has at most maxMethod bytes, Path and Query together 512 KiB. Path
 	// is decoded, with the version prefix.
 	Method, Path, Query string
 	Decision            acl.Decision
@@ -84,6 +86,9 @@ type recorder struct {
 // record begins to record a request.
 func (p *Proxy) record(w http.ResponseWriter, r *http.Request) *recorder {
 	p.open.Add(1)
+	if c := connOf(r); c != nil {
+		c.endHeader()
+	}
 	rec := &recorder{ResponseWriter: w, proxy: p, request: r}
 	rec.event.Start = time.Now()
 	if r.Body != http.NoBody {
@@ -129,7 +134,7 @@ func (rec *recorder) hijacked(result hijack.Result) {
 	rec.isHijack = !result.Truncated
 	e.Status, e.Sent, e.Received, e.Err = result.Status, result.Sent, result.Received, result.Err
 	if result.Resumable != nil {
-		connectionOf(rec.request).resume(result.Resumable)
+		connOf(rec.request).resume(result.Resumable)
 	}
 }
 
@@ -166,7 +171,7 @@ func (rec *recorder) end() {
 			o.End(e)
 		}
 	}
-	if rec.complete && rec.body != nil {
+	if rec.body != nil && !rec.body.ended.Load() {
 		rec.drain()
 	}
 }
@@ -183,7 +188,7 @@ func (rec *recorder) ending() Ending {
 	// the engine then ends the stream in good order.
 	case complete && !e.Streams():
 		return Complete
-	case clientGone:
+	case clientGone, errors.As(e.Err, new(*engine.BodyError)), rec.body != nil && rec.body.broken.Load():
 		return CutByClient
 	case rec.complete:
 		return Failed
@@ -198,14 +203,14 @@ const drainLimit = 10 * time.Second
 // drain reads what the client still sends although it has its response. Many
 // clients look for the response only when they have sent everything, and would
 // report a broken pipe if the connection were closed before. net/http reads no
-// more than 256 KiB. A response without a length is not complete before the
-// handler returns, so there is nothing to wait for.
+// more than 256 KiB, but waits for it without a limit, so the deadline is for
+// both. A response without a length is not complete before the handler returns.
 func (rec *recorder) drain() {
-	if rec.body.ended.Load() || rec.Header().Get("Content-Length") == "" {
-		return
-	}
 	control := http.NewResponseController(rec.ResponseWriter)
-	if control.Flush() == nil && control.SetReadDeadline(time.Now().Add(drainLimit)) == nil {
+	if control.SetReadDeadline(time.Now().Add(drainLimit)) != nil {
+		return // hijacked
+	}
+	if rec.complete && rec.Header().Get("Content-Length") != "" && control.Flush() == nil {
 		io.Copy(io.Discard, rec.body)
 	}
 }
@@ -214,8 +219,9 @@ func (rec *recorder) drain() {
 // response has ended.
 type requestBody struct {
 	io.ReadCloser
-	n     atomic.Int64
-	ended atomic.Bool // read to its end, or broken
+	n      atomic.Int64
+	ended  atomic.Bool // read to its end, or broken
+	broken atomic.Bool
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -223,6 +229,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.n.Add(int64(n))
 	if err != nil {
 		b.ended.Store(true)
+	}
+	if err != nil && err != io.EOF {
+		b.broken.Store(true)
 	}
 	return n, err
 }

@@ -14,15 +14,12 @@ import (
 	"postern/proxy/logging"
 )
 
-const (
-	// maxHeader limits a request's URL, and all its headers together, in bytes.
-	// It is several times what any client sends, registry credentials of 50
-	// hosts included.
-	maxHeader = 64 << 10
-	// maxMethod is longer than any HTTP method, in bytes. A longer one would
-	// only be copied into the log.
-	maxMethod = 32
-)
+// maxMethod is longer than any HTTP method, in bytes. A longer one would only be
+// copied into the log.
+const maxMethod = 32
+
+// notAllowedFrom is said of an address that ALLOW_FROM shuts out.
+const notAllowedFrom = " is not in ALLOW_FROM"
 
 // refusal is the response to a request that is not allowed.
 type refusal struct {
@@ -40,20 +37,20 @@ func (p *Proxy) decide(from identity, r *http.Request) (acl.Decision, *refusal) 
 	d := from.client.Policy.Decide(r.Method, r.URL)
 	switch {
 	case !from.admitted:
-		reason := from.addr.String() + " is not in ALLOW_FROM"
+		reason := from.addr.String() + notAllowedFrom
 		return d.Refuse("ALLOW_FROM", reason), &refusal{status: http.StatusForbidden, message: subject(d) + reason}
-	case len(r.RequestURI) > maxHeader:
-		return tooLarge(d, http.StatusRequestURITooLong, "the URL is longer than 64 KiB")
-	case headerSize(r.Header) > maxHeader:
-		return tooLarge(d, http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB")
+	case len(r.RequestURI) > maxURL:
+		return tooLarge(d, "512 KiB", http.StatusRequestURITooLong, "the URL is longer than 512 KiB")
+	case headerSize(r.Header) > maxHeaders:
+		return tooLarge(d, "64 KiB", http.StatusRequestHeaderFieldsTooLarge, "the headers are longer than 64 KiB")
 	case d.Outcome == acl.Refused:
 		return d, p.policyRefusal(from, d)
 	}
 	return d, nil
 }
 
-func tooLarge(d acl.Decision, status int, reason string) (acl.Decision, *refusal) {
-	return d.Refuse("64 KiB", reason), &refusal{status: status, message: reason}
+func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Decision, *refusal) {
+	return d.Refuse(limit, reason), &refusal{status: status, message: reason}
 }
 
 // OutsideAPI is why no setting allows a path outside every section.
@@ -110,7 +107,11 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // failureResponse does the same for a request that may hijack its connection.
 func (p *Proxy) failureResponse(r *http.Request, err error) *http.Response {
-	status, message := p.failure(r, err)
+	return errorResponse(p.failure(r, err))
+}
+
+// errorResponse is what [writeError] writes.
+func errorResponse(status int, message string) *http.Response {
 	body := errorBody(message)
 	return &http.Response{
 		StatusCode: status, ProtoMajor: 1, ProtoMinor: 1,
@@ -126,6 +127,8 @@ func (p *Proxy) failure(r *http.Request, err error) (status int, message string)
 	switch {
 	case errors.Is(context.Cause(r.Context()), errStopping):
 		return http.StatusServiceUnavailable, errStopping.Error()
+	case errors.As(err, new(*engine.BodyError)):
+		return http.StatusBadRequest, "the request's body is not complete: " + err.Error()
 	case errors.Is(err, context.Canceled):
 		return statusClientGone, "the client has closed the connection"
 	case errors.Is(err, engine.ErrTarget):

@@ -47,14 +47,15 @@ func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Dura
 	var servers []*http.Server
 	for _, l := range listeners {
 		resumed := newResumedListener(l.Addr())
-		s := p.server(requests, l.Owner, resumed)
+		s := p.server(requests, resumed)
 		servers = append(servers, s)
-		go func() { failed <- s.Serve(l) }()
+		go func() { failed <- s.Serve(&acceptor{l, l.Owner, p}) }()
 		go func() { failed <- s.Serve(resumed) }()
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go p.clients.Run(watching)
+	go p.connections.sweep(watching)
 	go func() {
 		if err := p.watchdog.Run(watching); err != nil {
 			failed <- err
@@ -80,19 +81,21 @@ func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Dura
 	return err
 }
 
-func (p *Proxy) server(requests context.Context, owner *client.Client, resumed *resumedListener) *http.Server {
+func (p *Proxy) server(requests context.Context, resumed *resumedListener) *http.Server {
 	return &http.Server{
 		Handler:           p,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    2 * maxHeader, // ServeHTTP refuses what is larger than maxHeader, as JSON
-		ErrorLog:          logging.Std(p.log),
+		// ServeHTTP refuses a little less in JSON.
+		MaxHeaderBytes: maxURL + 2*maxHeaders,
+		ErrorLog:       logging.Std(p.log),
 		// Else net/http would answer OPTIONS * itself, without a decision.
 		DisableGeneralOptionsHandler: true,
 		BaseContext:                  func(net.Listener) context.Context { return requests },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return withConnection(ctx, owner, c, resumed.add)
+			return baseConn(c).serve(ctx, resumed.add)
 		},
+		ConnState: p.connections.follow,
 	}
 }
 

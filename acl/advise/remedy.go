@@ -22,7 +22,7 @@ type Remedy struct {
 	// request.
 	Sets [][]string
 	// Text puts Sets into words, "set CONTAINERS=1, or ALLOW=ContainerList", or
-	// says why there are none.
+	// says why there are none. Of a GET that is no read it first says why.
 	Text string
 	// Also says what the widest of Sets opens besides: "CONTAINERS=1 also opens
 	// ContainerInspect, ContainerLogs and 7 more". It is "" when that is nothing.
@@ -72,6 +72,10 @@ func RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 		ways[i] = strings.Join(set, " and ")
 	}
 	r.Text = "set " + strings.Join(ways, ", or ")
+	if op := d.Operation; op != nil && op.NoRead != "" && !rules.Toggles.On("POST") {
+		// Nobody expects that a GET needs POST.
+		r.Text = "it " + op.NoRead + "; " + r.Text
+	}
 	return r
 }
 

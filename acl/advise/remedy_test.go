@@ -54,14 +54,14 @@ func TestRemediesWork(t *testing.T) {
 func TestAlsoOpens(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ settings, request, also string }{
-		{"", "GET /containers/json", "CONTAINERS=1 also opens ContainerInspect, ContainerLogs and 4 more"},
-		{"LEARN=1", "GET /containers/json", "CONTAINERS=1 also opens ContainerInspect, ContainerLogs and 4 more"},
+		{"", "GET /containers/json", "CONTAINERS=1 also opens ContainerInspect, ContainerLogs and 3 more"},
+		{"LEARN=1", "GET /containers/json", "CONTAINERS=1 also opens ContainerInspect, ContainerLogs and 3 more"},
 		// The same API first, then the dangerous ones.
-		{"CONTAINERS=1 LIBPOD_CONTAINERS=1", "DELETE /containers/web", "POST=1 also opens ContainerCreate, ContainerStart and 41 more"},
-		{"CONTAINERS=1 LIBPOD_CONTAINERS=1", "DELETE /v5.0.0/libpod/containers/web", "POST=1 also opens ContainerCreateLibpod, ContainerStartLibpod and 41 more"},
-		{"ALLOW=ContainerInspect,*Stats", "GET /containers/json", "CONTAINERS=1 also opens ContainerLogs, CheckpointList and 2 more"},
-		{"DENY=Container*", "GET /containers/web/checkpoints", ""},
-		{"DENY=ContainerT*", "GET /containers/json", "CONTAINERS=1 also opens ContainerInspect, ContainerLogs and 3 more"},
+		{"CONTAINERS=1 LIBPOD_CONTAINERS=1", "DELETE /containers/web", "POST=1 also opens ContainerCreate, ContainerStart and 44 more"},
+		{"CONTAINERS=1 LIBPOD_CONTAINERS=1", "DELETE /v5.0.0/libpod/containers/web", "POST=1 also opens ContainerCreateLibpod, ContainerStartLibpod and 44 more"},
+		{"ALLOW=ContainerInspect,*Stats", "GET /containers/json", "CONTAINERS=1 also opens ContainerLogs, ContainerTop, ContainerChanges"},
+		{"DENY=Container*", "GET /containers/web/checkpoints", "CONTAINERS=1 and POST=1 also opens PutContainerArchive, CheckpointCreate, CheckpointDelete"},
+		{"DENY=ContainerT*", "GET /containers/json", "CONTAINERS=1 also opens ContainerInspect, ContainerLogs and 2 more"},
 		{"", "GET /info", ""},
 		{"", "GET /volumes", "VOLUMES=1 also opens VolumeInspect"},
 		{"", "GET /containers/web/novelty", ""},

@@ -23,6 +23,8 @@ type Set struct {
 	// subnets.
 	limited bool
 	allowed prefixTable
+	// allowsNames is whether ALLOW_FROM has host names.
+	allowsNames bool
 	// names has the host names of the declared clients and of ALLOW_FROM.
 	names *resolver
 }
@@ -52,6 +54,7 @@ func NewSet(defaultClient *Client, declared []*Client, allowFrom From, log zerol
 	for _, p := range allowFrom.Prefixes {
 		s.allowed.add(p, defaultClient)
 	}
+	s.allowsNames = len(allowFrom.Names) > 0
 	for _, name := range allowFrom.Names {
 		s.names.add(name).allowed = true
 	}
@@ -90,6 +93,12 @@ func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
 		c, admitted = cmp.Or(c, named), admitted || allowed
 	}
 	return cmp.Or(c, s.declared.longest(conn.Addr), s.defaultClient), admitted
+}
+
+// ShutsOut reports whether ALLOW_FROM admits no connection from an address,
+// whatever host names resolve to. It does not wait.
+func (s *Set) ShutsOut(a netip.Addr) bool {
+	return s.limited && !s.allowsNames && a.IsValid() && s.allowed.longest(a) == nil
 }
 
 // UnmatchedAddr returns the address of a connection that belongs to no declared

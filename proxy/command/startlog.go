@@ -56,13 +56,19 @@ func (s *Start) listenURLs(owner *client.Client) (urls []string) {
 func listenURL(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().String() }
 
 // logDangers warns of the operations that a policy allows and an attacker can
-// misuse. With LEARN=1 that is every one of them, and learning has its own
-// warning.
+// misuse, once for each thing that clients can do: explain lists every way, and
+// what is open without any setting. With LEARN=1 that is every one of them, and
+// learning has its own warning.
 func logDangers(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) {
 	if rules.Learn {
 		return
 	}
+	told := map[string]bool{}
 	for _, d := range advise.Dangers(policy) {
+		if d.ByDefault() || told[d.Why] {
+			continue
+		}
+		told[d.Why] = true
 		log.Warn().Str("danger", string(d.Kind)).Strs("operations", d.All).Msg("clients can " + d.Why)
 	}
 }

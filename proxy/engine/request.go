@@ -118,43 +118,39 @@ func expectsContinue(req *http.Request) bool {
 
 var bodyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// writeBody sends the client's body as it comes.
+// writeChunk writes a piece of a body of unknown length in one system call.
+func (c *conn) writeChunk(p []byte) (int, error) {
+	line := strconv.AppendInt(make([]byte, 0, 20), int64(len(p)), 16)
+	chunk := net.Buffers{append(line, "\r\n"...), p, []byte("\r\n")}
+	n, err := chunk.WriteTo(c.UnixConn)
+	return int(n), err
+}
+
+// writeBody sends the client's body as it comes. Its error is a [BodyError] if
+// the client's side failed.
 func writeBody(c *conn, req *http.Request) error {
 	buffer := bodyBuffers.Get().(*[32 << 10]byte)
 	defer bodyBuffers.Put(buffer)
-	if req.ContentLength > 0 {
-		n, err := io.CopyBuffer(onlyWriter{c}, req.Body, buffer[:])
-		if err == nil && n != req.ContentLength {
-			return io.ErrUnexpectedEOF
-		}
-		return err
+	write := c.Write
+	if req.ContentLength < 0 {
+		write = c.writeChunk
 	}
-	return writeChunks(c, req, buffer[:])
-}
-
-// onlyWriter hides the other methods of a connection from io.CopyBuffer, which
-// would use ReadFrom in place of the buffer.
-type onlyWriter struct{ io.Writer }
-
-// writeChunks sends a body of unknown length. It writes each piece that it has
-// read as one chunk, in one system call.
-func writeChunks(c *conn, req *http.Request, buffer []byte) error {
-	var size [20]byte
 	for {
-		n, err := req.Body.Read(buffer)
+		n, readErr := req.Body.Read(buffer[:])
 		if n > 0 {
-			line := append(strconv.AppendInt(size[:0], int64(n), 16), "\r\n"...)
-			chunk := net.Buffers{line, buffer[:n], []byte("\r\n")}
-			if _, err := chunk.WriteTo(c.UnixConn); err != nil {
+			if _, err := write(buffer[:n]); err != nil {
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		if readErr == io.EOF {
 			break
 		}
-		if err != nil {
-			return err
+		if readErr != nil {
+			return &BodyError{readErr}
 		}
+	}
+	if req.ContentLength >= 0 {
+		return nil
 	}
 	// The trailers have come with the end of the body.
 	var end strings.Builder

@@ -24,6 +24,8 @@ type roundTrip struct {
 
 	clientDone atomic.Bool // the client has closed its half of the connection
 	sent       atomic.Bool // the request was sent to its end
+	// broken is the error of the client's body, or nil.
+	broken atomic.Pointer[BodyError]
 	// sending is closed when the goroutine that sends the body has ended. It
 	// holds nil while none was started.
 	sending atomic.Pointer[chan struct{}]
@@ -87,7 +89,7 @@ func (rt *roundTrip) cancel() {
 		return
 	}
 	rt.clientDone.Store(true)
-	rt.c.SetReadDeadline(time.Now().Add(silenceLimit))
+	rt.c.SetReadDeadline(time.Now().Add(SilenceLimit))
 	// The server may see the end of the client's bytes before the last of them
 	// were passed on.
 	if sending := rt.sending.Load(); sending != nil {
@@ -102,18 +104,25 @@ func (rt *roundTrip) startBody() {
 	go rt.sendBody(sending)
 }
 
-// sendBody sends the client's body. It does not report a failure: the engine's
-// response, or its end without one, tells what happened.
+// BodyError is the error of a request whose body the client broke off, or sent
+// in malformed chunks.
+type BodyError struct{ error }
+
+func (e *BodyError) Unwrap() error { return e.error }
+
+// sendBody sends the client's body. If the client breaks it off, it closes the
+// connection: the body must not look complete to the engine, nor as if it were
+// still coming. An error in writing it is not reported: the engine may have
+// answered without reading it.
 func (rt *roundTrip) sendBody(done chan struct{}) {
 	defer close(done)
 	defer rt.req.Body.Close()
-	if err := writeBody(rt.c, rt.req); err != nil {
-		// A body that the client broke off must not look complete to the
-		// engine, nor as if it were still coming.
-		rt.c.CloseWrite()
-		return
+	err := writeBody(rt.c, rt.req)
+	if broken := new(BodyError); errors.As(err, &broken) {
+		rt.broken.Store(broken)
+		rt.c.Close()
 	}
-	rt.sent.Store(true)
+	rt.sent.Store(err == nil)
 }
 
 // readResponse reads up to the header of the final response.
@@ -179,6 +188,9 @@ func (rt *roundTrip) explain(err error) error {
 	if stale := new(staleError); errors.As(err, &stale) {
 		return err
 	}
+	if broken := rt.broken.Load(); broken != nil {
+		return broken
+	}
 	if rt.ctx.Err() != nil {
 		return context.Cause(rt.ctx)
 	}
@@ -201,7 +213,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	if b.rt.clientDone.Load() {
-		b.rt.c.SetReadDeadline(time.Now().Add(silenceLimit))
+		b.rt.c.SetReadDeadline(time.Now().Add(SilenceLimit))
 	}
 	n, err := b.body.Read(p)
 	if err != nil {

@@ -53,10 +53,10 @@ type Transport struct {
 	sweeper *time.Timer // runs while idle is not empty
 }
 
-// silenceLimit is how long the engine may be silent after the client has closed
+// SilenceLimit is how long the engine may be silent after the client has closed
 // its half of the connection. TCP does not tell a half-close from a close, so a
 // hung engine would otherwise collect the connections of clients that gave up.
-const silenceLimit = time.Minute
+const SilenceLimit = 45 * time.Second
 
 // RoundTrip sends a request and returns the response when its header has come.
 //

@@ -343,7 +343,7 @@ func TestBrokenBody(t *testing.T) {
 		req := request(t, "POST", "/x", "")
 		req.ContentLength = length
 		req.Body = io.NopCloser(io.MultiReader(strings.NewReader("part"), errorReader{}))
-		if got, want := outcome(transport.RoundTrip(req)), "no answer: it closed the connection"; got != want {
+		if got, want := outcome(transport.RoundTrip(req)), "no answer: unexpected EOF"; got != want {
 			t.Errorf("length %d: got %s, want %s", length, got, want)
 		}
 		if <-heard {

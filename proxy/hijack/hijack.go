@@ -56,10 +56,6 @@ type Result struct {
 // and the client could lose the end of the output.
 const drainLimit = time.Second
 
-// silenceLimit is how long the engine may take to answer a client that has
-// closed its half of the connection, and perhaps the other half too.
-const silenceLimit = time.Minute
-
 // exchange is one request, from the client's connection to the engine's.
 type exchange struct {
 	*Handler
@@ -75,6 +71,7 @@ type exchange struct {
 	mu       sync.Mutex
 	answered chan struct{} // closed when the engine has answered
 	hijacked bool          // set before answered is closed
+	draining bool          // the client's connection has its last deadline
 }
 
 // ServeHTTP forwards r, whose body must not have been read, and returns when
@@ -138,6 +135,23 @@ func (x *exchange) decide(hijacked bool) {
 		x.engine.SetWriteDeadline(longAgo)
 	}
 	close(x.answered)
+}
+
+// resumeReading takes back the interruption by decide.
+func (x *exchange) resumeReading() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.draining {
+		x.client.SetReadDeadline(time.Time{})
+	}
+}
+
+// drain gives the client drainLimit to end what it sends.
+func (x *exchange) drain() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.draining = true
+	x.client.SetReadDeadline(time.Now().Add(drainLimit))
 }
 
 func (x *exchange) isAnswered() bool {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
 )
 
 // respond sends a response that stays HTTP.
@@ -32,7 +31,7 @@ func (x *exchange) respond(response *http.Response) {
 	x.result.Truncated = err != nil
 	if !keep || err != nil {
 		closeWrite(x.client)
-		x.client.SetReadDeadline(time.Now().Add(drainLimit))
+		x.drain()
 		io.Copy(io.Discard, x.client)
 		x.client.Close()
 		return

@@ -28,7 +28,7 @@ func (x *exchange) send() {
 		x.breakOff()
 	}
 	<-x.answered
-	x.client.SetReadDeadline(time.Time{})
+	x.resumeReading()
 	if x.hijacked {
 		// An engine that answers before it has read the body takes the rest of
 		// the body for the stream, as it does on its own socket.
@@ -106,7 +106,7 @@ func (x *exchange) copyChunks(w *bufio.Writer) error {
 		}
 		size, err := strconv.ParseUint(string(bytes.TrimSuffix(line, []byte("\r\n"))), 16, 62)
 		if err != nil {
-			return errChunk
+			return x.forwardMalformed(w, line)
 		}
 		if size == 0 {
 			return x.copyTrailers(w)
@@ -115,6 +115,13 @@ func (x *exchange) copyChunks(w *bufio.Writer) error {
 			return err
 		}
 	}
+}
+
+// forwardMalformed lets the engine say in its own words what is wrong with a
+// line. Nothing follows it, so the line cannot be part of another request.
+func (x *exchange) forwardMalformed(w *bufio.Writer, line []byte) error {
+	x.copyBody(w, int64(len(line)))
+	return errChunk
 }
 
 // copyTrailers copies the lines up to the empty one.
@@ -137,10 +144,11 @@ func (x *exchange) peekLine(w *bufio.Writer) ([]byte, error) {
 	for {
 		ahead, _ := x.input.Peek(x.input.Buffered())
 		if i := bytes.IndexByte(ahead, '\n'); i >= 0 {
-			if i == 0 || ahead[i-1] != '\r' {
-				return nil, errChunk
+			line := ahead[:i+1]
+			if !bytes.HasSuffix(line, []byte("\r\n")) {
+				return nil, x.forwardMalformed(w, line)
 			}
-			return ahead[:i+1], nil
+			return line, nil
 		}
 		if err := w.Flush(); err != nil {
 			return nil, err
@@ -169,7 +177,7 @@ func (x *exchange) limitSilence() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.isAnswered() {
-		x.engine.SetReadDeadline(time.Now().Add(silenceLimit))
+		x.engine.SetReadDeadline(time.Now().Add(engine.SilenceLimit))
 	}
 }
 

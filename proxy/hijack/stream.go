@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"time"
 )
 
 // stream passes the engine's stream to the client until the engine's side of
@@ -26,7 +25,7 @@ func (x *exchange) stream(status int, header []byte, output *bufio.Reader) {
 	}
 	// The engine has gone, or the client reads no more.
 	x.engine.Close()
-	x.client.SetReadDeadline(time.Now().Add(drainLimit))
+	x.drain()
 	<-x.senderDone
 	x.client.Close()
 }

@@ -10,9 +10,10 @@ import (
 )
 
 // newConsole returns a writer that turns each event into one line for people,
-// in colour if out is a terminal.
-func newConsole(out io.Writer) io.Writer {
-	file, ok := out.(*os.File)
+// and writes it to out. The line has colours if stdout, where it ends up, is a
+// terminal.
+func newConsole(out, stdout io.Writer) io.Writer {
+	file, ok := stdout.(*os.File)
 	return zerolog.ConsoleWriter{
 		Out:           out,
 		NoColor:       !ok || !isTerminal(file),

@@ -25,20 +25,23 @@ type Options struct {
 	Stdout, Stderr io.Writer
 }
 
-// New returns the log of the program. It also sets zerolog's package variables
+// New returns the log of the program, and a function that writes what is still
+// queued, which takes a second at most. It also sets zerolog's package variables
 // and ignores SIGPIPE, so it is called once.
-func New(o Options) zerolog.Logger {
+func New(o Options) (log zerolog.Logger, flush func()) {
 	// Go ends a program that writes to a closed pipe on stdout. Without a reader
 	// of the log, requests must go on.
 	signal.Ignore(syscall.SIGPIPE)
-	zerolog.ErrorHandler = reportErrors(o.Stderr)
+	failed := reportErrors(o.Stderr)
+	zerolog.ErrorHandler = failed
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	zerolog.FloatingPointPrecision = 3
-	out := o.Stdout
+	queue := newQueue(o.Stdout, failed)
+	var out io.Writer = queue
 	if o.Console {
-		out = newConsole(o.Stdout)
+		out = newConsole(queue, o.Stdout)
 	}
-	return zerolog.New(out).Level(o.Level).With().Timestamp().Logger()
+	return zerolog.New(out).Level(o.Level).With().Timestamp().Logger(), queue.close
 }
 
 // reportErrors returns a handler for errors of writing the log. It tells stderr

@@ -79,7 +79,7 @@ func TestConsole(t *testing.T) {
 		{`{"level":"warn","method":"G\"","path":"/a","message":"refused"}`, "<nil> WRN refused \"G\\\"\" /a\n"},
 	} {
 		var out strings.Builder
-		if _, err := io.WriteString(newConsole(&out), test.event); err != nil {
+		if _, err := io.WriteString(newConsole(&out, &out), test.event); err != nil {
 			t.Fatal(err)
 		}
 		if got := out.String(); got != test.want {

@@ -14,6 +14,7 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -39,7 +40,9 @@ type Server struct {
 	streams  streams
 	policies []byte // the part of the page that never changes
 	stopping atomic.Bool
-	conns    atomic.Int64
+
+	mu    sync.Mutex
+	conns []net.Conn // the oldest first
 }
 
 // New returns a server for a proxy with these clients. The first one stands for
@@ -75,7 +78,8 @@ func (s *Server) End(e *proxy.Event) {
 }
 
 // maxConns limits the connections open at one time, so that a program that opens
-// many here cannot use up the file descriptors that the proxy needs.
+// many here cannot use up the file descriptors that the proxy needs. A further one
+// closes the oldest: a scrape takes milliseconds, so the oldest is idle.
 const maxConns = 64
 
 // Start serves the listeners until stop is called, which closes them. If serving
@@ -111,13 +115,18 @@ func (s *Server) Start(ctx context.Context, listeners []net.Listener, log zerolo
 }
 
 func (s *Server) limit(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch state {
 	case http.StateNew:
-		if s.conns.Add(1) > maxConns {
-			c.Close()
+		if s.conns = append(s.conns, c); len(s.conns) > maxConns {
+			s.conns[0].Close()
+			s.conns = s.conns[1:]
 		}
 	case http.StateClosed, http.StateHijacked:
-		s.conns.Add(-1)
+		if i := slices.Index(s.conns, c); i >= 0 {
+			s.conns = slices.Delete(s.conns, i, i+1)
+		}
 	}
 }
 

@@ -49,16 +49,16 @@ func TestExplainWarns(t *testing.T) {
 	for _, test := range []struct{ allow, dangers string }{
 		{"ContainerCreate,ContainerStart", "root on the host"},
 		{"ContainerExec,ExecStart", "root on the host"},
-		{"PluginPull,PluginEnable", "root on the host"},
+		{"PluginPull,PluginEnable", "root on the host; makes the engine call out"},
 		{"ServiceCreate", "root on the host"},
 		{"ContainerCreate,ContainerRestart", "root on the host"},
 		{"ContainerCreate,ContainerStart,ContainerRestart", "root on the host"},
 		{"ContainerCreateLibpod,ContainerRestartLibpod", "root on the host"},
 		{"PodCreateLibpod,PodStartLibpod", "root on the host"},
 		{"ContainerRestoreLibpod", "root on the host"},
-		{"PluginUpgrade,PluginEnable", "root on the host"},
+		{"PluginUpgrade,PluginEnable", "root on the host; makes the engine call out"},
 		{"SwarmJoin", "root on the host"},
-		{"ImageBuild,Session", "root on the host; makes the engine call out"},
+		{"ImageBuild,Session", "root on the host; root on the host; makes the engine call out"},
 		{"Grpc", "root on the host"},
 		{"PutContainerArchive", "root on the host"},
 		{"ContainerInspect", "leaks secrets"},
@@ -66,8 +66,19 @@ func TestExplainWarns(t *testing.T) {
 		{"ConfigList", "leaks secrets"},
 		{"ContainerExport", "leaks secrets"},
 		{"ContainerLogs", "leaks secrets"},
-		{"ImageCommit,ImageGetAll", "leaks secrets"},
+		{"ImageCommit,ImageGetAll", "leaks secrets; leaks secrets"},
 		{"SecretInspect", "leaks secrets"},
+		{"ContainerTop", "leaks secrets"},
+		{"ContainerTopLibpod", "leaks secrets"},
+		{"ContainerList", "leaks secrets"},
+		{"ImageHistory", "leaks secrets"},
+		{"PluginInspect", "leaks secrets"},
+		{"VolumeInspect", "leaks secrets"},
+		{"SystemDataUsage", "leaks secrets"},
+		{"VolumeExportLibpod,VolumeCreate", "leaks secrets; leaks secrets"},
+		{"ImageBuildLibpod", "root on the host"},
+		{"CheckpointDelete", "root on the host"},
+		{"ManifestInspectLibpod", "makes the engine call out"},
 		{"ArtifactLocalLibpod,ArtifactExtractLibpod", "leaks secrets"},
 		{"DistributionInspect", "makes the engine call out"},
 		{"ImageSearch", "makes the engine call out"},
@@ -76,9 +87,9 @@ func TestExplainWarns(t *testing.T) {
 		{"SystemAuth", "makes the engine call out"},
 		{"ContainerCreate", ""},
 		{"ExecStart", ""},
-		{"ContainerList", ""},
+		{"ContainerRename", ""},
 	} {
-		environ := map[string]string{"ALLOW": test.allow, "SOCKET_PATH": socket}
+		environ := map[string]string{"ALLOW": test.allow, "EVENTS": "0", "SOCKET_PATH": socket}
 		var printed []string
 		for _, warning := range regexp.MustCompile(`\nwarning: ([^:]*): `).FindAllStringSubmatch(harness.Run(t, environ, "explain").Stdout, -1) {
 			printed = append(printed, warning[1])
@@ -95,6 +106,43 @@ func TestExplainWarns(t *testing.T) {
 		}
 		if got := strings.Join(logged, "; "); got != test.dangers {
 			t.Errorf("ALLOW=%s: the log warns of %q, want %q", test.allow, got, test.dangers)
+		}
+	}
+}
+
+// TestDangersByDefault asserts that explain names the danger of /events, which is
+// on by default, and that the log does not: it says no word of what every start
+// opens, and says once what clients can do in several ways.
+func TestDangersByDefault(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	for _, test := range []struct {
+		environ         map[string]string
+		explained, logs int
+	}{
+		{nil, 1, 0},
+		{map[string]string{"EVENTS": "0"}, 0, 0},
+		{map[string]string{"ALLOW": "SystemEvents"}, 1, 0},
+		{map[string]string{"ALLOW": "SystemEventsLibpod"}, 2, 1},
+		{map[string]string{"ALLOW": "ImageInspect,ImageHistory"}, 3, 1},
+	} {
+		environ := harness.With(test.environ, map[string]string{"SOCKET_PATH": socket})
+		explained := harness.Run(t, environ, "explain").Stdout
+		if n := strings.Count(explained, "\nwarning: "); n != test.explained {
+			t.Errorf("%v: explain warns %d times, want %d\n%.1000s", test.environ, n, test.explained, explained)
+		}
+		const events = "warning: leaks secrets: SystemEvents lets a client read the command line of every exec"
+		if got, want := strings.Contains(explained, events), test.environ["EVENTS"] != "0"; got != want {
+			t.Errorf("%v: explain says %q: %v, want %v", test.environ, events, got, want)
+		}
+		logs := 0
+		for _, e := range harness.Start(t, environ).Log() {
+			if e["danger"] != nil {
+				logs++
+			}
+		}
+		if logs != test.logs {
+			t.Errorf("%v: the log warns %d times, want %d", test.environ, logs, test.logs)
 		}
 	}
 }

@@ -74,8 +74,8 @@ func run(ctx context.Context) error {
 	postern := exec.CommandContext(ctx, binary)
 	postern.Env = []string{"SOCKET_PATH=" + socket, "LISTEN=tcp://" + address, "CONTAINERS=1"}
 	postern.Stdout, postern.Stderr = os.Stdout, os.Stderr
-	// Control-C is for the demo, which then ends postern: postern would end by itself
-	// otherwise, and perhaps before the demo knows why.
+	// Control-C reaches a terminal's whole process group: postern would take it
+	// and the signal below for two, and a second one ends it at once.
 	postern.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	postern.Cancel = func() error { return postern.Process.Signal(syscall.SIGTERM) }
 	postern.WaitDelay = 10 * time.Second

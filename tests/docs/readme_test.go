@@ -34,6 +34,7 @@ func TestDocs(t *testing.T) {
 		"presets":    presetTable(),
 		"settings":   settingTable(),
 		"operations": operationTable(),
+		"noreads":    noReadList(),
 	} {
 		block := regexp.MustCompile(`(?s)<!-- ` + name + ` -->\n.*?<!-- end -->`)
 		if !block.Match(want) {
@@ -115,6 +116,17 @@ func operationTable() string {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", s.Var, strings.Join(operations, "<br>"))
 	}
 	return b.String()
+}
+
+// noReadList stands in the second of the six differences, indented as it is.
+func noReadList() string {
+	var b strings.Builder
+	for _, op := range acl.Operations {
+		if op.NoRead != "" {
+			fmt.Fprintf(&b, "   - `%s %s` %s\n", op.Method, op.Path(), op.NoRead)
+		}
+	}
+	return b.String() + "   "
 }
 
 func verbTable() string {

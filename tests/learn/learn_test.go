@@ -133,8 +133,8 @@ func TestLearnHijacks(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "LEARN": "1"})
-	if got := p.Get("/containers/" + strings.Repeat("x", 70_000) + "/json").Status; got != 414 {
-		t.Errorf("a URL of 70 KB gets %d, want 414", got)
+	if got := p.Get("/containers/" + strings.Repeat("x", 600_000) + "/json").Status; got != 414 {
+		t.Errorf("a URL of 600 KB gets %d, want 414", got)
 	}
 	conn := p.Dial()
 	io.WriteString(conn, harness.Head("POST", "/v1.41/containers/web/attach?stream=1&stdin=1", "Connection: Upgrade", "Upgrade: tcp"))

@@ -43,7 +43,7 @@ func TestLogFields(t *testing.T) {
 		harness.Head("GET", "/containers/newer"),
 		harness.Head("GET", "//info"),
 		harness.Head("GET", "/images/json"),
-		harness.Head("GET", "/_ping?"+strings.Repeat("a", 65<<10)),
+		harness.Head("GET", "/_ping?"+strings.Repeat("a", 600<<10)),
 	} {
 		harness.Send(t, p.Dial(), request)
 		// The response may come before its line is written.
@@ -57,7 +57,7 @@ func TestLogFields(t *testing.T) {
 		{"level": "info", "message": "allowed", "method": "GET", "path": "/containers/newer", "operation": "", "decision": "allowed", "rule": "CONTAINERS=1", "status": 200., "received": 0.},
 		{"level": "info", "message": "redirected", "method": "GET", "path": "//info", "operation": "", "decision": "redirected", "rule": "no section", "status": 301., "received": 0.},
 		{"level": "error", "message": "failed", "method": "GET", "path": "/images/json", "operation": "ImageList", "decision": "allowed", "rule": "IMAGES=1", "status": 502., "received": 0., "error": "it closed the connection"},
-		{"level": "warn", "message": "refused", "method": "GET", "path": "/_ping", "operation": "SystemPing", "decision": "refused", "rule": "64 KiB", "status": 414., "received": 0.},
+		{"level": "warn", "message": "refused", "method": "GET", "path": "/_ping", "operation": "SystemPing", "decision": "refused", "rule": "512 KiB", "status": 414., "received": 0.},
 	}
 	got := accessesAtEnd(p)
 	for i, e := range got {

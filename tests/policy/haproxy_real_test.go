@@ -147,7 +147,7 @@ func documented(environ map[string]string, r harness.Request, forwarded bool) in
 	switch {
 	case !forwarded && (!inSection || unclean || strings.Contains(r.Target, "web%2f")):
 		return 1
-	case !forwarded && !on("POST") && (is("GET", "/containers/.*/attach/ws") || is("GET", "/swarm/unlockkey")):
+	case !forwarded && !on("POST") && is("GET", "/containers/.*/attach/ws|/containers/.*/checkpoints|/swarm/unlockkey"):
 		return 2
 	case !forwarded && !on("POST") && is("GET|HEAD", "/containers/.*/archive|/containers/.*/export"):
 		return 3

@@ -122,6 +122,8 @@ func TestPodman(t *testing.T) {
 	host = "tcp://" + verbs.Addr
 	for _, refused := range []struct{ command, remedy string }{
 		{"images", "set LIBPOD_IMAGES=1, or ALLOW=ImageListLibpod"},
+		{"healthcheck run web", "it runs the health check's command in the container"},
+		{"top web", "it may run the container's own ps"},
 		{"exec web true", "LIBPOD_CONTAINERS=1 and LIBPOD_EXEC=1 and POST=1"},
 		{"kill web", "ALLOW_RESTARTS=1"},
 		{"pod kill pod", "ALLOW_RESTARTS=1"},

@@ -51,7 +51,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"POST /build HTTP/1.1\r\nHost: docker\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400},
 		{"POST /build HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: identity, chunked\r\n\r\n", 501},
 		{"GET /_ping HTTP/1.1\r\nHost: docker\r\nA: " + strings.Repeat("a", 100<<10) + "\r\n\r\n", 431},
-		{"GET /" + strings.Repeat("a", 100<<10) + " HTTP/1.1\r\nHost: docker\r\n\r\n", 414},
+		{"GET /" + strings.Repeat("a", 600<<10) + " HTTP/1.1\r\nHost: docker\r\n\r\n", 414},
 	} {
 		e.Reset()
 		got := harness.Send(t, p.Dial(), test.sent)

@@ -28,9 +28,10 @@ type Postern struct {
 	reports bool          // LEARN is on: a report goes to stderr
 	exited  chan struct{} // closed when the process is gone and the log is read
 
-	mu      sync.Mutex
-	log     []Entry
-	changed chan struct{} // closed and replaced when log grows
+	mu        sync.Mutex
+	log       []Entry
+	changed   chan struct{} // closed and replaced when log grows
+	signalled bool          // SIGTERM was sent
 }
 
 // Start runs the proxy and waits until it listens. LISTEN, if not given, is a
@@ -105,6 +106,7 @@ func (p *Postern) PID() string { return strconv.Itoa(p.cmd.Process.Pid) }
 // Signal sends a signal to the process, which may have ended.
 func (p *Postern) Signal(s syscall.Signal) {
 	p.t.Helper()
+	p.signalled = p.signalled || s == syscall.SIGTERM
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Errorf("%v: %v", s, err)
 	}
@@ -114,7 +116,9 @@ func (p *Postern) Signal(s syscall.Signal) {
 func (p *Postern) Terminate() time.Duration {
 	p.t.Helper()
 	begin := time.Now()
-	p.Signal(syscall.SIGTERM)
+	if !p.signalled { // a second SIGTERM would cut it short
+		p.Signal(syscall.SIGTERM)
+	}
 	select {
 	case <-p.exited:
 	case <-time.After(Patience):
