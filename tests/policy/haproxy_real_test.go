@@ -136,7 +136,7 @@ func TestDiffersFromHAProxyAsDocumented(t *testing.T) {
 func documented(environ map[string]string, r harness.Request, forwarded bool) int {
 	on := func(name string) bool { return environ[name] == "1" }
 	is := func(methods, pattern string) bool {
-		return regexp.MustCompile(`(?s)^(` + methods + `) (/v[0-9.]+)?` + pattern + `$`).MatchString(r.Method + " " + r.Path)
+		return matches(`(?s)^(`+methods+`) (/v[0-9.]+)?`+pattern+`$`, r.Method+" "+r.Path)
 	}
 	sections := make([]string, 0, 25)
 	for _, name := range engineToggles() {

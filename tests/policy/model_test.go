@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,11 +45,11 @@ var noReads = strings.Fields("CheckpointList ContainerAttachWebsocket SwarmUnloc
 func model(environ map[string]string, r harness.Request) bool {
 	on := func(name string) bool { return environ[name] == "1" }
 	is := func(methods, suffix string) bool {
-		return regexp.MustCompile("^(" + methods + ") (/libpod)?/(containers|pods)/.+/(" + suffix + ")$").MatchString(r.Method + " " + r.Path)
+		return matches("^("+methods+") (/libpod)?/(containers|pods)/.+/("+suffix+")$", r.Method+" "+r.Path)
 	}
 	listed := func(list string) bool {
 		patterns := strings.NewReplacer("*", ".*", ",", "|").Replace(environ[list])
-		return environ[list] != "" && regexp.MustCompile("^("+patterns+")$").MatchString(r.ID)
+		return environ[list] != "" && matches("^("+patterns+")$", r.ID)
 	}
 	section := strings.ToUpper(strings.NewReplacer("/_", "", "/libpod/_", "LIBPOD_", "/libpod/", "LIBPOD_").Replace(r.Path))
 	section, _, _ = strings.Cut(strings.TrimPrefix(section, "/"), "/")
@@ -90,6 +91,17 @@ func model(environ map[string]string, r harness.Request) bool {
 	}
 	writes := r.Method != "GET" && r.Method != "HEAD" || slices.Contains(noReads, r.ID)
 	return !writes || on("POST")
+}
+
+var compiled sync.Map // of *regexp.Regexp by pattern
+
+// matches compiles each pattern once: the model asks a hundred thousand times.
+func matches(pattern, s string) bool {
+	re, known := compiled.Load(pattern)
+	if !known {
+		re, _ = compiled.LoadOrStore(pattern, regexp.MustCompile(pattern))
+	}
+	return re.(*regexp.Regexp).MatchString(s)
 }
 
 // TestModel asks the running proxy for every operation of Docker and Podman,

@@ -20,9 +20,6 @@ var program = sync.OnceValues(func() (string, error) {
 // quickProgram is without the race detector, which takes time and memory.
 var quickProgram = sync.OnceValues(func() (string, error) { return goBuild("postern", false) })
 
-// staticProgram runs in a container that has no libraries, as in the image.
-var staticProgram = sync.OnceValues(func() (string, error) { return goBuild("postern", false, "CGO_ENABLED=0") })
-
 // goBuild builds a program of this module into a new folder and returns its
 // path. What go run links stays in Go's build cache, unlike what go build links,
 // so that each of the test packages does not link it again.

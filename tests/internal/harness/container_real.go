@@ -28,6 +28,9 @@ func StartStatic(t *testing.T, args ...string) Container {
 	return StartContainer(t, Busybox(t), args...)
 }
 
+// staticProgram runs in a container that has no libraries, as in the image.
+var staticProgram = sync.OnceValues(func() (string, error) { return goBuild("postern", false, "CGO_ENABLED=0") })
+
 // StartContainer starts an image that runs postern, with arguments of docker
 // run, and waits until it serves.
 func StartContainer(t *testing.T, image string, args ...string) Container {

@@ -77,11 +77,11 @@ func (p *Postern) Forwarded(requests []Request) []bool {
 func (p *Postern) ForwardedOn(conn net.Conn, requests []Request) []bool {
 	p.t.Helper()
 	defer conn.Close()
-	go func() {
-		for _, r := range requests {
-			io.WriteString(conn, r.Method+" "+r.Target+" HTTP/1.1\r\nHost: docker\r\nContent-Length: 0\r\n\r\n")
-		}
-	}()
+	var pipelined strings.Builder
+	for _, r := range requests {
+		pipelined.WriteString(r.Method + " " + r.Target + " HTTP/1.1\r\nHost: docker\r\nContent-Length: 0\r\n\r\n")
+	}
+	go io.WriteString(conn, pipelined.String())
 	reader := bufio.NewReader(conn)
 	forwarded := make([]bool, len(requests))
 	for i, r := range requests {
