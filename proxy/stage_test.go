@@ -22,7 +22,7 @@ import (
 const patience = 20 * time.Second
 
 // everything is the policy that allows what the tests ask for.
-var everything = acl.Toggles{"CONTAINERS": true, "EVENTS": true, "EXEC": true, "IMAGES": true, "SESSION": true, "POST": true}
+var everything = acl.Toggles{"CONTAINERS": true, "EVENTS": true, "EXEC": true, "GRPC": true, "IMAGES": true, "SESSION": true, "POST": true}
 
 // stage is a proxy between a scripted engine and the test.
 type stage struct {
