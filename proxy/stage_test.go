@@ -26,7 +26,7 @@ var everything = acl.Toggles{"CONTAINERS": true, "EVENTS": true, "EXEC": true, "
 
 // stage is a proxy between a scripted engine and the test.
 type stage struct {
-	t *testing.T
+	t testing.TB
 	// addr is the proxy's TCP address, path its unix socket.
 	addr, path string
 	// pipes gets connections on which each write of the client is one read of
@@ -41,7 +41,7 @@ type stage struct {
 
 // play starts a proxy in front of an engine that plays the script on each
 // connection and then closes it. Observers stand behind the log's.
-func play(t *testing.T, script func(c *net.UnixConn, r *bufio.Reader), observers ...Observer) *stage {
+func play(t testing.TB, script func(c *net.UnixConn, r *bufio.Reader), observers ...Observer) *stage {
 	t.Helper()
 	// The path of a unix socket may have 107 bytes.
 	dir, err := os.MkdirTemp("", "")
