@@ -36,8 +36,8 @@ func (op *Operation) Subject() Subject {
 // Nameable reports whether ALLOW can name the subject.
 func (s Subject) Nameable() bool { return s.Operation != nil && !s.Configures }
 
-// Compare orders subjects as [Operations] does; those without an operation come
-// behind, by section.
+// Compare orders subjects as [Operations] does. Those without an operation come
+// last, by section.
 func (s Subject) Compare(t Subject) int { return cmp.Compare(s.index(), t.index()) }
 
 // numSubjects is the number of the subjects in sections.
@@ -132,9 +132,9 @@ func clean(p string) string {
 	return cleaned
 }
 
-// cutVersion cuts the prefix that the router accepts before a route, once: to
-// the engine, too, a second one is an unknown path. Docker's is /v[0-9.]+;
-// Podman's, before /libpod, /v[0-9][0-9A-Za-z.-]*.
+// cutVersion cuts the prefix that the router accepts before a route. It cuts one
+// only: the engine, too, has no route for a path with two. Docker's prefix is
+// /v[0-9.]+; Podman's, before /libpod, is /v[0-9][0-9A-Za-z.-]*.
 func cutVersion(p string) (version, rest string) {
 	if !strings.HasPrefix(p, "/v") {
 		return "", p

@@ -9,8 +9,13 @@
 // would decide on one operation and the engine would run another.
 //
 // Second, it looks the operation up in a table that [Compile] made from the
-// toggles, ALLOW, DENY and PRESET. A path that matches no operation, as a newer
-// engine's may, is looked up by its section and by whether the method writes.
+// toggles, ALLOW, DENY and PRESET. A path in a section that matches no operation,
+// as a newer engine's may, is looked up by its section and by whether the method
+// writes.
+//
+// The first step is in classify.go and route.go, the second in rules.go (the
+// order below) and policy.go. The tables are section.go, toggles.go, operations.go
+// and operations_libpod.go.
 //
 // # Order of evaluation
 //
@@ -50,7 +55,11 @@
 //   - a section and its toggle: section.go, for Podman operations_libpod.go;
 //   - another toggle: toggles.go, and the operations that it grants or refuses
 //     in operations.go;
-//   - an operation of a newer engine: operations.go;
-//   - a preset: package acl/preset;
-//   - the words of a refusal, and the dangers: package acl/advise.
+//   - an operation of a newer engine: operations.go, and if it is a GET, why that
+//     is a read or not in testdata/reads.tsv;
+//   - a preset: acl/preset/preset.go;
+//   - the remedy in a refusal: acl/advise/remedy.go; the dangers: danger.go there.
+//
+// A toggle is also in the Dockerfile and in tables of the README; package
+// tests/docs fails while they differ.
 package acl

@@ -7,9 +7,10 @@ import (
 	"testing"
 )
 
-// TestPure keeps the policy, and the packages below it, such that they can be
+// TestImportsNothingImpure asserts that the packages of the policy import the
+// standard library alone, and of that nothing with effects, so that they can be
 // audited on their own.
-func TestPure(t *testing.T) {
+func TestImportsNothingImpure(t *testing.T) {
 	t.Parallel()
 	for _, foreign := range goList(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "postern/acl/...") {
 		if foreign != "postern/acl" && !strings.HasPrefix(foreign, "postern/acl/") {

@@ -27,10 +27,10 @@ type Operation struct {
 	// needs EXEC: else EXEC=0 would still let a client create execs, which
 	// Tecnativa/docker-socket-proxy issue 114 shows users do not expect.
 	Also string
-	// NoRead says, behind "it", why a GET needs POST as if it wrote: it acts, it
-	// reads the host's files, or it hands out a key. POST=0 is to make a policy
-	// harmless whatever method the engine has given an operation. It is "" for
-	// every other operation; testdata/reads.tsv has the reasons for these.
+	// NoRead says why a GET needs POST as if it wrote: it acts, it reads the
+	// host's files, or it hands out a key. POST=0 has to make a policy harmless,
+	// whatever method the engine has given an operation. The text follows the word
+	// "it". It is "" for every other operation; testdata/reads.tsv says of each why.
 	NoRead string
 	// Streams marks an operation that may last as long as both sides like: it
 	// follows something, waits for it or moves whole images. Whether one
@@ -77,8 +77,8 @@ var Operations = slices.Concat(engineOperations, libpodOperations)
 // engineOperations is the engine's routing table (Engine 29, API 1.56) in the
 // order in which the engine registers its routes; the first that matches wins.
 //
-// It leaves out what is in no section and so is never forwarded: /debug, and
-// the route that answers OPTIONS for any path.
+// It leaves out the routes in no section, which are never forwarded: /debug, and
+// the route for OPTIONS of any path.
 var engineOperations = []Operation{
 	{ID: "CheckpointList", Method: "GET", Pattern: "/containers/{name:.*}/checkpoints", NoRead: "lists any directory of the host"},
 	{ID: "CheckpointCreate", Method: "POST", Pattern: "/containers/{name:.*}/checkpoints"},

@@ -50,7 +50,7 @@ type versions int
 const (
 	anyVersion versions = iota
 	beforeV4            // the version begins with 0 to 3
-	sinceV4             // it does not; without a version, too
+	sinceV4             // it does not, or there is no version
 )
 
 // hold reports whether a route exists behind a version, which is "" if the

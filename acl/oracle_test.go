@@ -29,12 +29,12 @@ func newOracle(t testing.TB) *oracle {
 	t.Helper()
 	router := mux.NewRouter()
 	for _, r := range readRoutes(t) {
-		router.Path(versionMatcher + r.pattern).Methods(r.method).Handler(answer(r.id))
-		router.Path(r.pattern).Methods(r.method).Handler(answer(r.id))
+		router.Path(versionMatcher + r.pattern).Methods(r.method).Handler(handler(r.id))
+		router.Path(r.pattern).Methods(r.method).Handler(handler(r.id))
 	}
-	router.HandleFunc(versionMatcher+"/{path:.*}", answer("-"))
-	router.NotFoundHandler = answer("-")
-	router.MethodNotAllowedHandler = answer("-")
+	router.HandleFunc(versionMatcher+"/{path:.*}", handler("-"))
+	router.NotFoundHandler = handler("-")
+	router.MethodNotAllowedHandler = handler("-")
 	return &oracle{router}
 }
 
@@ -82,14 +82,14 @@ func (o *oracle) compare(t *testing.T, method, target string) {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
 	if err != nil || u.Host != "" || strings.ContainsAny(target, " \r\n") {
-		return // net/http answers 400 before any router
+		return // net/http responds with 400 before any router
 	}
 	wantID, wantLocation := o.route(method, u)
 	got := everything.Decide(method, u)
 	if got.OperationID() != wantID && !libpodSectionOf.MatchString(u.Path) {
 		t.Errorf("Decide(%q, %q) is about %q, the engine's router runs %q", method, u.Path, got.OperationID(), wantID)
 	}
-	// Whatever is forwarded is what the engine runs.
+	// A redirected path must not be forwarded: the engine would not run it.
 	if wantLocation != "" && got.Outcome == acl.Allowed {
 		t.Errorf("Decide(%q, %q) allows a path that the engine's router redirects", method, u.Path)
 	}
@@ -117,8 +117,8 @@ func (o *oracle) compare(t *testing.T, method, target string) {
 	}
 }
 
-// everything allows all that is in a section, so that its decision is about the
-// decoded path.
+// everything allows every path in a section, so that its decision is on the decoded
+// path.
 var everything = acl.Compile(acl.Rules{Allow: []string{"*"}})
 
 func sectionVar(d acl.Decision) string {
@@ -128,8 +128,8 @@ func sectionVar(d acl.Decision) string {
 	return d.Section.Var
 }
 
-// names are what may stand for {name} and {id}: honest ones, and every way of
-// writing one that could make two routers disagree.
+// names may stand for {name} and {id}: ordinary names, and every spelling that
+// could make two routers disagree.
 var names = []string{
 	"web", "0123456789ab", "a/b", "a%2fb", "a%2Fb", "create", "json", "prune", "web/json", "web/archive",
 	"library/busybox:1.36", "registry:5000/team/app@sha256:00", "%77eb", "a%0Ab", "a%0A", "%00", "%ff", "a%20b",

@@ -25,7 +25,7 @@ func newPodmanOracle(t testing.TB) *oracle {
 	}
 	defer f.Close()
 	router := mux.NewRouter().UseEncodedPath()
-	none := answer("-")
+	none := handler("-")
 	routes := 0
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Split(lines.Text(), "\t")
@@ -40,7 +40,7 @@ func newPodmanOracle(t testing.TB) *oracle {
 		default:
 			prefix = "/v{version:" + version + "}"
 		}
-		router.Path(prefix + fields[1]).Methods(fields[0]).Handler(answer(fields[2]))
+		router.Path(prefix + fields[1]).Methods(fields[0]).Handler(handler(fields[2]))
 		routes++
 	}
 	if routes < 140 {
@@ -50,8 +50,8 @@ func newPodmanOracle(t testing.TB) *oracle {
 	return &oracle{router}
 }
 
-// comparePodman checks that what Podman runs is what was decided on. A path that
-// Podman answers with 404 may be taken for anything.
+// comparePodman checks that the decision is on the operation that Podman runs. For
+// a path to which Podman responds with 404, any operation will do.
 func (o *oracle) comparePodman(t *testing.T, method, target string) {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
@@ -65,8 +65,8 @@ func (o *oracle) comparePodman(t *testing.T, method, target string) {
 	if got := everything.Decide(method, &url.URL{Path: u.EscapedPath()}).OperationID(); got != runs {
 		t.Errorf("Decide(%q, %q) is about %q, Podman runs %q", method, u.EscapedPath(), got, runs)
 	}
-	// A policy that allows everything but what Podman runs must refuse, in
-	// whatever way the path is written.
+	// A policy that allows everything but the operation that Podman runs must
+	// refuse, in whatever way the path is written.
 	if d := everythingBut(runs).Decide(method, u); d.Outcome == acl.Allowed {
 		t.Errorf("%s %s is allowed by %s with DENY=%s, which Podman runs", method, target, d.Rule, runs)
 	}
@@ -118,9 +118,9 @@ func TestDecideAgreesWithPodman(t *testing.T) {
 	}
 }
 
-// TestBothReadingsCount asserts that the second reading counts although
-// the table has no route for it: a newer Podman's may.
-func TestBothReadingsCount(t *testing.T) {
+// TestBothReadingsAreDecided asserts that the second reading of a path has to be
+// allowed although the table has no route for it: a newer Podman may have one.
+func TestBothReadingsAreDecided(t *testing.T) {
 	t.Parallel()
 	for rules, want := range map[string]bool{
 		"ALLOW=ContainerKill":                    false,
@@ -149,7 +149,7 @@ func FuzzPodman(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target string) { o.comparePodman(t, method, target) })
 }
 
-// answer is a handler that says which operation it is.
-func answer(id string) http.HandlerFunc {
+// handler responds with the id of the operation that it stands for.
+func handler(id string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Operation", id) }
 }

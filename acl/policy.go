@@ -2,7 +2,7 @@ package acl
 
 import "net/url"
 
-// Outcome is what a policy makes of a request. The zero value refuses.
+// Outcome says whether a policy allows a request. The zero value refuses.
 type Outcome int
 
 const (
@@ -14,19 +14,20 @@ const (
 // String is the outcome's name in the log and in metrics.
 func (o Outcome) String() string { return [...]string{"refused", "allowed", "redirected"}[o] }
 
-// Decision is what a policy decides for one request. Its zero value refuses.
+// Decision is the decision on one request. Its zero value refuses.
 type Decision struct {
 	Outcome Outcome
 	// Rule is the setting that decided, such as "CONTAINERS=1", "POST=0" or
 	// "DENY=*Prune", or [NoSection] or [Learning].
 	Rule string
-	// Reason says in words why something else than a policy refused the request,
-	// see [Decision.Refuse]. It is "" for what a policy decided.
+	// Reason says in words why the proxy refused the request, whatever the policy
+	// says, see [Decision.Refuse]. It is "" if the policy decided.
 	Reason string
 	// Method is the request's, as sent.
 	Method string
-	// Path is decoded and has no version prefix. Of a redirected request it is
-	// the whole path; of one whose escaped path was decisive it is escaped.
+	// Path is decoded and has no version prefix. If the escaped reading of the
+	// path decided, Path is that reading. Of a redirected request it is the whole
+	// path.
 	Path string
 	// Redirect is the clean path when Outcome is Redirected, else "". The engine
 	// would answer such a request with a redirect; it must never be forwarded.
@@ -64,14 +65,14 @@ func (d Decision) Subjects() []Subject {
 }
 
 // Refuse returns the decision with a refusal in place of the policy's outcome.
-// It is for what the proxy refuses whatever the policy says; reason says why, in
-// words, and must not be "".
+// The proxy calls it for a request that it refuses whatever the policy says.
+// reason says why, in words, and must not be "".
 func (d Decision) Refuse(rule, reason string) Decision {
 	d.Outcome, d.Rule, d.Reason, d.Redirect = Refused, rule, reason, ""
 	return d
 }
 
-// Policy holds what is decided for every subject. A nil or zero Policy allows
+// Policy holds the decision for every subject. A nil or zero Policy allows
 // nothing. It is immutable; make it with [Compile].
 type Policy struct {
 	rules   Rules
@@ -118,7 +119,7 @@ func (p *Policy) Rules() Rules {
 	return p.rules
 }
 
-// Decide decides a request by its method and its URL, as net/http parsed them.
+// Decide decides on a request by its method and its URL, as net/http parsed them.
 // It looks at nothing else. It allocates nothing when the path is clean and
 // written without escapes.
 //
@@ -148,7 +149,7 @@ func (p *Policy) Decide(method string, u *url.URL) Decision {
 	return d
 }
 
-// decide decides one reading of a clean path.
+// decide decides on one reading of a clean path.
 func (p *Policy) decide(method, path string) Decision {
 	s, rest := classify(method, path)
 	d := p.ruling(s)

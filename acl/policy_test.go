@@ -178,8 +178,9 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestPatterns compares the wildcards with a regular expression's, on every id.
-func TestPatterns(t *testing.T) {
+// TestPatternsMatchLikeRegexps compares the wildcards with those of regular
+// expressions, on every id.
+func TestPatternsMatchLikeRegexps(t *testing.T) {
 	t.Parallel()
 	for _, pattern := range []string{
 		"*", "**", "ContainerList", "Container*", "*List", "*Libpod", "*Prune*", "Container*tart*", "Image*Libpod", "*e*e*e", "C*n*t", "*Ping",
@@ -215,9 +216,9 @@ func TestZeroValuesRefuse(t *testing.T) {
 	}
 }
 
-// TestRefuse asserts that a refusal by the proxy replaces whatever the policy
-// decided.
-func TestRefuse(t *testing.T) {
+// TestRefuseReplacesDecision asserts that a refusal by the proxy replaces the
+// policy's decision.
+func TestRefuseReplacesDecision(t *testing.T) {
 	t.Parallel()
 	policy := settings(t, "INFO=1")
 	for _, request := range []string{"GET /info", "GET /containers/json", "GET //info"} {
@@ -231,9 +232,10 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// TestProperties checks on random settings that DENY beats everything, and that
-// switching a toggle on, or adding to ALLOW, takes nothing away.
-func TestProperties(t *testing.T) {
+// TestDenyWinsAndAllowOnlyAdds asserts on random settings that DENY wins over every
+// other setting, and that neither a toggle that is switched on nor a longer ALLOW
+// takes an operation away.
+func TestDenyWinsAndAllowOnlyAdds(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	toggles := acl.AllToggles()
@@ -323,9 +325,9 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-// TestPrefix gives a client's variables to a policy: the names without the
-// prefix are somebody else's, and all that people read carries it.
-func TestPrefix(t *testing.T) {
+// TestPrefixedVariables asserts that rules with a prefix ignore the variables
+// without it, and that rules, remedies and errors name variables with it.
+func TestPrefixedVariables(t *testing.T) {
 	t.Parallel()
 	rules, errs := acl.ParseRules("CLIENT_A_", map[string]string{
 		"CONTAINERS":        "1",
@@ -354,8 +356,9 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
-// TestLearning asserts what LEARN=1 changes in decisions, and what not.
-func TestLearning(t *testing.T) {
+// TestLearnAllowsUnlessDenied asserts that LEARN=1 allows what the settings refuse,
+// except what DENY names and paths in no section.
+func TestLearnAllowsUnlessDenied(t *testing.T) {
 	t.Parallel()
 	policy := acl.Compile(acl.Rules{Learn: true, Toggles: acl.Toggles{"INFO": true, "ALLOW_START": true}, Deny: []string{"*Delete"}})
 	for _, test := range []struct {
@@ -382,8 +385,8 @@ func TestLearning(t *testing.T) {
 	}
 }
 
-// TestPresetsNameOperations asserts that every id in a preset is an operation's:
-// a misspelt one would allow nothing.
+// TestPresetsNameOperations asserts that every id in a preset belongs to an
+// operation: a misspelt one would allow nothing.
 func TestPresetsNameOperations(t *testing.T) {
 	t.Parallel()
 	for _, p := range preset.All {

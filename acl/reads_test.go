@@ -35,10 +35,10 @@ func readKinds(t *testing.T) map[string]string {
 	return kinds
 }
 
-// TestReads asserts that somebody has read the handler of every GET and HEAD, and
-// that the table agrees with what it does: an operation cannot come into the
-// table as a read just because of its method.
-func TestReads(t *testing.T) {
+// TestEveryReadIsClassified asserts that testdata/reads.tsv says of every GET and
+// HEAD what its handler does, and that the table of operations agrees: an operation
+// does not count as a read just because of its method.
+func TestEveryReadIsClassified(t *testing.T) {
 	t.Parallel()
 	kinds := readKinds(t)
 	listed := map[string]bool{}
@@ -64,7 +64,7 @@ func TestReads(t *testing.T) {
 			}
 		case "acts", "host", "key":
 			if op.NoRead == "" {
-				t.Errorf("%s is no read (%s), but needs no POST", key, kind)
+				t.Errorf("%s does more than read (%s), but needs no POST", key, kind)
 			}
 		default:
 			t.Errorf("%s is not classified in testdata/reads.tsv: read its handler and say what it does (got kind %q)", key, kind)
@@ -72,15 +72,15 @@ func TestReads(t *testing.T) {
 	}
 	for key := range kinds {
 		if !listed[key] {
-			t.Errorf("testdata/reads.tsv classifies %s, which is no operation", key)
+			t.Errorf("testdata/reads.tsv classifies %s, which is not an operation", key)
 		}
 	}
 }
 
-// TestNoRead asks for every GET and HEAD with every section on: POST=0 refuses
-// those that are no read, POST=1 allows them, and a HEAD of such a GET, which no
-// engine routes today, fares the same.
-func TestNoRead(t *testing.T) {
+// TestGETThatActsNeedsPOST decides on every GET and HEAD with every section on:
+// POST=0 refuses those that act, and POST=1 allows them. A HEAD of such a GET, which
+// no engine routes today, gets the same decision.
+func TestGETThatActsNeedsPOST(t *testing.T) {
 	t.Parallel()
 	sections := ""
 	for _, s := range acl.Sections {

@@ -23,10 +23,9 @@ var formerIDs = map[string]string{
 	"ContainerPutArchive":  "PutContainerArchive",
 }
 
-// TestReference fails when Docker's API reference lists an operation that the
-// table does not have, in any version since 1.25: this is how the table is
-// kept current when the API grows.
-func TestReference(t *testing.T) {
+// TestTableHasEveryReferenceOperation asserts that the table has every operation of
+// Docker's API reference since version 1.25. It fails when the API grows.
+func TestTableHasEveryReferenceOperation(t *testing.T) {
 	t.Parallel()
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/moby/moby/api").Output()
 	if err != nil {
@@ -86,8 +85,9 @@ func checkReference(t *testing.T, file string) {
 	}
 }
 
-// TestHijacksStream asserts that what leaves HTTP counts as a stream.
-func TestHijacksStream(t *testing.T) {
+// TestHijackingOperationsStream asserts that an operation that hijacks its
+// connection is marked as a stream.
+func TestHijackingOperationsStream(t *testing.T) {
 	t.Parallel()
 	for _, op := range acl.Operations {
 		if op.Hijacks && !op.Streams {

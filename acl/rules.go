@@ -155,7 +155,6 @@ func parsePatterns(name string, environ map[string]string) (patterns []string, e
 	return patterns, errs
 }
 
-// parsePresets reads presets' names.
 func parsePresets(variable string, environ map[string]string) (all []preset.Preset, errs []error) {
 	for name := range strings.SplitSeq(environ[variable], ",") {
 		name = strings.TrimSpace(name)

@@ -6,11 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"postern/acl"
 	"postern/proxy/client"
 	"postern/proxy/hijack"
 )
@@ -38,8 +36,8 @@ const tooManyLines = "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Ty
 	"431 Request Header Fields Too Large"
 
 // clientConn is a client's connection. It bounds the memory that net/http needs
-// for a header before a client is known and a request decided on. It is the one
-// thing that is found through a request's context.
+// for a header before a client is known and a request decided on. [connOf] finds
+// it through a request's context.
 type clientConn struct {
 	net.Conn
 	from client.Conn // identifies the client
@@ -133,122 +131,5 @@ func (c *clientConn) endHeader() {
 	if c.holdsPlace {
 		<-c.places
 		c.holdsPlace = false
-	}
-}
-
-// keepAlive makes the kernel find out within 45 s that a client's machine is
-// gone.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3}
-
-// Accept returns the next connection of a client that ALLOW_FROM may admit.
-func (l *acceptor) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if tcp, ok := c.(*net.TCPConn); ok {
-			tcp.SetKeepAliveConfig(keepAlive)
-		}
-		conn := &clientConn{Conn: c, from: client.NewConn(l.owner, c.RemoteAddr()), places: l.proxy.largeHeaders}
-		if l.proxy.clients.ShutsOut(conn.from.Addr) && !conn.isLocal() {
-			go l.proxy.turnAway(conn)
-			continue
-		}
-		return conn, nil
-	}
-}
-
-// acceptor is a listener whose connections net/http serves.
-type acceptor struct {
-	net.Listener
-	owner *client.Client
-	proxy *Proxy
-}
-
-// turnAwayLimit is how long a client that ALLOW_FROM shuts out keeps its
-// connection.
-const turnAwayLimit = 5 * time.Second
-
-// turnAway refuses a connection whose address ALLOW_FROM shuts out, without
-// parsing what the client sends.
-func (p *Proxy) turnAway(c *clientConn) {
-	defer c.Close()
-	reason := c.from.Addr.String() + notAllowedFrom
-	e := &Event{
-		Start: time.Now(), Client: noClient, Address: c.RemoteAddr().String(),
-		Decision: acl.Decision{}.Refuse("ALLOW_FROM", reason), Status: http.StatusForbidden,
-	}
-	for _, o := range p.observers {
-		o.Begin(e)
-	}
-	c.SetDeadline(time.Now().Add(turnAwayLimit))
-	// A client takes a response that comes before its request for an error.
-	if _, err := c.Read(make([]byte, 512)); err == nil {
-		response := errorResponse(e.Status, reason)
-		response.Close = true
-		e.Sent = response.ContentLength
-		response.Write(c)
-		c.CloseWrite()
-		io.Copy(io.Discard, c)
-	}
-	e.Duration = time.Since(e.Start)
-	for _, o := range p.observers {
-		o.End(e)
-	}
-}
-
-// connections are those that net/http serves.
-type connections struct {
-	mu   sync.Mutex
-	open map[*clientConn]struct{}
-}
-
-// follow is the ConnState hook of the server.
-func (s *connections) follow(c net.Conn, state http.ConnState) {
-	base := baseConn(c)
-	switch state {
-	case http.StateNew:
-		base.beginHeader()
-		s.mu.Lock()
-		s.open[base] = struct{}{}
-		s.mu.Unlock()
-	case http.StateActive:
-		base.active.Store(true)
-	case http.StateIdle:
-		base.active.Store(false)
-		base.beginHeader()
-	case http.StateClosed, http.StateHijacked:
-		base.endHeader()
-		s.mu.Lock()
-		delete(s.open, base)
-		s.mu.Unlock()
-		base.cancel()
-	}
-}
-
-// sweepInterval is the time between two searches for clients that have gone.
-const sweepInterval = 5 * time.Second
-
-// sweep ends the requests of clients that have gone, until ctx is done. net/http
-// notices the end of a client's bytes only if nothing is in front of it: one
-// byte of a next request, or a body that nobody reads, hides it, and /events is
-// silent for days.
-func (s *connections) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		s.mu.Lock()
-		for c := range s.open {
-			if c.active.Load() && isClosedByClient(c.Conn) {
-				c.cancel()
-			}
-		}
-		s.mu.Unlock()
 	}
 }

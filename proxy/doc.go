@@ -4,9 +4,10 @@
 //
 // # The way of a request
 //
-//  1. server.go: net/http accepts the connection and parses the request. The
-//     connection is described once, by [withConnection].
-//  2. proxy.go: [Proxy.ServeHTTP] has the way on one screen, from here on.
+//  1. accept.go: an acceptor accepts the connection, or turns away an address that
+//     ALLOW_FROM shuts out. conn.go: a clientConn limits the request's header while
+//     net/http parses it. server.go has the net/http server and the shutdown.
+//  2. proxy.go: [Proxy.ServeHTTP] has the steps from here on, on one screen.
 //  3. record.go: a recorder takes the place of the ResponseWriter and notes what
 //     happens, for the log, the metrics and LEARN.
 //  4. identify.go: package client says which client sent the request, by its
@@ -14,25 +15,42 @@
 //  5. respond.go: [acl.Policy.Decide] decides, by the method and the path. A
 //     request that it does not allow ends here, with 403 and the settings that
 //     would allow it, or with 301 to a clean path.
-//  6. An operation that may hijack its connection goes through package hijack.
-//     Everything else goes through [net/http/httputil.ReverseProxy] and the
-//     transport of package engine. Both write the request's target to the
-//     engine's socket as it came in.
+//  6. An operation that may hijack its connection goes through package hijack,
+//     see below. Every other one, GET /containers/json for example, goes through
+//     [net/http/httputil.ReverseProxy] and the transport of package engine. Both
+//     write the request's target to the engine's socket as it came in.
 //  7. record.go: when the response has ended, the observers are told: the access
 //     log (accesslog.go), package metrics and package learn.
 //
+// sweep.go ends the requests of clients that have gone without net/http noticing.
+//
+// # The way of a hijack
+//
+// docker exec -it first sends POST /containers/{id}/exec, a request like any other.
+// POST /exec/{id}/start then asks for Upgrade: tcp. Package hijack takes its
+// connection from net/http, dials a new connection to the engine and sends the
+// request on it (hijack/send.go). If the engine responds with 101, or with 200 and
+// a raw stream, both directions are copied until both sides are gone
+// (hijack/stream.go). Any other response is sent as HTTP (hijack/respond.go), and
+// the connection returns to net/http through the resumedListener in server.go.
+//
 // # Where to change what
 //
-//	a toggle, an operation        acl/toggles.go, acl/operations.go
-//	a preset                      acl/preset
-//	the text of a refusal         respond.go, acl/advise/remedy.go
-//	the line of the access log    accesslog.go
-//	a kind of listener            listen/address.go, listen/listen.go
-//	a setting                     config/config.go
-//	what root gives up            privilege
-//	a command                     main.go, command
+// The paths begin at this directory; acl/ and main.go are beside it.
 //
-// Imports point one way: main, then the packages below proxy, then proxy, then
-// acl. Package engine, client, hijack, listen and logging do not import proxy;
-// command, learn and metrics do.
+//	a section, a toggle           acl/section.go, acl/toggles.go
+//	an operation, a preset        acl/operations.go, acl/preset/preset.go
+//	the text of a refusal         respond.go, acl/advise/remedy.go
+//	the line of the access log    accesslog.go, its fields; logging/console.go
+//	the metrics, the status page  metrics/counters.go, metrics/page.go
+//	the health check              health.go, identify.go
+//	a kind of listener            listen/address.go, listen/listen.go, client/client.go
+//	a setting                     config/config.go; command/start.go and main.go use it
+//	what root gives up            privilege/drop_linux.go
+//	what the process locks away   privilege/confine_linux.go, privilege/seccomp_linux.go
+//	a command                     command/usage.go, main.go
+//
+// Imports point one way: main imports command, learn and metrics. These import
+// proxy, which imports client, engine, hijack, listen and logging. All of them may
+// import acl.
 package proxy

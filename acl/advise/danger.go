@@ -171,7 +171,8 @@ func Dangers(p *acl.Policy) []Danger {
 }
 
 // ByDefault reports whether the danger is there without any setting. The start
-// does not warn of such a danger: a warning in every log is one that nobody reads.
+// does not warn of such a danger: users would stop reading a warning that is in
+// every log.
 func (d Danger) ByDefault() bool {
 	return d.in(allowedByDefault())
 }

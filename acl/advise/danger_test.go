@@ -9,22 +9,22 @@ import (
 	"postern/acl"
 )
 
-// TestDangersName asserts that every id in the table is an operation's: a
-// misspelt one would never warn.
-func TestDangersName(t *testing.T) {
+// TestDangersNameOperations asserts that every id in the table belongs to an
+// operation: a misspelt one would never warn.
+func TestDangersNameOperations(t *testing.T) {
 	t.Parallel()
 	for _, d := range dangers {
 		for _, id := range d.All {
 			if !slices.ContainsFunc(acl.Operations, func(op acl.Operation) bool { return op.ID == id }) {
-				t.Errorf("the danger to %q names %s, which is no operation", d.Why, id)
+				t.Errorf("the danger to %q names %s, which is not an operation", d.Why, id)
 			}
 		}
 	}
 }
 
-// TestDangersOfReads asserts that every read of which testdata/reads.tsv says "a
-// danger" is in the table, and that it says so of every read in the table.
-func TestDangersOfReads(t *testing.T) {
+// TestDangersAgreeWithReads asserts that the table has exactly the reads of which
+// testdata/reads.tsv says "a danger".
+func TestDangersAgreeWithReads(t *testing.T) {
 	t.Parallel()
 	table, err := os.ReadFile("../testdata/reads.tsv")
 	if err != nil {

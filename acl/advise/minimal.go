@@ -8,8 +8,8 @@ import (
 )
 
 // MinimalToggles returns settings, NAME=value, that allow all the needs without
-// ALLOW: with any toggle that is on taken away, they would refuse one. They
-// replace the rules, of which they keep DENY and the prefix.
+// ALLOW. They are minimal: without any one of the toggles that are on, they would
+// refuse a need. They replace the rules, of which they keep DENY and the prefix.
 func MinimalToggles(rules acl.Rules, needs []acl.Subject) []string {
 	base := acl.Only()
 	base.Deny = rules.Deny
@@ -37,9 +37,9 @@ func MinimalToggles(rules acl.Rules, needs []acl.Subject) []string {
 	return settings
 }
 
-// smallestToggles returns toggles that allow all the needs, none of which can be
-// taken away. It begins with all that bear on the needs and takes away the one
-// that closes most, POST before ALLOW_START, as long as one can be taken away.
+// smallestToggles returns toggles that allow all the needs, and none to spare. It
+// begins with all toggles that bear on the needs. As long as it can spare one, it
+// removes the one that closes most: POST before ALLOW_START.
 func smallestToggles(base acl.Rules, needs []acl.Subject) []string {
 	var on []string
 	for _, s := range needs {

@@ -80,10 +80,10 @@ func learn(rules acl.Rules, requests []string) (needs []acl.Subject, forwarded [
 	return needs, forwarded
 }
 
-// TestMinimalSettings takes random requests as needs and compiles the settings:
-// the policy allows all of them. No toggle can be taken away; ALLOW allows
-// nothing else, and no id of it can be taken away.
-func TestMinimalSettings(t *testing.T) {
+// TestMinimalSettingsAllowTheNeeds takes random requests as needs and asserts that
+// the settings allow all of them, with no toggle and no id in ALLOW to spare, and
+// that ALLOW allows nothing else.
+func TestMinimalSettingsAllowTheNeeds(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -131,13 +131,13 @@ func checkToggles(t *testing.T, rules acl.Rules, needs []acl.Subject, forwarded 
 		}
 		settings[name] = value
 	}
-	// A section that is on by default is off when nobody used it.
+	// A section that is on by default is off when no request used it.
 	policy := compile(t, rules.Prefix, settings)
 	for _, request := range []string{"GET /events", "HEAD /_ping", "GET /version", "GET /libpod/version"} {
 		section := decide(policy, request).Section
 		used := slices.ContainsFunc(needs, func(s acl.Subject) bool { return s.Section == section })
 		if allows(policy, request) && !used {
-			t.Errorf("%v allows %s, which nobody used", settings, request)
+			t.Errorf("%v allows %s, which was not used", settings, request)
 		}
 	}
 }
@@ -168,8 +168,8 @@ func checkAllow(t *testing.T, rules acl.Rules, needs []acl.Subject, forwarded []
 	}
 }
 
-// TestMinimalSettingsOfPrograms asserts the settings that people read for what
-// programs do.
+// TestMinimalSettingsOfPrograms asserts the exact settings for the requests of
+// typical programs.
 func TestMinimalSettingsOfPrograms(t *testing.T) {
 	t.Parallel()
 	const off = "EVENTS=0 PING=0 VERSION=0 LIBPOD_PING=0 LIBPOD_VERSION=0"
@@ -213,9 +213,9 @@ func TestMinimalSettingsOfPrograms(t *testing.T) {
 	}
 }
 
-// TestMinimalSettingsOfReadings takes a path that Docker's router and Podman's
-// read as two operations: the settings allow both.
-func TestMinimalSettingsOfReadings(t *testing.T) {
+// TestMinimalSettingsAllowBothReadings takes a path that Docker's router and
+// Podman's read as two operations, and asserts that the settings allow both.
+func TestMinimalSettingsAllowBothReadings(t *testing.T) {
 	t.Parallel()
 	const request = "POST /v5.0.0/libpod/manifests/x/registry%2Fy"
 	needs, _ := learn(acl.Rules{}, []string{request})

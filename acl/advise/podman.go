@@ -16,8 +16,8 @@ func IsPodman(s *acl.Section) bool { return s != nil && strings.HasPrefix(s.Var,
 
 // MeansPodman reports whether any of the rules are about Podman's own API: a
 // LIBPOD_ variable is on, or ALLOW or PRESET names one of its operations.
-// More than half of all operations are Podman's, and people with a Docker Engine
-// need not see them. Which of the two answers cannot be known without asking it.
+// More than half of all operations are Podman's, and users of a Docker Engine need
+// not see them. Which of the two engines it is cannot be known without a request.
 func MeansPodman(all ...acl.Rules) bool {
 	return slices.ContainsFunc(all, func(r acl.Rules) bool {
 		for name, on := range r.Toggles {
@@ -33,9 +33,9 @@ func MeansPodman(all ...acl.Rules) bool {
 	})
 }
 
-// WithoutPodman takes the settings out that switch sections of Podman's own API
-// off, unless the rules do so already or no setting would be left: a declared
-// client needs one. A Docker Engine has nothing there to close.
+// WithoutPodman removes the settings that switch off sections of Podman's own API,
+// which a Docker Engine does not have. It keeps those that the rules have already,
+// and all of them if no other setting is left: a declared client needs one.
 func WithoutPodman(rules acl.Rules, settings []string) []string {
 	left := slices.DeleteFunc(slices.Clone(settings), func(s string) bool {
 		name, value, _ := strings.Cut(strings.TrimPrefix(s, rules.Prefix), "=")

@@ -1,6 +1,7 @@
 // Package advise says how to change a policy: which settings allow a refused
-// request, which suffice for what a client does, what a policy opens and what is
-// dangerous about that. It computes nothing before somebody asks.
+// request, which suffice for the requests of a client, which operations a policy
+// opens, and which of them are dangerous. It computes nothing at the start of the
+// program, but each result when a function is called.
 package advise
 
 import (
@@ -16,16 +17,15 @@ import (
 // Remedy says how to allow a refused request. The zero value is that of a path
 // in no section: no setting allows it.
 type Remedy struct {
-	// Sets are the ways to allow the request. Each is a list of settings, such
-	// as CONTAINERS=1, that suffice together; the last is the narrowest, ALLOW.
-	// There is none when DENY, or something else than the policy, refuses the
-	// request.
+	// Sets are alternatives. Each is a list of settings, such as CONTAINERS=1,
+	// that together allow the request; the last is the narrowest, ALLOW. There
+	// is none when DENY refuses the request, or the proxy whatever the policy is.
 	Sets [][]string
 	// Text puts Sets into words, "set CONTAINERS=1, or ALLOW=ContainerList", or
-	// says why there are none. Of a GET that is no read it first says why.
+	// says why there are none. For a GET that needs POST=1 it first says why.
 	Text string
-	// Also says what the widest of Sets opens besides: "CONTAINERS=1 also opens
-	// ContainerInspect, ContainerLogs and 7 more". It is "" when that is nothing.
+	// Also says which other operations the widest of Sets opens: "CONTAINERS=1
+	// also opens ContainerInspect, ContainerLogs and 7 more". It may be "".
 	Also string
 }
 
@@ -61,19 +61,19 @@ func RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 	}
 	if d.Nameable() {
 		if len(sets) > 0 {
-			// People would otherwise open a section for the sake of one operation
-			// without knowing what else is in it.
+			// Else people open a section for one operation without knowing which
+			// others are in it.
 			r.Also = alsoOpens(p, sets[len(sets)-1], d.Operation.ID)
 		}
 		r.Sets = append(r.Sets, []string{rules.Prefix + "ALLOW=" + d.Operation.ID})
 	}
-	ways := make([]string, len(r.Sets))
+	alternatives := make([]string, len(r.Sets))
 	for i, set := range r.Sets {
-		ways[i] = strings.Join(set, " and ")
+		alternatives[i] = strings.Join(set, " and ")
 	}
-	r.Text = "set " + strings.Join(ways, ", or ")
+	r.Text = "set " + strings.Join(alternatives, ", or ")
 	if op := d.Operation; op != nil && op.NoRead != "" && !rules.Toggles.On("POST") {
-		// Nobody expects that a GET needs POST.
+		// Users do not expect that a GET needs POST.
 		r.Text = "it " + op.NoRead + "; " + r.Text
 	}
 	return r
@@ -173,8 +173,8 @@ func candidates(t acl.Toggles, s acl.Subject) []string {
 			names = append(names, name)
 		}
 	}
-	// POST=1 would also allow to read files where ALLOW_ARCHIVE=1 does, but
-	// nobody should open every write in order to read.
+	// POST=1 would also allow reading files, as ALLOW_ARCHIVE=1 does. The remedy
+	// for a read must not be to open every write.
 	if s.Writes && !t.On("POST") {
 		names = append(names, "POST")
 	}
@@ -184,9 +184,9 @@ func candidates(t acl.Toggles, s acl.Subject) []string {
 	return names
 }
 
-// alsoOpens says what toggles open besides the operation that is wanted, the
-// operations of the same API first, since an engine need not have the other;
-// among these the dangerous ones first.
+// alsoOpens names the operations that toggles open besides the wanted one. Those
+// of the same API come first, since an engine need not have the other API, and
+// among these the most dangerous.
 func alsoOpens(p *acl.Policy, toggles []string, wanted string) string {
 	ids := slices.DeleteFunc(opened(p, toggles), func(id string) bool { return id == wanted })
 	isLibpod := func(id string) bool { return strings.HasSuffix(id, "Libpod") }
@@ -197,14 +197,14 @@ func alsoOpens(p *acl.Policy, toggles []string, wanted string) string {
 		return dangerRank(id)
 	}
 	slices.SortStableFunc(ids, func(a, b string) int { return rank(a) - rank(b) })
-	way := strings.Join(settings(p.Rules().Prefix, toggles), " and ")
+	set := strings.Join(settings(p.Rules().Prefix, toggles), " and ")
 	switch n := len(ids); {
 	case n == 0:
 		return ""
 	case n <= 3:
-		return fmt.Sprintf("%s also opens %s", way, strings.Join(ids, ", "))
+		return fmt.Sprintf("%s also opens %s", set, strings.Join(ids, ", "))
 	default:
-		return fmt.Sprintf("%s also opens %s and %d more", way, strings.Join(ids[:2], ", "), n-2)
+		return fmt.Sprintf("%s also opens %s and %d more", set, strings.Join(ids[:2], ", "), n-2)
 	}
 }
 

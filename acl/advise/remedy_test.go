@@ -23,9 +23,9 @@ func settings(t testing.TB, s string) *acl.Policy {
 	return acl.Compile(rules)
 }
 
-// TestRemediesWork sets what a refusal says, for every request and a few
-// starting points, and expects each way to allow the request.
-func TestRemediesWork(t *testing.T) {
+// TestEachRemedyAllowsTheRequest sets what a refusal says, for every request and
+// several settings to begin with, and expects each alternative to allow the request.
+func TestEachRemedyAllowsTheRequest(t *testing.T) {
 	t.Parallel()
 	compiled := map[string]*acl.Policy{}
 	for _, start := range []string{"", "POST=1", "CONTAINERS=1", "CONTAINERS=1 POST=1", "ALLOW_START=1", "ALLOW_ARCHIVE=0 ALLOW_LOGS=0 ALLOW_EXPORT=0", "EVENTS=0 PING=0 VERSION=0"} {
@@ -49,9 +49,9 @@ func TestRemediesWork(t *testing.T) {
 	}
 }
 
-// TestAlsoOpens asserts what a remedy says of the operations that it opens
-// besides the one that was refused.
-func TestAlsoOpens(t *testing.T) {
+// TestRemedyNamesWhatElseItOpens asserts which operations, besides the refused one,
+// a remedy says that it opens.
+func TestRemedyNamesWhatElseItOpens(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ settings, request, also string }{
 		{"", "GET /containers/json", "CONTAINERS=1 also opens ContainerInspect, ContainerLogs and 3 more"},
@@ -76,9 +76,9 @@ func TestAlsoOpens(t *testing.T) {
 	}
 }
 
-// TestCache asserts that a cache keeps policies apart, and a second refusal from
-// the cost of the first.
-func TestCache(t *testing.T) {
+// TestCacheIsPerPolicyAndCheap asserts that a cache keeps the remedies of policies
+// apart, and that the second refusal costs less than the first.
+func TestCacheIsPerPolicyAndCheap(t *testing.T) {
 	var cache advise.Cache
 	for _, start := range []string{"", "POST=1", "DENY=Container*", "CONTAINERS=1"} {
 		policy := settings(t, start)

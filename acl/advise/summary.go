@@ -9,7 +9,7 @@ import (
 
 // Summary says how much a policy allows.
 type Summary struct {
-	// Allowed is the number of operations that it allows, Of that of all.
+	// Allowed is the number of operations that it allows, Of the number of all.
 	Allowed int `json:"allowed"`
 	Of      int `json:"of"`
 	// Reads and Writes are the variables of the sections in which it allows any
@@ -43,9 +43,9 @@ func Summarize(p *acl.Policy, podman bool) Summary {
 	return s
 }
 
-// IneffectiveRefusals warns of refusals such as ALLOW_LOGS=0 that somebody has
-// set and that refuse nothing, because ALLOW or PRESET allows the operation
-// first: the two settings contradict each other.
+// IneffectiveRefusals warns of refusals such as ALLOW_LOGS=0 that are set and
+// refuse nothing, because ALLOW or PRESET allows the operation first: the two
+// settings contradict each other.
 func IneffectiveRefusals(r acl.Rules) (warnings []string) {
 	for i := range acl.Operations {
 		op := &acl.Operations[i]

@@ -19,8 +19,8 @@ type Preset struct {
 	Reason string
 	// Operations are the ids of the operations that its source calls.
 	Operations []string
-	// Guesses are ids that the preset allows although nobody has found the call
-	// in the source: a program of this kind most likely uses them too.
+	// Guesses are ids that the preset allows although the call was not found in
+	// the source: a program of this kind most likely uses them too.
 	Guesses []string
 	// Note says what the preset leaves out, or what a user can take away, and
 	// how. It may be empty.
@@ -38,8 +38,8 @@ func (p Preset) Has(id string) bool {
 	return slices.Contains(p.Operations, id) || slices.Contains(p.Guesses, id)
 }
 
-// Programs on Docker's Go client ask for the version of the API with the first
-// and, of an engine that refuses it, the second.
+// ping is how programs on Docker's Go client learn the version of the API: by the
+// first operation, or by the second from an engine that refuses the first.
 const ping = "SystemPingHead SystemPing "
 
 // All lists the presets by name.

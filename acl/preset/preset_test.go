@@ -8,8 +8,9 @@ import (
 	"postern/acl/preset"
 )
 
-// TestAll asserts that people find a preset by its name, and can check it.
-func TestAll(t *testing.T) {
+// TestPresetsAreSortedAndSourced asserts that presets are sorted by name, and that
+// each has a reason and a source where it can be checked.
+func TestPresetsAreSortedAndSourced(t *testing.T) {
 	t.Parallel()
 	if !slices.IsSortedFunc(preset.All, func(a, b preset.Preset) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Error("the presets are not sorted by name")

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Nearest returns the known name that a misspelt one most likely meant, or ""
-// when none is near: at most one slip in five letters, two in longer names,
-// and never in the first letter (HOST is not POST).
+// Nearest returns the known name that is nearest to a misspelt one, or "" if none
+// is near. A name of up to five letters may differ by one edit, a longer one by
+// two. The first letter must be the same: HOST is not POST.
 func Nearest(name string, known []string) string {
 	best, distance := "", 3
 	if len(name) <= 5 {
@@ -25,8 +25,8 @@ func Nearest(name string, known []string) string {
 	return best
 }
 
-// Resembling returns the three names that most resemble a wanted one; one that
-// contains its letters, in any case, comes before one that only looks like it.
+// Resembling returns the three names that most resemble a wanted one. A name that
+// contains it, in any case, comes before one that is merely near.
 func Resembling(wanted string, names []string) []string {
 	wanted = strings.ToLower(wanted)
 	type candidate struct {
