@@ -100,12 +100,12 @@ func TestLearnNothing(t *testing.T) {
 	p.Get("/info")
 	learned := p.Learned()
 	const (
-		everybody = "      # everybody who is no declared client\n      # 1x GET /info (SystemInfo)\n"
-		idle      = "      # client idle\n      # nothing was forwarded\n" +
+		undeclared = "      # all clients that are not declared\n      # 1x GET /info (SystemInfo)\n"
+		idle       = "      # client idle\n      # nothing was forwarded\n" +
 			"      # nothing to set, and with nothing postern does not start: give it something, or take CLIENT_IDLE_FROM and CLIENT_IDLE_LISTEN away\n"
 	)
-	if text := p.Stderr.String(); strings.Count(text, idle) != 2 || strings.Count(text, everybody) != 2 {
-		t.Errorf("the report does not have twice\n%s%sbut is\n%s", everybody, idle, text)
+	if text := p.Stderr.String(); strings.Count(text, idle) != 2 || strings.Count(text, undeclared) != 2 {
+		t.Errorf("the report does not have twice\n%s%sbut is\n%s", undeclared, idle, text)
 	}
 	for _, settings := range []map[string]string{learned.Toggles, learned.Exact} {
 		if r := harness.Run(t, harness.With(base, settings), "serve"); r.Status != 2 || !strings.Contains(r.Stderr, "client idle may do nothing") {
