@@ -76,7 +76,7 @@ func TestExplainClient(t *testing.T) {
 		status int
 		want   string
 	}{
-		{harness.Words("explain"), 0, "Whoever is not portainer, traefik (see --client) may run 4 of 115"},
+		{harness.Words("explain"), 0, "Clients other than portainer, traefik (see --client) may run 4 of 115"},
 		{harness.Words("explain --client portainer"), 0, "Client portainer may run "},
 		{harness.Words("explain --client portainer"), 0, "warning: leaks secrets: ContainerInspect lets a client "},
 		{harness.Words("explain --client PORTAINER GET /containers/json"), 0, "allowed: GET /containers/json (ContainerList) by CLIENT_PORTAINER_CONTAINERS=1"},

@@ -115,7 +115,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"CLIENT_A__FROM=web CLIENT_A__INFO=1", []string{`invalid client name in CLIENT_A__FROM: `}},
 		{"CLIENT_A_FROM=web CLIENT_A__POST=1 CLIENT_A_INFO=1", []string{`CLIENT_A__POST="1" is not a client variable: `}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_ALLOW_FROM=10.0.0.5", []string{`client a_allow may do nothing: `}},
-		{"CLIENT_ALLOW_FROM=10.0.0.5", []string{`client allow may do nothing: set what it needs, as in CLIENT_ALLOW_CONTAINERS=1; ALLOW_FROM is for everybody and has no prefix`}},
+		{"CLIENT_ALLOW_FROM=10.0.0.5", []string{`client allow may do nothing: set what it needs, as in CLIENT_ALLOW_CONTAINERS=1; ALLOW_FROM is for all clients and has no prefix`}},
 		{"CLIENT_A_FROM=web. CLIENT_A_INFO=1 CLIENT_B_FROM=Web CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have web: `}},
 		{"CLIENT_A_FROM=10.0.0.0/8 CLIENT_A_INFO=1 CLIENT_B_FROM=::ffff:10.0.0.0/104 CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have 10.0.0.0/8: `}},
 		{"CLIENT_A_FROM=fd00:0::1 CLIENT_A_INFO=1 CLIENT_B_FROM=fd00::0:1/128 CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have fd00::1: `}},
