@@ -56,8 +56,8 @@ func hijackRequest(c *net.UnixConn, r *bufio.Reader) (input io.Reader) {
 	return r
 }
 
-// TestHijackDeliversEarlyBytes asserts that bytes that a client sends before the response
-// arrive as its stream, even if they look like a request.
+// TestHijackDeliversEarlyBytes asserts that bytes that a client sends before the
+// response arrive as its stream, even if they look like a request.
 func TestHijackDeliversEarlyBytes(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -85,8 +85,9 @@ func TestHijackDeliversEarlyBytes(t *testing.T) {
 	})
 }
 
-// TestHijackBeforeTheBodyIsRead asserts that the rest of a body arrives in order, before
-// the stream, if the engine hijacks the connection before it has read the body.
+// TestHijackBeforeTheBodyIsRead asserts that the rest of a body arrives in order,
+// before the stream, if the engine hijacks the connection before it has read the
+// body.
 func TestHijackBeforeTheBodyIsRead(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		answered := make(chan struct{})
@@ -111,8 +112,8 @@ func TestHijackBeforeTheBodyIsRead(t *testing.T) {
 	})
 }
 
-// TestHijackOutputFollowsEndOfInput asserts that the output arrives after the client has
-// closed its direction.
+// TestHijackOutputFollowsEndOfInput asserts that the output arrives after the
+// client has closed its direction.
 func TestHijackOutputFollowsEndOfInput(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {

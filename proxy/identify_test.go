@@ -23,8 +23,9 @@ type from struct {
 
 func (f from) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(f.addr) }
 
-// TestDecisionDoesNotAllocate asserts that identifying a client and deciding on its
-// request allocates nothing, with 100 clients, 1,000 subnets, host names and ALLOW_FROM.
+// TestDecisionDoesNotAllocate asserts that identifying a client and deciding on
+// its request allocates nothing, with 100 clients, 1,000 subnets, host names and
+// ALLOW_FROM.
 func TestDecisionDoesNotAllocate(t *testing.T) {
 	read := func(list string) (f client.From) {
 		if err := f.UnmarshalText([]byte(list)); err != nil {

@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// TestCompleteChunksAreForwardedAtOnce has the engine stop between any two bytes of a
-// response: the chunks that are complete by then must reach the client before the engine
-// goes on. It does not stop within a chunk: net/http waits for its end.
+// TestCompleteChunksAreForwardedAtOnce has the engine stop between any two bytes
+// of a response: the chunks that are complete by then must reach the client before
+// the engine goes on. It does not stop within a chunk: net/http waits for its end.
 func TestCompleteChunksAreForwardedAtOnce(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -521,8 +521,8 @@ func TestHalfCloseIsForwarded(t *testing.T) {
 	}
 }
 
-// TestRequestOfHalfClosedClientIsSent asserts that a request is sent although the client
-// has closed its half of the connection before.
+// TestRequestOfHalfClosedClientIsSent asserts that a request is sent although the
+// client has closed its half of the connection before.
 func TestRequestOfHalfClosedClientIsSent(t *testing.T) {
 	t.Parallel()
 	transport, _ := play(t, respond(ok))

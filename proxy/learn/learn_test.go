@@ -47,8 +47,8 @@ func TestRecordsAreBounded(t *testing.T) {
 	}
 }
 
-// TestRequestsWithoutRemedyAreNotRecorded asserts that requests are not recorded that no
-// setting of the client's policy would allow.
+// TestRequestsWithoutRemedyAreNotRecorded asserts that requests are not recorded
+// that no setting of the client's policy would allow.
 func TestRequestsWithoutRemedyAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	rec, c := newRecorder(acl.Rules{Learn: true})

@@ -173,8 +173,8 @@ func threadCredentials() string {
 	return strings.Join(all, ", ")
 }
 
-// TestVerifyFindsLeftPrivileges asserts an error if the kernel reports a different state,
-// or lets the process become root again.
+// TestVerifyFindsLeftPrivileges asserts an error if the kernel reports a different
+// state, or lets the process become root again.
 func TestVerifyFindsLeftPrivileges(t *testing.T) {
 	t.Parallel()
 	ordinary := State{UID: [4]int{7, 7, 7, 7}, GID: [4]int{7, 7, 7, 7}, Groups: "7", NoNewPrivs: true, Threads: 3}

@@ -100,8 +100,8 @@ var socketCalls = []struct {
 	{"send messages with TCP Fast Open", "denied", func() string { return call(unix.SYS_SENDMMSG, none, 0, 0, unix.MSG_FASTOPEN) }},
 }
 
-// TestFilterDeniesSystemCalls asserts which system calls every thread can make under the
-// filter alone, without Landlock.
+// TestFilterDeniesSystemCalls asserts which system calls every thread can make
+// under the filter alone, without Landlock.
 func TestFilterDeniesSystemCalls(t *testing.T) {
 	t.Parallel()
 	status, err := os.ReadFile("/proc/self/status")

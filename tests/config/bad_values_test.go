@@ -12,9 +12,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestBadConfiguration asserts that whatever is wrong stops the start, and that
-// one message names all of it.
-func TestBadConfiguration(t *testing.T) {
+// TestEveryMistakeStopsTheStart asserts that each mistake stops the start, and that one
+// message names all mistakes.
+func TestEveryMistakeStopsTheStart(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	dir := harness.SocketDir(t)
@@ -172,9 +172,9 @@ func TestBadConfiguration(t *testing.T) {
 	}
 }
 
-// TestBadConfigurationLeavesNothing asserts that a start that fails for one
+// TestFailedStartLeavesNoSocket asserts that a start that fails for one
 // reason does not leave the socket of a listener that was fine.
-func TestBadConfigurationLeavesNothing(t *testing.T) {
+func TestFailedStartLeavesNoSocket(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(harness.SocketDir(t), "postern.sock")
 	harness.Run(t, map[string]string{"SOCKET_PATH": "/none/x.sock", "LISTEN": "unix://" + path})
@@ -183,9 +183,9 @@ func TestBadConfigurationLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestNoPermission asserts that a socket which postern's user may not use stops
-// the start, with whose it is and what helps.
-func TestNoPermission(t *testing.T) {
+// TestNoPermissionStopsTheStart asserts that a socket which postern's user may not use
+// stops the start, with its owner and the remedy.
+func TestNoPermissionStopsTheStart(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	if err := os.Chmod(socket, 0); err != nil {

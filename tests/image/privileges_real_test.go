@@ -78,8 +78,8 @@ func inGroup(group int, p privileges) privileges {
 	return p
 }
 
-// TestBecomes starts the image in the ways that users do.
-func TestBecomes(t *testing.T) {
+// TestImageBecomesItsUser starts the image in the ways that users do.
+func TestImageBecomesItsUser(t *testing.T) {
 	t.Parallel()
 	group := engineGroup(t)
 	hardened := []string{"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"}
@@ -137,9 +137,9 @@ func privileged(t *testing.T) []string {
 	return []string{"--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"}
 }
 
-// TestSockets starts the image as root in front of sockets of all kinds of
-// owners.
-func TestSockets(t *testing.T) {
+// TestImageKeepsTheSocketsGroup starts the image as root in front of sockets of
+// all kinds of owners.
+func TestImageKeepsTheSocketsGroup(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		uid, gid int

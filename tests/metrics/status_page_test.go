@@ -62,8 +62,9 @@ func text(page string) string {
 	return strings.Join(strings.Fields(html.UnescapeString(page)), " ")
 }
 
-// TestPage asserts that the page tells what people come for.
-func TestPage(t *testing.T) {
+// TestStatusPageShowsFacts asserts that the page shows refusals, streams and
+// permissions.
+func TestStatusPageShowsFacts(t *testing.T) {
 	t.Parallel()
 	_, page := seen(t)
 	checkFacts(t, page)
