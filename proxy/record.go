@@ -13,9 +13,8 @@ import (
 	"postern/proxy/hijack"
 )
 
-// Event is one request: what the client sent, what was decided, and what became
-// of it. All of it but the decision is the client's to choose. Nothing in it is
-// escaped for a terminal or a page.
+// Event is one request with its decision and its response. The client chooses all of
+// its text but the decision. Nothing in it is escaped for a terminal or a page.
 type Event struct {
 	Start time.Time
 	// Client is never nil.
@@ -102,7 +101,7 @@ func (p *Proxy) record(w http.ResponseWriter, r *http.Request) *recorder {
 	return rec
 }
 
-// Unwrap lets [http.ResponseController] find what the recorder does not do.
+// Unwrap lets [http.ResponseController] find the methods that the recorder lacks.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
 func (rec *recorder) WriteHeader(status int) {

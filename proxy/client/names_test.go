@@ -26,12 +26,12 @@ type fakeDNS struct {
 	silentReverse bool
 	// delay passes before each answer.
 	delay time.Duration
-	// onReverse is called for each question about an address.
+	// onReverse is called at each reverse lookup.
 	onReverse func()
 	// err is the error of every lookup.
 	err error
-	// asked counts the lookups of each name.
-	asked map[string]int
+	// lookups counts the lookups of each name.
+	lookups map[string]int
 }
 
 func (d *fakeDNS) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
@@ -40,7 +40,7 @@ func (d *fakeDNS) LookupNetIP(ctx context.Context, network, host string) ([]neti
 		d.t.Errorf("lookup of %s %s, want one of ip and a name that ends in a dot", network, host)
 	}
 	d.mu.Lock()
-	d.asked[name]++
+	d.lookups[name]++
 	silent, delay, list, err := d.silent[name], d.delay, d.hosts[name], d.err
 	d.mu.Unlock()
 	if silent {
@@ -108,7 +108,7 @@ type site struct {
 func inSite(t *testing.T, allowFrom string, test func(*testing.T, site)) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		dns := &fakeDNS{t: t, hosts: map[string]string{}, silent: map[string]bool{}, asked: map[string]int{}}
+		dns := &fakeDNS{t: t, hosts: map[string]string{}, silent: map[string]bool{}, lookups: map[string]int{}}
 		log := new(bytes.Buffer)
 		set := NewSet(&Client{}, []*Client{
 			{Name: "a", From: from(t, "a")},
@@ -120,8 +120,8 @@ func inSite(t *testing.T, allowFrom string, test func(*testing.T, site)) {
 	})
 }
 
-// expect makes a new connection, a little later than anything else was done, and
-// returns how long it had to wait.
+// expect identifies the client of a new connection, 1 ms after the last step, and
+// returns how long that took.
 func (s site) expect(t *testing.T, addr, want string) (waited time.Duration) {
 	t.Helper()
 	time.Sleep(time.Millisecond)
@@ -135,7 +135,8 @@ func (s site) expect(t *testing.T, addr, want string) (waited time.Duration) {
 // lines counts the lines of the log that contain a text.
 func (s site) lines(text string) int { return strings.Count(s.log.String(), text) }
 
-func TestNames(t *testing.T) {
+// TestHostNamesIdentifyClients follows names that gain, lose and hand over addresses.
+func TestHostNamesIdentifyClients(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.expect(t, "10.0.0.1", "c")
 		s.expect(t, "192.168.0.1", "")
@@ -162,10 +163,11 @@ func TestNames(t *testing.T) {
 	})
 }
 
-// TestNamesOfTwoClients: an address is neither's, at once if it is new and with
-// the next refresh if it has been one's. An address in the configuration comes
-// before a name.
-func TestNamesOfTwoClients(t *testing.T) {
+// TestSharedAddressIdentifiesNoClient asserts that an address which the names of two
+// clients resolve to identifies neither: at once if it is new, and after the next
+// refresh if one of them had it before. An address in the configuration comes before
+// a name.
+func TestSharedAddressIdentifiesNoClient(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		const warning = "the names of two clients resolve to this address"
 		s.hosts["a"] = "192.168.0.1"
@@ -190,9 +192,10 @@ func TestNamesOfTwoClients(t *testing.T) {
 	})
 }
 
-// TestRun: the log tells of each name without an address once, and again when it
-// has lost its addresses. Other changes are for level debug, another order is none.
-func TestRun(t *testing.T) {
+// TestRunLogsChangesOfAddresses asserts that the log has each name without an address
+// once, and again when it has lost its addresses. Other changes are at level debug.
+// Another order of the addresses is not a change.
+func TestRunLogsChangesOfAddresses(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
 		var running sync.WaitGroup
@@ -235,9 +238,9 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestSilentResolver: a resolver that answers nothing takes no permissions away
-// and gives none, and connections hardly wait for it.
-func TestSilentResolver(t *testing.T) {
+// TestSilentResolverChangesNoClient asserts that a resolver that answers nothing
+// neither takes nor gives permissions, and that connections wait for it a short time.
+func TestSilentResolverChangesNoClient(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
 		s.expect(t, "192.168.0.1", "a")
@@ -273,10 +276,11 @@ func TestSilentResolver(t *testing.T) {
 	})
 }
 
-// TestResolverSilentAboutOneName: the resolver of an older Docker does not answer
-// for a container that has left an internal network. The container that gets its
-// address must not get its permissions, and other clients must not wait.
-func TestResolverSilentAboutOneName(t *testing.T) {
+// TestUnansweredNameLosesItsAddress asserts that a name is gone if the resolver does
+// not answer for it but does for others, as an older Docker's does for a container
+// that has left an internal network. The next container with its address must not
+// get its permissions, and other clients must not wait.
+func TestUnansweredNameLosesItsAddress(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"], s.hosts["b"] = "192.168.0.1", "192.168.0.2"
 		s.expect(t, "192.168.0.1", "a")
@@ -299,9 +303,9 @@ func TestResolverSilentAboutOneName(t *testing.T) {
 	})
 }
 
-// TestNameReturnsWhileInDoubt: a container starts again with its old address
-// while the resolver is asked whether it is silent.
-func TestNameReturnsWhileInDoubt(t *testing.T) {
+// TestReturningNameKeepsItsClient asserts that a container is known that starts again
+// with its old address during the reverse lookup.
+func TestReturningNameKeepsItsClient(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
 		s.expect(t, "192.168.0.1", "a")
@@ -311,8 +315,9 @@ func TestNameReturnsWhileInDoubt(t *testing.T) {
 	})
 }
 
-// TestSlowResolver: one that was silent and is slow now is not given up.
-func TestSlowResolver(t *testing.T) {
+// TestSlowResolverGetsTheWholeTimeoutAgain asserts that clients are known again by a
+// resolver that was silent and now is slow.
+func TestSlowResolverGetsTheWholeTimeoutAgain(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.silence(true)
 		s.expect(t, "192.168.0.1", "")
@@ -327,9 +332,9 @@ func TestSlowResolver(t *testing.T) {
 	})
 }
 
-// TestFailedLookup: a lookup that fails is no answer, but neither is it silence
-// of the whole resolver.
-func TestFailedLookup(t *testing.T) {
+// TestFailedLookupKeepsClient asserts that a lookup that fails does not count as an
+// answer, and keeps the client unless the resolver answers a reverse lookup.
+func TestFailedLookupKeepsClient(t *testing.T) {
 	for _, test := range []struct {
 		name          string
 		err           *net.DNSError
@@ -352,9 +357,9 @@ func TestFailedLookup(t *testing.T) {
 	}
 }
 
-// TestKeptConnection: a name moves while a connection lasts. Answers serve its
-// requests for a second.
-func TestKeptConnection(t *testing.T) {
+// TestKeptConnectionFollowsItsName asserts that a connection loses its client within
+// a second after the name has moved to another address, with one lookup a second.
+func TestKeptConnectionFollowsItsName(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
 		conn := connFrom("192.168.0.1")
@@ -367,11 +372,11 @@ func TestKeptConnection(t *testing.T) {
 		request("a")
 		s.hosts["a"] = "192.168.0.2"
 		for range 100 {
-			time.Sleep(maxAnswerAge / 100)
+			time.Sleep(maxLookupAge / 100)
 			request("a")
 		}
-		if s.asked["a"] != 1 {
-			t.Errorf("%d lookups for 100 requests in a second, want 1", s.asked["a"])
+		if s.lookups["a"] != 1 {
+			t.Errorf("%d lookups for 100 requests in a second, want 1", s.lookups["a"])
 		}
 		time.Sleep(time.Millisecond)
 		request("")
@@ -381,7 +386,9 @@ func TestKeptConnection(t *testing.T) {
 	})
 }
 
-func TestAllowFromNames(t *testing.T) {
+// TestAllowFromAdmitsHostNames asserts that ALLOW_FROM admits the addresses of its host
+// names, and that these do not change which client it is.
+func TestAllowFromAdmitsHostNames(t *testing.T) {
 	inSite(t, "friend,a,10.0.0.99", func(t *testing.T, s site) {
 		expect := func(addr, want string, wantAdmitted bool) {
 			t.Helper()
@@ -408,8 +415,9 @@ func TestAllowFromNames(t *testing.T) {
 	})
 }
 
-// TestOwnListenerComesBeforeName: ALLOW_FROM makes the names matter, but not for
-// the client.
+// TestOwnListenerComesBeforeName asserts that a connection to a client's own listener
+// is that client's although its address has another client's name, which ALLOW_FROM
+// has too.
 func TestOwnListenerComesBeforeName(t *testing.T) {
 	inSite(t, "a", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
@@ -422,8 +430,8 @@ func TestOwnListenerComesBeforeName(t *testing.T) {
 	})
 }
 
-// TestConnectionsShareLookups: 500 connections come while a lookup of each name
-// runs. It began too early for them, and they share the next one.
+// TestConnectionsShareLookups asserts that 500 connections that come during a lookup of
+// each name share the next one: the lookup that runs began too early for them.
 func TestConnectionsShareLookups(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
@@ -435,16 +443,16 @@ func TestConnectionsShareLookups(t *testing.T) {
 		}
 		all.Wait()
 		for _, name := range []string{"a", "b", "b2"} {
-			if s.asked[name] != 2 {
-				t.Errorf("%d lookups of %s for 500 connections, want 2", s.asked[name], name)
+			if s.lookups[name] != 2 {
+				t.Errorf("%d lookups of %s for 500 connections, want 2", s.lookups[name], name)
 			}
 		}
 	})
 }
 
-// TestFloodOfConnections: lookups do not come as fast as connections do, those
-// of a name without an address least of all.
-func TestFloodOfConnections(t *testing.T) {
+// TestLookupsAreLimited asserts that many connections cause few lookups, and the
+// fewest of a name without an address.
+func TestLookupsAreLimited(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
 		const seconds = 5
@@ -461,7 +469,7 @@ func TestFloodOfConnections(t *testing.T) {
 		all.Wait()
 		for name, interval := range map[string]time.Duration{"a": minLookupInterval, "b": minMissInterval, "b2": minMissInterval} {
 			limit := int(seconds*time.Second/interval) + 2
-			if got := s.asked[name]; got > limit || got < limit/2 {
+			if got := s.lookups[name]; got > limit || got < limit/2 {
 				t.Errorf("%d lookups of %s in %d s, want about %d and no more", got, name, seconds, limit)
 			}
 		}
@@ -469,7 +477,7 @@ func TestFloodOfConnections(t *testing.T) {
 }
 
 func TestNamesDoNotAllocate(t *testing.T) {
-	dns := &fakeDNS{t: t, hosts: map[string]string{"a": "192.168.0.1"}, asked: map[string]int{}}
+	dns := &fakeDNS{t: t, hosts: map[string]string{"a": "192.168.0.1"}, lookups: map[string]int{}}
 	set := NewSet(&Client{}, []*Client{{Name: "a", From: from(t, "a")}}, from(t, "a"), zerolog.Nop())
 	set.names.dns = dns
 	conn := &Conn{Addr: netip.MustParseAddr("192.168.0.1"), Accepted: time.Now()}

@@ -13,17 +13,16 @@ import (
 // Set identifies clients. The zero Set refuses every connection. Make it with
 // [NewSet].
 type Set struct {
-	// defaultClient has the connections of no declared client.
+	// defaultClient has the connections that belong to no declared client.
 	defaultClient *Client
 	// declared has the addresses and subnets of the declared clients.
 	declared prefixTable
-	// byAddress is whether a declared client has an address, a subnet or a name.
+	// byAddress is set if a declared client has an address, a subnet or a name.
 	byAddress bool
-	// limited is whether ALLOW_FROM is set. If so, allowed has its addresses and
-	// subnets.
+	// limited is set if ALLOW_FROM is. allowed then has its addresses and subnets.
 	limited bool
 	allowed prefixTable
-	// allowsNames is whether ALLOW_FROM has host names.
+	// allowsNames is set if ALLOW_FROM has host names.
 	allowsNames bool
 	// names has the host names of the declared clients and of ALLOW_FROM.
 	names *resolver
@@ -69,10 +68,10 @@ func NewSet(defaultClient *Client, declared []*Client, allowFrom From, log zerol
 // host name before a subnet, and a small subnet before a large one. ALLOW_FROM
 // limits addresses also on a client's own TCP listener.
 //
-// Where a host name can make a difference, and its last lookup began before the
-// connection was accepted or more than a second ago, Identify waits for another
-// one: about 2 s if the resolver has just become silent, and up to 0.4 s while it
-// stays so. A silent resolver changes the client of no address.
+// Where a host name matters, and its last lookup began before the connection was
+// accepted or more than a second ago, Identify waits for another lookup. That takes
+// about 2 s if the resolver has just become silent, and up to 0.4 s while it stays
+// silent. A silent resolver changes no address's client.
 //
 // Identify is safe for concurrent use.
 func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
@@ -85,7 +84,7 @@ func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
 	c = cmp.Or(conn.Owner, s.declared.address(conn.Addr))
 	admitted = !s.limited || s.allowed.longest(conn.Addr) != nil
 	if c == nil || !admitted {
-		oldest := time.Now().Add(-maxAnswerAge)
+		oldest := time.Now().Add(-maxLookupAge)
 		if conn.Accepted.After(oldest) {
 			oldest = conn.Accepted
 		}
@@ -102,9 +101,8 @@ func (s *Set) ShutsOut(a netip.Addr) bool {
 }
 
 // UnmatchedAddr returns the address of a connection that belongs to no declared
-// client, for the message of a refusal. It returns the zero Addr if c, which
-// Identify has returned, is a declared client, and where no address could have
-// made it one.
+// client, for the message of a refusal. c is what Identify returned. It returns the
+// zero Addr if c is a declared client, or if no declared client has an address.
 func (s *Set) UnmatchedAddr(conn *Conn, c *Client) netip.Addr {
 	if c == s.defaultClient && s.byAddress {
 		return conn.Addr

@@ -47,7 +47,7 @@ exit status is 0 if the engine answers, else 1.
 
 const explainUsage = "usage: postern explain [--client NAME] [--json] [--all] [[METHOD] PATH | OPERATION]"
 
-// helpFlags ask for help wherever they stand.
+// helpFlags request help wherever they stand.
 var helpFlags = []string{"-h", "-help", "--help"}
 
 // ParseCommand returns the name of the command on a command line, "serve" if it

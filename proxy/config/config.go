@@ -38,12 +38,12 @@ type Config struct {
 	Rules acl.Rules `env:"-"`
 	// Clients are the declared clients, sorted by name.
 	Clients []Client `env:"-"`
-	// Warnings are about variables that look like mistakes and need not be.
+	// Warnings are about variables that may be mistakes.
 	Warnings []string `env:"-"`
 }
 
-// Parse reads an environment. It returns an error, one line each, for everything
-// that is wrong in it. Config then holds the rest.
+// Parse reads an environment. It returns an error of one line for each mistake in it.
+// Config then holds the rest.
 func Parse(environ map[string]string) (Config, []error) {
 	environ = withoutServices(environ)
 	var c Config
@@ -59,7 +59,7 @@ func Parse(environ map[string]string) (Config, []error) {
 	c.Clients, bad = parseClients(environ, c.Learn)
 	errs = append(errs, bad...)
 	errs = append(errs, c.ambiguities()...)
-	errs = append(errs, c.dropTaken()...)
+	errs = append(errs, c.dropDuplicates()...)
 	errs = append(errs, c.unreachable()...)
 
 	if c.DisableIPv6 {

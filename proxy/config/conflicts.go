@@ -9,8 +9,8 @@ import (
 	"postern/proxy/listen"
 )
 
-// ambiguities finds addresses and host names that two clients have, so that they
-// do not identify one client.
+// ambiguities finds addresses and host names that two clients have. Such an item does
+// not identify a client.
 func (c Config) ambiguities() (errs []error) {
 	owners := map[string]string{} // item to the variable that has it
 	for _, client := range c.Clients {
@@ -25,10 +25,9 @@ func (c Config) ambiguities() (errs []error) {
 	return errs
 }
 
-// dropTaken finds addresses of listeners that another listener has already, and
-// takes them out: to open them would fail with a second message, that another
-// process has them.
-func (c *Config) dropTaken() (errs []error) {
+// dropDuplicates finds addresses of listeners that another listener has already, and
+// removes them: opening them would give a second error, that another process has them.
+func (c *Config) dropDuplicates() (errs []error) {
 	type claim struct {
 		variable string
 		listen.Address

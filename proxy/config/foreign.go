@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 
 	"postern/acl"
@@ -12,8 +11,8 @@ import (
 	"postern/proxy/listen"
 )
 
-// foreignNames are names that other programs have for postern's settings, or that
-// people guess, without their underscores.
+// foreignNames are names that other programs use for postern's settings, or that
+// users guess, without their underscores.
 var foreignNames = func() map[string]string {
 	m := map[string]string{}
 	for ours, theirs := range map[string]string{
@@ -45,8 +44,8 @@ var foreignPrefixes = []struct{ prefix, program string }{
 	{"CETUSGUARD_", "CetusGuard"},
 }
 
-// foreignHint says which setting of postern's a foreign name stands for. It is ""
-// for a name that is not known.
+// foreignHint names postern's setting for a foreign name. It is "" for a name that is
+// not in foreignNames.
 func foreignHint(name, value string) string {
 	ours := foreignNames[strings.ReplaceAll(name, "_", "")]
 	switch ours {
@@ -60,9 +59,9 @@ func foreignHint(name, value string) string {
 	return "did you mean " + ours + "?"
 }
 
-// prefixedHint does the same for a name that begins with a known prefix. known are
-// all variables of postern's. It must not show the value, which can be a secret of
-// another program's.
+// prefixedHint does so for a name that begins with a known prefix. known lists
+// postern's variables. It must not show the value, which can be another program's
+// secret.
 func prefixedHint(name string, known []string) string {
 	for _, p := range foreignPrefixes {
 		rest, found := strings.CutPrefix(name, p.prefix)
@@ -139,30 +138,10 @@ func operationHint(name string) string {
 				return "did you mean ALLOW=" + id + "?"
 			}
 		}
-		// BUILD_NUMBER=42 is no setting of postern's.
+		// BUILD_NUMBER=42 is another program's.
 		if plural && noun != s.Var {
 			return "ALLOW names single operations, such as " + strings.Join(spelling.Resembling(wanted, ids), ", ")
 		}
 	}
 	return ""
-}
-
-// orchestrators match what Kubernetes and Docker's links put into a container's
-// environment for each service, whatever its name: METRICS_PORT=tcp://10.0.0.1:80.
-var orchestrators = []struct{ name, value *regexp.Regexp }{
-	{regexp.MustCompile(`_PORT$`), regexp.MustCompile(`^(tcp|udp|sctp)://`)},
-	{regexp.MustCompile(`_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`), nil},
-	{regexp.MustCompile(`_SERVICE_(HOST|PORT(_.+)?)$`), nil},
-	{regexp.MustCompile(`_NAME$`), regexp.MustCompile(`^/[^/]+/[^/]+$`)},
-	{regexp.MustCompile(`.+_ENV_.+`), nil},
-}
-
-// isOrchestrators reports whether nobody has typed a variable.
-func isOrchestrators(name, value string) bool {
-	for _, o := range orchestrators {
-		if o.name.MatchString(name) && (o.value == nil || o.value.MatchString(value)) {
-			return true
-		}
-	}
-	return false
 }

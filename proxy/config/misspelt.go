@@ -15,7 +15,7 @@ var otherMethods = []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 const methodHint = "POST switches every method but GET and HEAD"
 
-// misspelt warns of variables that look like a setting and are none. A container's
+// misspelt warns of variables that look like a setting but are not. A container's
 // environment also has names that postern's user did not choose (HOST, NODE), so a
 // name close to a toggle's gets a warning only if its value is a toggle's too.
 func misspelt(environ map[string]string) (warnings []string) {
@@ -23,7 +23,7 @@ func misspelt(environ map[string]string) (warnings []string) {
 	known := slices.Concat(toggles, settings)
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
 		value := environ[name]
-		if slices.Contains(known, name) || isOrchestrators(name, value) {
+		if slices.Contains(known, name) {
 			continue
 		}
 		if hint := prefixedHint(strings.ToUpper(name), known); hint != "" {
@@ -46,8 +46,8 @@ func knownVars() (toggles, settings []string) {
 	return toggles, append(settings, "ALLOW", "DENY", "PRESET")
 }
 
-// spellingHint returns "" for a variable that does not look like one of
-// postern's.
+// spellingHint says which variable of postern's a name resembles. It is "" if the name
+// resembles none.
 func spellingHint(name, value string, toggles, settings []string) string {
 	upper := strings.ToUpper(name)
 	if hint := foreignHint(upper, value); hint != "" && name == upper {

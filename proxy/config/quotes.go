@@ -24,10 +24,10 @@ func unquoted(value string) string {
 	return strings.Join(items, ",")
 }
 
-// withoutQuotes returns the environment with the quotes taken off the settings, and
-// an error for each setting that had some. A shell takes quotes away, an env file
-// and a list in a compose file do not. The rest of Parse then reports nothing else
-// about such a setting.
+// withoutQuotes returns the environment without the quotes around settings, and an
+// error for each setting that had some. A shell removes quotes, an env file and a list
+// in a compose file do not. The rest of Parse then reports no second error about such
+// a setting.
 func withoutQuotes(environ map[string]string) (all map[string]string, errs []error) {
 	toggles, settings := knownVars()
 	known, clients := slices.Concat(toggles, settings), clientVars()
@@ -35,7 +35,7 @@ func withoutQuotes(environ map[string]string) (all map[string]string, errs []err
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
 		isClients := func(v string) bool { return strings.HasPrefix(name, clientPrefix) && strings.HasSuffix(name, "_"+v) }
 		if name == "TZ" || !slices.Contains(known, name) && !slices.ContainsFunc(clients, isClients) {
-			continue // a wrong TZ is no error but a warning, see timeZone
+			continue // a wrong TZ is a warning, see timeZone
 		}
 		if value := unquoted(environ[name]); value != environ[name] {
 			errs = append(errs, fmt.Errorf("invalid %s=%q: want %s without the quotes", name, environ[name], cmp.Or(value, "it")))

@@ -14,7 +14,7 @@ import (
 // listen. Users of postern do not choose these names, so they must neither stop
 // the start nor declare a client.
 
-// serviceVar matches the names that no setting of postern's has.
+// serviceVar matches names of service variables that cannot be a setting of postern.
 var serviceVar = regexp.MustCompile(`^.+(_SERVICE_HOST|_SERVICE_PORT|_PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO|START|END|PORT_START|PORT_END))?)$`)
 
 // namedPort matches the variable of a named port. A client named

@@ -40,8 +40,8 @@ func (e Engine) Socket() (Socket, error) {
 	return socket, err
 }
 
-// CheckAccess returns an error if this process has no permission to connect. A
-// socket without a listener is no error: the engine may start later.
+// CheckAccess returns an error if this process has no permission to connect. It
+// returns nil for a socket without a listener: the engine may start later.
 func (e Engine) CheckAccess() error {
 	conn, err := net.Dial("unix", e.SocketPath)
 	if err == nil {

@@ -20,11 +20,10 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what takes milliseconds when it works.
+// patience is how long a test waits for events that normally take milliseconds.
 const patience = 20 * time.Second
 
-// script plays an engine: it has each connection in turn. A script that
-// returns closes the connection.
+// script plays an engine on one connection, which is closed when it returns.
 type script func(t *testing.T, c *net.UnixConn, r *bufio.Reader)
 
 // play serves one script per connection, the last one for all that follow, and
@@ -70,20 +69,21 @@ func play(t *testing.T, scripts ...script) (*Transport, func() int) {
 	}
 }
 
-// say reads a request with its body and answers with raw bytes, for each.
-func say(answers ...string) script {
+// respond returns a script that reads a request with its body for each of the
+// responses, and sends the response as it is.
+func respond(responses ...string) script {
 	return func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		for _, answer := range answers {
-			if _, ok := hear(r); !ok {
+		for _, response := range responses {
+			if _, ok := readRequest(r); !ok {
 				return
 			}
-			io.WriteString(c, answer)
+			io.WriteString(c, response)
 		}
 	}
 }
 
-// hear reads a request.
-func hear(r *bufio.Reader) (body string, ok bool) {
+// readRequest reads a request and reports whether its body was complete.
+func readRequest(r *bufio.Reader) (body string, ok bool) {
 	req, err := http.ReadRequest(r)
 	if err != nil {
 		return "", false
@@ -92,7 +92,7 @@ func hear(r *bufio.Reader) (body string, ok bool) {
 	return string(all), err == nil
 }
 
-// waitEOF reads until the other side is done.
+// waitEOF reads until the other side has closed its direction.
 func waitEOF(c net.Conn) error {
 	_, err := io.Copy(io.Discard, c)
 	return err
@@ -100,7 +100,7 @@ func waitEOF(c net.Conn) error {
 
 func request(t *testing.T, method, target, body string) *http.Request {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errors.New("out of patience"))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errors.New("the test took too long"))
 	t.Cleanup(cancel)
 	var r io.Reader
 	if body != "" {
@@ -114,10 +114,10 @@ func request(t *testing.T, method, target, body string) *http.Request {
 	return req
 }
 
-// outcome is an answer or the failure to get one, in one line.
+// outcome describes a response, or the error in its place, in one line.
 func outcome(res *http.Response, err error) string {
 	if err != nil {
-		return "no answer: " + err.Error()
+		return "error: " + err.Error()
 	}
 	body, err := io.ReadAll(res.Body)
 	res.Body.Close()
@@ -133,7 +133,7 @@ func outcome(res *http.Response, err error) string {
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-// fate is what becomes of a connection behind an answer.
+// fate says what becomes of a connection after a response.
 type fate int
 
 const (
@@ -142,14 +142,16 @@ const (
 	dropped      // although the engine would serve another request on it
 )
 
-func TestAnswers(t *testing.T) {
+// TestResponses asserts what RoundTrip returns for each form of a response, and whether
+// it uses the connection again.
+func TestResponses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name   string
-		method string
-		answer string
-		want   string
-		fate   fate
+		name     string
+		method   string
+		response string
+		want     string
+		fate     fate
 	}{
 		{"length", "GET", ok, `200 "ok"`, reused},
 		{"empty", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", `200 ""`, reused},
@@ -174,22 +176,22 @@ func TestAnswers(t *testing.T) {
 		{"last chunk missing", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", `200 "abc" broken: unexpected EOF`, ended},
 		{"end of the last chunk missing", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", `200 "abc" broken: http: unexpected EOF reading trailer`, ended},
 		{"bad chunk", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n", `200 "a" broken: invalid byte in chunk length`, dropped},
-		{"head cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", `no answer: it closed the connection`, ended},
-		{"nothing", "GET", "", `no answer: it closed the connection`, ended},
-		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `no answer: it closed the connection`, ended},
-		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `no answer: it switched protocols without being asked to`, dropped},
-		{"not HTTP", "GET", "+OK ready\r\n\r\n", `no answer: its response is no valid HTTP`, dropped},
-		{"a header without a colon", "GET", "HTTP/1.1 200 OK\r\npassword\r\n\r\n", `no answer: its response is no valid HTTP`, dropped},
-		{"two lengths", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: password\r\n\r\n", `no answer: its response is no valid HTTP`, dropped},
+		{"head cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", `error: it closed the connection`, ended},
+		{"nothing", "GET", "", `error: it closed the connection`, ended},
+		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `error: it closed the connection`, ended},
+		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `error: it switched protocols without being asked to`, dropped},
+		{"not HTTP", "GET", "+OK ready\r\n\r\n", `error: its response is no valid HTTP`, dropped},
+		{"a header without a colon", "GET", "HTTP/1.1 200 OK\r\npassword\r\n\r\n", `error: its response is no valid HTTP`, dropped},
+		{"two lengths", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: password\r\n\r\n", `error: its response is no valid HTTP`, dropped},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			first := say(test.answer, ok)
+			first := respond(test.response, ok)
 			if test.fate == ended {
-				first = say(test.answer)
+				first = respond(test.response)
 			}
-			transport, connections := play(t, first, say(ok))
+			transport, connections := play(t, first, respond(ok))
 			if got := outcome(transport.RoundTrip(request(t, test.method, "/x", ""))); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
@@ -203,9 +205,9 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestUnreadAnswerIsNotReused(t *testing.T) {
+func TestUnreadResponseEndsItsConnection(t *testing.T) {
 	t.Parallel()
-	transport, connections := play(t, say(ok, ok))
+	transport, connections := play(t, respond(ok, ok))
 	res, err := transport.RoundTrip(request(t, "GET", "/x", ""))
 	if err != nil {
 		t.Fatal(err)
@@ -219,30 +221,33 @@ func TestUnreadAnswerIsNotReused(t *testing.T) {
 	}
 }
 
-// What the engine says when nobody has asked is nobody's answer.
-func TestUnaskedAnswer(t *testing.T) {
+// TestUnrequestedResponseIsDropped asserts that a response that the engine sends while
+// no request is open does not become the response to the next request.
+func TestUnrequestedResponseIsDropped(t *testing.T) {
 	t.Parallel()
-	answered, said := make(chan struct{}), make(chan struct{})
+	received, sent := make(chan struct{}), make(chan struct{})
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		hear(r)
+		readRequest(r)
 		io.WriteString(c, ok)
-		<-answered
+		<-received
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nforge")
-		close(said)
+		close(sent)
 		waitEOF(c)
-	}, say(ok))
+	}, respond(ok))
 	for range 2 {
 		if got, want := outcome(transport.RoundTrip(request(t, "POST", "/x", ""))), `200 "ok"`; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		if answered != nil {
-			close(answered)
-			<-said
-			answered = nil
+		if received != nil {
+			close(received)
+			<-sent
+			received = nil
 		}
 	}
 }
 
+// TestWriteHeader asserts the header as the engine receives it. No text of the client
+// can add a line to it.
 func TestWriteHeader(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -275,7 +280,7 @@ func TestWriteHeader(t *testing.T) {
 		{"injected target", func(r *http.Request) { r.RequestURI = "/x HTTP/1.1\r\nA:" }, ""},
 		{"injected host", func(r *http.Request) { r.Host = "a\r\nb" }, ""},
 		{"injected method", func(r *http.Request) { r.Method = "GET /y" }, ""},
-		{"absolute form of what was not judged", func(r *http.Request) { r.RequestURI = "http://h/y" }, ""},
+		{"absolute form with another path than the decision's", func(r *http.Request) { r.RequestURI = "http://h/y" }, ""},
 		{"no path", func(r *http.Request) { r.RequestURI = "*" }, ""},
 		{"no path behind a host", func(r *http.Request) { r.RequestURI = "http://a?/b" }, ""},
 	}
@@ -297,7 +302,7 @@ func TestWriteHeader(t *testing.T) {
 	}
 }
 
-func TestBodies(t *testing.T) {
+func TestRequestBodiesArriveWhole(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("0123456789abcdef", 100_000)
 	for _, body := range []string{"x", large} {
@@ -333,23 +338,24 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// A client that breaks its body off must not seem to have sent all of it.
-func TestBrokenBody(t *testing.T) {
+// TestBrokenBodyDoesNotLookComplete asserts that the engine can tell that a client
+// broke its body off.
+func TestBrokenBodyDoesNotLookComplete(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int64{100, -1} {
-		heard := make(chan bool, 1)
+		completed := make(chan bool, 1)
 		transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-			_, whole := hear(r)
-			heard <- whole
+			_, complete := readRequest(r)
+			completed <- complete
 		})
 		req := request(t, "POST", "/x", "")
 		req.ContentLength = length
 		req.Body = io.NopCloser(io.MultiReader(strings.NewReader("part"), errorReader{}))
-		if got, want := outcome(transport.RoundTrip(req)), "no answer: unexpected EOF"; got != want {
+		if got, want := outcome(transport.RoundTrip(req)), "error: unexpected EOF"; got != want {
 			t.Errorf("length %d: got %s, want %s", length, got, want)
 		}
-		if <-heard {
-			t.Errorf("length %d: the engine took the part for the whole", length)
+		if <-completed {
+			t.Errorf("length %d: part of a body looks complete to the engine", length)
 		}
 	}
 }
@@ -358,8 +364,9 @@ type errorReader struct{}
 
 func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// The answer comes although the body is not at its end and never will be.
-func TestEarlyAnswer(t *testing.T) {
+// TestResponseBeforeTheEndOfTheBody asserts that a response is returned although the
+// request's body never ends.
+func TestResponseBeforeTheEndOfTheBody(t *testing.T) {
 	t.Parallel()
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
 		http.ReadRequest(r)
@@ -381,12 +388,14 @@ func TestEarlyAnswer(t *testing.T) {
 	client.CloseWithError(errors.New("gone"))
 }
 
-func TestExpectContinue(t *testing.T) {
+// TestBodyWaitsForContinue asserts that a body with Expect: 100-continue is sent only
+// when the engine has requested it.
+func TestBodyWaitsForContinue(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
-		first string // what the engine says to the head
-		sent  bool   // whether the body follows
+		first string // the engine's response to the header
+		sent  bool   // the body follows
 		want  string
 	}{
 		{"continue", "HTTP/1.1 100 Continue\r\n\r\n", true, `200 "ok"`},
@@ -404,7 +413,7 @@ func TestExpectContinue(t *testing.T) {
 				io.WriteString(c, test.first)
 				if !test.sent {
 					if n, _ := io.Copy(io.Discard, r); n > 0 {
-						t.Errorf("%d bytes of a body came unasked", n)
+						t.Errorf("%d bytes of a body came without a 100", n)
 					}
 					return
 				}
@@ -426,19 +435,20 @@ func TestExpectContinue(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 			if passed := len(informed) == 1; passed != test.sent {
-				t.Errorf("informational answers passed on: %v, want only 100 and only when the engine said so", informed)
+				t.Errorf("informational responses passed on: %v, want 100 if the engine sent it, and no other", informed)
 			}
 		})
 	}
 }
 
-// The engine restarts while connections are idle.
-func TestStaleConnections(t *testing.T) {
+// TestRequestOnStaleConnectionIsSentAgain asserts which requests are sent once more,
+// after the engine has restarted while connections were idle.
+func TestRequestOnStaleConnectionIsSentAgain(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name         string
 		method, body string
-		// reads is whether the dying engine still takes the request.
+		// reads is set if the dying engine still reads the request.
 		reads bool
 		want  string
 	}{
@@ -447,24 +457,24 @@ func TestStaleConnections(t *testing.T) {
 		{"body to the dead", "POST", "body", false, `200 "ok"`},
 		{"GET to the dying", "GET", "", true, `200 "ok"`},
 		{"HEAD to the dying", "HEAD", "", true, `200 ""`},
-		{"POST to the dying", "POST", "", true, `no answer: it closed the connection`},
-		{"DELETE to the dying", "DELETE", "", true, `no answer: it closed the connection`},
-		{"body to the dying", "PUT", "body", true, `no answer: it closed the connection`},
-		{"GET with a body to the dying", "GET", "body", true, `no answer: it closed the connection`},
+		{"POST to the dying", "POST", "", true, `error: it closed the connection`},
+		{"DELETE to the dying", "DELETE", "", true, `error: it closed the connection`},
+		{"body to the dying", "PUT", "body", true, `error: it closed the connection`},
+		{"GET with a body to the dying", "GET", "body", true, `error: it closed the connection`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dead := make(chan struct{})
 			transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-				hear(r)
+				readRequest(r)
 				io.WriteString(c, ok)
 				if test.reads {
-					hear(r)
+					readRequest(r)
 				}
 				c.Close()
 				close(dead)
-			}, say(ok))
+			}, respond(ok))
 			if got, want := outcome(transport.RoundTrip(request(t, "GET", "/x", ""))), `200 "ok"`; got != want {
 				t.Fatalf("got %s, want %s", got, want)
 			}
@@ -473,7 +483,7 @@ func TestStaleConnections(t *testing.T) {
 			}
 			req := request(t, test.method, "/x", test.body)
 			if test.body != "" {
-				req.ContentLength = -1 // sent again, what is left of it would look whole
+				req.ContentLength = -1 // if it were sent again, the rest of it would look complete
 			}
 			if got := outcome(transport.RoundTrip(req)); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
@@ -482,14 +492,14 @@ func TestStaleConnections(t *testing.T) {
 	}
 }
 
-// A client that closes its half, or all of it, is told to the engine, which
-// may still answer.
-func TestClientDone(t *testing.T) {
+// TestHalfCloseIsForwarded asserts that the engine learns that the client has closed
+// its half of the connection, and may still respond.
+func TestHalfCloseIsForwarded(t *testing.T) {
 	t.Parallel()
-	asked := make(chan struct{})
+	received := make(chan struct{})
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		hear(r)
-		close(asked)
+		readRequest(r)
+		close(received)
 		if n, err := io.Copy(io.Discard, r); n != 0 || err != nil {
 			t.Errorf("after the request came %d bytes and %v, want the end", n, err)
 		}
@@ -498,7 +508,7 @@ func TestClientDone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	req := request(t, "POST", "/containers/x/wait", "").WithContext(ctx)
 	go func() {
-		<-asked
+		<-received
 		cancel()
 	}()
 	if got, want := outcome(transport.RoundTrip(req)), `200 "ok"`; got != want {
@@ -511,10 +521,11 @@ func TestClientDone(t *testing.T) {
 	}
 }
 
-// A client that closed its half at once has still asked something.
-func TestClientDoneBefore(t *testing.T) {
+// TestRequestOfHalfClosedClientIsSent asserts that a request is sent although the
+// client has closed its half of the connection before.
+func TestRequestOfHalfClosedClientIsSent(t *testing.T) {
 	t.Parallel()
-	transport, _ := play(t, say(ok))
+	transport, _ := play(t, respond(ok))
 	for _, body := range []string{"", "body"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -525,22 +536,24 @@ func TestClientDoneBefore(t *testing.T) {
 	}
 }
 
-func TestCutByCause(t *testing.T) {
+// TestCancelWithCauseClosesTheConnection asserts that a context with a cause ends the
+// request with this error and closes the engine's connection.
+func TestCancelWithCauseClosesTheConnection(t *testing.T) {
 	t.Parallel()
-	asked, ended := make(chan struct{}), make(chan error, 1)
+	received, ended := make(chan struct{}), make(chan error, 1)
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		hear(r)
-		close(asked)
+		readRequest(r)
+		close(received)
 		waitEOF(c)
 		_, err := io.WriteString(c, ok)
 		ended <- err
 	})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		<-asked
+		<-received
 		cancel(errors.New("stopping"))
 	}()
-	if got, want := outcome(transport.RoundTrip(request(t, "GET", "/events", "").WithContext(ctx))), "no answer: stopping"; got != want {
+	if got, want := outcome(transport.RoundTrip(request(t, "GET", "/events", "").WithContext(ctx))), "error: stopping"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if err := <-ended; err == nil {
@@ -548,7 +561,7 @@ func TestCutByCause(t *testing.T) {
 	}
 }
 
-func TestEngineDown(t *testing.T) {
+func TestDialErrorIsReturned(t *testing.T) {
 	t.Parallel()
 	transport := &Transport{SocketPath: filepath.Join(t.TempDir(), "none")}
 	_, err := transport.RoundTrip(request(t, "GET", "/x", ""))
@@ -565,13 +578,14 @@ func TestIdleConnectionsAreShortLived(t *testing.T) { testIdle(t, 3, 50*time.Mil
 func testIdle(t *testing.T, most int, timeout time.Duration, gone int) {
 	t.Parallel()
 	closed := make(chan struct{}, 3)
-	// No answer comes before all requests have, each on its own connection.
-	var asked sync.WaitGroup
-	asked.Add(3)
+	// No response is sent before all requests have come, each on a connection of
+	// its own.
+	var received sync.WaitGroup
+	received.Add(3)
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		hear(r)
-		asked.Done()
-		asked.Wait()
+		readRequest(r)
+		received.Done()
+		received.Wait()
 		io.WriteString(c, ok)
 		waitEOF(c)
 		closed <- struct{}{}

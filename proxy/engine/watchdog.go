@@ -24,17 +24,17 @@ const (
 // errLost ends [Watchdog.Run].
 var errLost = errors.New("the engine is gone for too long")
 
-// checkInterval is how long [Watchdog.Check] repeats its last result: anyone
-// may ask for the status page as often as they like, and that must not make
-// the engine accept connections as often.
+// checkInterval is how long [Watchdog.Check] repeats its last result. A client of
+// the status page may request it at any rate, and that must not make the engine
+// accept connections at that rate.
 const checkInterval = time.Second
 
 // retryInterval is the time between two attempts to reach a lost engine.
 const retryInterval = time.Second
 
-// Watchdog notices the loss of the engine, and its return. It connects only
-// after a request has failed to: nobody needs to know of an engine that is not
-// asked for anything, and the health check asks. Make it with [NewWatchdog].
+// Watchdog notices the loss of the engine, and its return. It connects only after
+// a request could not: the loss of an engine matters when there are requests, and
+// the health check sends some. Make it with [NewWatchdog].
 type Watchdog struct {
 	engine Engine
 	log    zerolog.Logger

@@ -6,9 +6,9 @@
 // Each request has an engine connection of its own, used neither before nor
 // after, so that no byte of a stream can become the response to another request.
 // Until the engine has answered, it receives the request and not one byte more:
-// what the client sends behind it may be a second request, which nobody has
-// decided on. After the hijack, bytes pass in both directions unread, without a
-// time limit.
+// the bytes that the client sends after it may be a second request, on which no
+// decision was made. After the hijack, bytes pass in both directions unread,
+// without a time limit.
 package hijack
 
 import (

@@ -11,7 +11,7 @@ import (
 	"postern/proxy/engine"
 )
 
-// send sends the request, waits for the engine's answer, and then, if the
+// send sends the request, waits for the engine's response, and then, if the
 // engine has hijacked the connection, sends the client's stream.
 func (x *exchange) send() {
 	defer close(x.senderDone)

@@ -1,5 +1,5 @@
-// Package learn records what clients ask for, and reports settings that would
-// have sufficed for it. It is the setting LEARN.
+// Package learn records the requests of clients and reports settings that would allow
+// them. It is the setting LEARN.
 package learn
 
 import (
@@ -25,10 +25,10 @@ type Recorder struct {
 
 	mu      sync.Mutex
 	records []*clientRecord
-	podman  bool // the settings or a request are about Podman's own API
+	podman  bool // a setting or a request is about Podman's own API
 }
 
-// clientRecord counts what one client has asked for.
+// clientRecord counts the requests of one client.
 type clientRecord struct {
 	client *client.Client
 	uses   map[acl.Subject]*use
@@ -49,9 +49,9 @@ type use struct {
 func New(mode string, clients []*client.Client, log zerolog.Logger) *Recorder {
 	const report = "the report on stderr, on SIGUSR1 and at exit"
 	if mode == "1" {
-		log.Warn().Msg("LEARN=1: nothing is refused but what DENY names: whoever can connect owns the engine; take LEARN away when " + report + ", has what is needed")
+		log.Warn().Msg("LEARN=1: nothing is refused but what DENY names: any client that can connect owns the engine; remove LEARN when " + report + ", has what is needed")
 	} else {
-		log.Info().Msg("LEARN=deny: requests are refused as the settings have it; " + report + ", says what was asked for")
+		log.Info().Msg("LEARN=deny: requests are refused by the settings; " + report + ", lists them")
 	}
 	r := &Recorder{mode: mode, log: log}
 	for _, c := range clients {
@@ -61,9 +61,9 @@ func New(mode string, clients []*client.Client, log zerolog.Logger) *Recorder {
 	return r
 }
 
-// Begin records a request. It ignores a redirect, since the client's next
-// request says what it wants, and a request that something else than the policy
-// refused, since no setting of the policy would allow it.
+// Begin records a request. It ignores a redirect, since the client sends the request
+// again with the clean path. It ignores a request that the proxy refused whatever the
+// policy is, since no setting of the policy would allow it.
 func (r *Recorder) Begin(e *proxy.Event) {
 	d := e.Decision
 	i := slices.IndexFunc(r.records, func(c *clientRecord) bool { return c.client == e.Client })
@@ -92,7 +92,7 @@ func (r *Recorder) Begin(e *proxy.Event) {
 	line.Strs("set", c.toggles(r.podman)).Strs("or", allow).Msg("learned")
 }
 
-// End does nothing: all that is recorded is known at the beginning.
+// End does nothing: Begin records all.
 func (r *Recorder) End(*proxy.Event) {}
 
 // add counts a request and reports whether it is the first of its kind.
@@ -133,8 +133,8 @@ func (c *clientRecord) needs() (all []acl.Subject) {
 	return all
 }
 
-// toggles are the settings without ALLOW that suffice for what was forwarded.
-// Unless podman is set they leave out what closes Podman's own API.
+// toggles returns settings without ALLOW that suffice for the forwarded requests.
+// Unless podman is set, settings that close Podman's own API are left out.
 func (c *clientRecord) toggles(podman bool) []string {
 	rules := c.client.Policy.Rules()
 	settings := advise.MinimalToggles(rules, c.needs())
@@ -144,7 +144,7 @@ func (c *clientRecord) toggles(podman bool) []string {
 	return advise.WithoutPodman(rules, settings)
 }
 
-// allow are the settings with ALLOW that allow what was forwarded and nothing
+// allow returns settings with ALLOW that allow the forwarded requests and nothing
 // else, and the subjects that ALLOW cannot name. podman is as in toggles.
 func (c *clientRecord) allow(podman bool) (settings []string, unnamed []acl.Subject) {
 	rules := c.client.Policy.Rules()
@@ -155,7 +155,7 @@ func (c *clientRecord) allow(podman bool) (settings []string, unnamed []acl.Subj
 	return settings, unnamed
 }
 
-// remedy says in words what would allow a subject that was refused.
+// remedy puts into words which settings would allow a refused subject.
 func (c *clientRecord) remedy(s acl.Subject) string {
 	remedy := advise.RemedyFor(c.client.Policy, acl.Decision{Subject: s}).String()
 	if remedy == "" {

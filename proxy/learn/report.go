@@ -32,11 +32,11 @@ func (r *Recorder) ReportOn(sig os.Signal, w io.Writer) (end func()) {
 	}
 }
 
-// Report writes what has been learned: a stream of two YAML documents. Either
-// can stand under a service of a compose file.
+// Report writes two YAML documents, each with settings that would have sufficed.
+// Either can stand under a service of a compose file.
 func (r *Recorder) Report(w io.Writer) error {
-	// A pipe that nobody reads blocks the write. Requests need the mutex, so it
-	// is free by then.
+	// A pipe that is not read blocks the write. Requests need the mutex, so the
+	// write does not hold it.
 	_, err := io.WriteString(w, r.report())
 	return err
 }
@@ -95,12 +95,12 @@ func (r *Recorder) writeSettings(b *strings.Builder, c *clientRecord, settings [
 
 func (c *clientRecord) name() string {
 	if c.client.Name == "" {
-		return "everybody who is no declared client"
+		return "all clients that are not declared"
 	}
 	return "client " + c.client.Name
 }
 
-// writeRefused writes what was refused, as a comment.
+// writeRefused writes the refused requests, as a comment.
 func (r *Recorder) writeRefused(b *strings.Builder) {
 	head := "\n# Refused, and in neither:\n"
 	for _, c := range r.records {
@@ -138,7 +138,7 @@ func (c *clientRecord) opening(s acl.Subject) string {
 	return strings.Join(sets[0], " and ") + " would open it with the rest of its section"
 }
 
-// scalar is a value as YAML has it: numbers and lists of ids stand as they are.
+// scalar writes a value for YAML: numbers and lists of ids need no quotes.
 func scalar(value string) string {
 	if strings.ContainsAny(value, `*"`) {
 		return strconv.Quote(value)
@@ -146,8 +146,8 @@ func scalar(value string) string {
 	return value
 }
 
-// excess counts the operations that the toggles would open beyond those that
-// were asked for, over all clients.
+// excess counts, over all clients, the operations that the toggles would open and no
+// request has used.
 func (r *Recorder) excess() (n int) {
 	for _, c := range r.records {
 		allow, _ := c.allow(r.podman)

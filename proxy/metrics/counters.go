@@ -13,7 +13,7 @@ import (
 	"postern/proxy/client"
 )
 
-// unnamed is the label of clients that are not declared, and of paths that are no
+// unnamed is the label of clients that are not declared, and of paths that match no
 // operation. No client and no operation can have this name.
 const unnamed = "-"
 

@@ -1,9 +1,9 @@
 // Package metrics shows what the proxy does on a listener of its own: metrics for
 // Prometheus, /healthz and /readyz for a supervisor, and a status page.
 //
-// It never sends a request to the engine and never changes a setting. Requests of
-// the proxy's clients cannot reach it. It keeps no secret from a reader who can
-// connect to its listener: permissions, the paths of requests, and their number.
+// It never sends a request to the engine and never changes a setting. Requests to the
+// proxy's listeners cannot reach it. A client that can connect to its own listener can
+// read permissions, the paths of requests, and their number.
 package metrics
 
 import (

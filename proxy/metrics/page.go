@@ -19,9 +19,9 @@ import (
 //go:embed page.css
 var style string
 
-// contentSecurity allows the page its own style and nothing else. If a path that an
-// attacker has requested became markup in spite of the escaping, it could not run
-// a script, load anything or send anything.
+// contentSecurity allows the page its own style and nothing else. If the path of an
+// attacker's request became markup in spite of the escaping, it could not run a
+// script, load anything or send anything.
 var contentSecurity = func() string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
@@ -64,7 +64,7 @@ func (s *Server) page() []byte {
 // first one stands for all that are not declared, and is shown last.
 func renderPolicies(clients []*client.Client) []byte {
 	d := &document{}
-	d.put("<section>\n<h2>Who may do what</h2>\n")
+	d.put("<section>\n<h2>Permissions</h2>\n")
 	for i := range clients {
 		d.putPolicy(clients[(i+1)%len(clients)], len(clients) > 1)
 	}
@@ -79,9 +79,9 @@ func (d *document) putPolicy(c *client.Client, others bool) {
 	case c.Name != "":
 		d.put("%s", c.Name)
 	case others:
-		d.put("everybody else")
+		d.put("all other clients")
 	default:
-		d.put("everybody")
+		d.put("all clients")
 	}
 	d.put("</h3>\n")
 	if from := c.From.Items(); len(from) > 0 {

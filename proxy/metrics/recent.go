@@ -18,8 +18,7 @@ const (
 	maxStreams  = 100
 )
 
-// refusal is a refused request and its repetitions. The address is the last
-// one's.
+// refusal is a refused request and its repetitions. The address is that of the last.
 type refusal struct {
 	client, address, method, path, operation string
 	decision                                 acl.Decision

@@ -78,8 +78,8 @@ func inGroup(group int, p privileges) privileges {
 	return p
 }
 
-// TestBecomes starts the image in the ways that users do.
-func TestBecomes(t *testing.T) {
+// TestImageBecomesItsUser starts the image in the ways that users do.
+func TestImageBecomesItsUser(t *testing.T) {
 	t.Parallel()
 	group := engineGroup(t)
 	hardened := []string{"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"}
@@ -137,9 +137,9 @@ func privileged(t *testing.T) []string {
 	return []string{"--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"}
 }
 
-// TestSockets starts the image as root in front of sockets of all kinds of
-// owners.
-func TestSockets(t *testing.T) {
+// TestImageKeepsTheSocketsGroup starts the image as root in front of sockets of
+// all kinds of owners.
+func TestImageKeepsTheSocketsGroup(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		uid, gid int
@@ -154,7 +154,7 @@ func TestSockets(t *testing.T) {
 		"open to all":            {0, 0, 0o666, nil, becomes(65532, 65532, 0), "started"},
 		"closed to its group":    {0, 65532, 0o606, []string{"--env=RUN_AS=1234"}, becomes(1234, 1234, 0), "started"},
 		"another user's":         {1000, 1000, 0o600, []string{"--env=RUN_AS=1000"}, becomes(1000, 1000, 0), "started"},
-		"root's alone":           {0, 0, 0o600, []string{"--env=RUN_AS=0"}, becomes(0, 0, 0), "running as root, as RUN_AS=0 asks"},
+		"root's alone":           {0, 0, 0o600, []string{"--env=RUN_AS=0"}, becomes(0, 0, 0), "running as root, because RUN_AS=0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
