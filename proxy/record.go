@@ -131,6 +131,7 @@ func (rec *recorder) Write(b []byte) (int, error) {
 func (rec *recorder) hijacked(result hijack.Result) {
 	e := &rec.event
 	rec.isHijack = !result.Truncated
+	rec.body = nil // package hijack has read it, and the connection may be another request's by now
 	e.Status, e.Sent, e.Received, e.Err = result.Status, result.Sent, result.Received, result.Err
 	if result.Resumable != nil {
 		connOf(rec.request).resume(result.Resumable)
@@ -206,9 +207,7 @@ const drainLimit = 10 * time.Second
 // both. A response without a length is not complete before the handler returns.
 func (rec *recorder) drain() {
 	control := http.NewResponseController(rec.ResponseWriter)
-	if control.SetReadDeadline(time.Now().Add(drainLimit)) != nil {
-		return // hijacked
-	}
+	control.SetReadDeadline(time.Now().Add(drainLimit))
 	if rec.complete && rec.Header().Get("Content-Length") != "" && control.Flush() == nil {
 		io.Copy(io.Discard, rec.body)
 	}
