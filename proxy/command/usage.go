@@ -107,7 +107,7 @@ func unknownCommand(name string) error {
 	case strings.HasPrefix(name, "-"):
 		return fmt.Errorf("unknown flag %q: settings are environment variables, see postern help", name)
 	case isSetting:
-		return fmt.Errorf("unknown command %q: settings are environment variables, as in docker run -e %s=...", name, variable)
+		return fmt.Errorf("unknown command %q: settings are environment variables, as in docker run -e %s=VALUE", name, variable)
 	}
 	if near := spelling.Nearest(strings.ToLower(name), names); near != "" {
 		return fmt.Errorf("unknown command %q: did you mean %s?", name, near)
