@@ -30,8 +30,8 @@
 //  5. its section is off: refused;
 //  6. a second section that it needs is off (EXEC for ContainerExec): refused;
 //  7. a refusal of it is off (ALLOW_LOGS=0 and the like): refused;
-//  8. POST is off, and the method is not GET or HEAD or the operation is no read
-//     although it is a GET: refused;
+//  8. POST is off, and the method is not GET or HEAD, or the operation is a GET
+//     that does more than read: refused;
 //  9. nothing of these: allowed, by its section.
 //
 // Before API 1.24 the start of a container takes a host configuration. Such a

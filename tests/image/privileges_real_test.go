@@ -150,7 +150,7 @@ func TestImageKeepsTheSocketsGroup(t *testing.T) {
 	}{
 		"root:docker":            {0, 998, 0o660, nil, becomes(65532, 998, 0), "started"},
 		"root:root, as Synology": {0, 0, 0o660, nil, becomes(65532, 0, 0), "running with group 0, because the engine's socket belongs to root's group"},
-		"a group nobody has":     {0, 54321, 0o660, nil, becomes(65532, 54321, 0), "started"},
+		"a group without users":  {0, 54321, 0o660, nil, becomes(65532, 54321, 0), "started"},
 		"open to all":            {0, 0, 0o666, nil, becomes(65532, 65532, 0), "started"},
 		"closed to its group":    {0, 65532, 0o606, []string{"--env=RUN_AS=1234"}, becomes(1234, 1234, 0), "started"},
 		"another user's":         {1000, 1000, 0o600, []string{"--env=RUN_AS=1000"}, becomes(1000, 1000, 0), "started"},
