@@ -282,16 +282,20 @@ func TestHijackOutputSurvivesUnreadInput(t *testing.T) {
 // only writes is dropped, as on a socket that is shut down for reading.
 func TestHijackInputIsDroppedIfTheEngineReadsNoMore(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
-		sent := make(chan struct{})
+		// Linux does not wake a writer that already waits for room in the socket
+		// when the other side stops reading, so the client begins afterwards.
+		deaf, sent := make(chan struct{}), make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 			hijackRequest(c, r)
 			c.CloseRead()
+			close(deaf)
 			<-sent
 			io.WriteString(c, "output")
 		})
 		c := s.dial(network)
 		s.send(c, request)
 		s.receive(c, head)
+		<-deaf
 		_, err := c.Write(make([]byte, 20_000_000))
 		close(sent)
 		if err != nil {

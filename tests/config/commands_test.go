@@ -39,7 +39,7 @@ func TestCommandsPrintAndExit(t *testing.T) {
 		{"version --help", 0, `usage: postern version(?s:.*)`, ""},
 		{"help nothing", 2, "", `postern: unknown command "nothing": want .*\n`},
 		{"explian", 2, "", `postern: unknown command "explian": did you mean explain\?\n`},
-		{"CONTAINERS=1", 2, "", `postern: unknown command "CONTAINERS=1": settings are environment variables, as in docker run -e CONTAINERS=\.\.\.\n`},
+		{"CONTAINERS=1", 2, "", `postern: unknown command "CONTAINERS=1": settings are environment variables, as in docker run -e CONTAINERS=VALUE\n`},
 		{"-listenip=0.0.0.0", 2, "", `postern: unknown flag "-listenip=0.0.0.0": settings are .*\n`},
 		{"presets traefik,dozzle", 0, `(?s)traefik: .*\nPRESET=traefik .*\ndozzle: .*\nPRESET=dozzle .*`, ""},
 		{"presets traefik, nothing", 2, "", `postern: invalid preset "nothing": .*\n`},
