@@ -365,3 +365,42 @@ func TestNoHijackElsewhere(t *testing.T) {
 		c.Close()
 	}
 }
+
+// What goes wrong is the engine's fault or the client's, in the response and in
+// the log, as it is where no connection can be hijacked.
+func TestFaultsOfHijackOperations(t *testing.T) {
+	t.Parallel()
+	const (
+		chunked = "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		refused = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno"
+		byHand  = `400 {"message":"postern: the request's body is not complete: `
+	)
+	for _, test := range []struct{ name, request, answer, want, log string }{
+		{"engine closes", startUpgrade, "", `502 {"message":"postern: the Docker Engine did not answer: it closed the connection"}` + "\n", `"message":"failed"`},
+		{"half a header", startUpgrade, "HTTP/1.1 200 OK\r\nConten", `502 {"message":"postern: the Docker Engine did not answer: its response is no valid HTTP"}` + "\n", `"message":"failed"`},
+		{"response broken off", startUpgrade, "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nabc", "404 abc broken", "cut off by the engine"},
+		{"chunks broken off", startPlain, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "404 abc broken", "cut off by the engine"},
+		{"body broken off", "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{}", "", byHand + `unexpected EOF"}` + "\n", "cut off by the client"},
+		{"body broken off, and refused", "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{}", refused, "400 no", "cut off by the client"},
+		{"malformed length of a chunk", chunked + "zz\r\n", "", byHand + `malformed chunk"}` + "\n", "cut off by the client"},
+		{"malformed end of a chunk", chunked + "2\r\n{}XX0\r\n\r\n", "", byHand + `malformed chunk"}` + "\n", "cut off by the client"},
+		{"malformed chunk, refused", chunked + "zz\r\n", refused, "400 no", "cut off by the client"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				if req, err := http.ReadRequest(r); err == nil {
+					io.Copy(io.Discard, req.Body)
+					io.WriteString(c, test.answer)
+				}
+			})
+			c := s.dial("tcp")
+			s.send(c, test.request)
+			c.CloseWrite()
+			if got := answers(t, c, "POST"); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+			s.awaitLog(test.log)
+		})
+	}
+}

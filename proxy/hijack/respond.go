@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // respond sends a response that stays HTTP.
@@ -23,12 +24,17 @@ func (x *exchange) respond(response *http.Response) {
 	}
 	x.result.Status = response.StatusCode
 	w := bufio.NewWriter(x.client)
-	response.Body = &countedBody{ReadCloser: response.Body, flush: w, n: &x.result.Sent}
+	body := &countedBody{ReadCloser: response.Body, exchange: x, flush: w}
+	response.Body = body
 	err := response.Write(struct{ io.Writer }{w})
 	if err == nil {
 		err = w.Flush()
 	}
 	x.result.Truncated = err != nil
+	x.result.CutByClient = x.result.CutByClient || err != nil && (!body.failed || x.isCut(err))
+	if x.broken != nil && x.result.Err == nil {
+		x.result.Err = x.broken
+	}
 	if !keep || err != nil {
 		closeWrite(x.client)
 		x.drain()
@@ -40,19 +46,24 @@ func (x *exchange) respond(response *http.Response) {
 }
 
 // countedBody is a response's body. It flushes before each read, since the read
-// may wait for the engine.
+// may wait for the engine, but not for long once the client has gone.
 type countedBody struct {
 	io.ReadCloser
-	flush *bufio.Writer
-	n     *int64
+	*exchange
+	flush  *bufio.Writer
+	failed bool // the engine broke it off
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	if err := b.flush.Flush(); err != nil {
 		return 0, err
 	}
+	if b.clientDone.Load() {
+		b.engine.SetReadDeadline(time.Now().Add(silenceLimit))
+	}
 	n, err := b.ReadCloser.Read(p)
-	*b.n += int64(n)
+	b.result.Sent += int64(n)
+	b.failed = err != nil && err != io.EOF
 	return n, err
 }
 
