@@ -171,7 +171,8 @@ func (rec *recorder) end() {
 			o.End(e)
 		}
 	}
-	if rec.body != nil && !rec.body.ended.Load() {
+	// A connection that package hijack took may serve another request by now.
+	if rec.hijack == nil && rec.body != nil && !rec.body.ended.Load() {
 		rec.drain()
 	}
 }
@@ -210,9 +211,7 @@ const drainLimit = 10 * time.Second
 // both. A response without a length is not complete before the handler returns.
 func (rec *recorder) drain() {
 	control := http.NewResponseController(rec.ResponseWriter)
-	if control.SetReadDeadline(time.Now().Add(drainLimit)) != nil {
-		return // hijacked
-	}
+	control.SetReadDeadline(time.Now().Add(drainLimit))
 	if rec.complete && rec.Header().Get("Content-Length") != "" && control.Flush() == nil {
 		io.Copy(io.Discard, rec.body)
 	}

@@ -2,6 +2,7 @@ package hijack
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -42,7 +43,7 @@ func (x *exchange) respond(response *http.Response) {
 		x.client.Close()
 		return
 	}
-	x.result.Resumable = &Conn{x.client, x.input}
+	x.result.Resumable = x.resumable()
 }
 
 // countedBody is a response's body. It flushes before each read, since the read
@@ -71,10 +72,28 @@ func (b *countedBody) Read(p []byte) (int, error) {
 // first what was read ahead.
 type Conn struct {
 	net.Conn
-	r *bufio.Reader
+	ahead []byte
 }
 
-func (c *Conn) Read(p []byte) (int, error) { return c.r.Read(p) }
+// resumable returns the client's connection with the bytes that were read ahead.
+// One that is resumed again and again must not become a chain of readers.
+func (x *exchange) resumable() *Conn {
+	ahead, _ := x.input.Peek(x.input.Buffered())
+	ahead = bytes.Clone(ahead)
+	if c, ok := x.client.(*Conn); ok {
+		return &Conn{c.Conn, append(ahead, c.ahead...)}
+	}
+	return &Conn{x.client, ahead}
+}
+
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(c.ahead) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.ahead)
+	c.ahead = c.ahead[n:]
+	return n, nil
+}
 
 // CloseWrite ends postern's direction of the connection.
 func (c *Conn) CloseWrite() error { return closeWrite(c.Conn) }
