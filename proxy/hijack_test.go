@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -379,5 +380,172 @@ func TestOtherOperationsDoNotHijack(t *testing.T) {
 			t.Errorf("got %s %q, want an ordinary 200", res.Status, res.TransferEncoding)
 		}
 		c.Close()
+	}
+}
+
+// refuseAll plays an engine that answers each request with 409 and leaves the
+// connection open.
+func refuseAll(c *net.UnixConn, r *bufio.Reader) {
+	if req, err := http.ReadRequest(r); err == nil {
+		io.Copy(io.Discard, req.Body)
+		io.WriteString(c, "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}")
+		io.Copy(io.Discard, r)
+	}
+}
+
+// A connection that stays HTTP again and again must not cost more each time, and
+// no byte of what is read ahead may get lost.
+func TestResumedConnectionsAreNoChain(t *testing.T) {
+	t.Parallel()
+	s := play(t, refuseAll)
+	const n = 100
+	depths := make(chan int, 10*n)
+	ours, theirs := net.Pipe()
+	t.Cleanup(func() { ours.Close() })
+	ours.SetDeadline(time.Now().Add(patience))
+	s.pipes <- depthConn{theirs, depths}
+	r := bufio.NewReader(ours)
+	for range n {
+		s.send(ours, startPlain)
+		if got, want := responses(t, r, "POST"), "409 {}"; got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	}
+	first := <-depths
+	deepest := first
+	for len(depths) > 0 {
+		deepest = max(deepest, <-depths)
+	}
+	if deepest > 2*first {
+		t.Errorf("reading takes up to %d nested calls after %d requests, and %d at first", deepest, n, first)
+	}
+
+	c := s.dial("tcp")
+	go io.WriteString(c, strings.Repeat(startPlain, n))
+	methods := strings.Fields(strings.Repeat("POST ", n))
+	if got, want := responses(t, c, methods...), strings.TrimSuffix(strings.Repeat("409 {}\n", n), "\n"); got != want {
+		t.Errorf("pipelined: got %q", got)
+	}
+}
+
+// depthConn tells how deep the stack is when it is read.
+type depthConn struct {
+	net.Conn
+	depths chan<- int
+}
+
+func (c depthConn) Read(p []byte) (int, error) {
+	select {
+	case c.depths <- runtime.Callers(0, make([]uintptr, 1000)):
+	default:
+	}
+	return c.Conn.Read(p)
+}
+
+// holdStart is an observer that holds the end of an exec start until it is let go.
+type holdStart chan struct{}
+
+func (holdStart) Begin(*Event) {}
+
+func (h holdStart) End(e *Event) {
+	if e.Decision.OperationID() == "ExecStart" {
+		<-h
+	}
+}
+
+// The request that has let its connection go sets no limit to the next one.
+func TestResumedConnectionHasNoDeadline(t *testing.T) {
+	t.Parallel()
+	forwarded := make(chan struct{})
+	ended := make(holdStart)
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		io.Copy(io.Discard, req.Body)
+		if req.Method == "POST" {
+			io.WriteString(c, "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}")
+		} else {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+			close(forwarded)
+		}
+		io.Copy(io.Discard, r)
+	}, ended)
+	ours, theirs := net.Pipe()
+	ours.SetDeadline(time.Now().Add(patience))
+	deadlines := make(chan time.Time, 100)
+	s.pipes <- deadlineConn{theirs, deadlines}
+	r := bufio.NewReader(ours)
+	s.send(ours, startPlain)
+	if got, want := responses(t, r, "POST"), "409 {}"; got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+	s.send(ours, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 200 {
+		t.Fatalf("got %v, %v, want 200", res, err)
+	}
+	<-forwarded
+	for len(deadlines) > 0 {
+		<-deadlines
+	}
+	ended <- struct{}{}
+	ours.Close()
+	s.stop()
+	<-s.stopped
+	for len(deadlines) > 0 {
+		if d := <-deadlines; d.After(time.Now()) {
+			t.Errorf("the stream's connection got a deadline in %v", time.Until(d))
+		}
+	}
+}
+
+// deadlineConn tells the deadlines that it is given for reading.
+type deadlineConn struct {
+	net.Conn
+	deadlines chan<- time.Time
+}
+
+func (c deadlineConn) SetReadDeadline(d time.Time) error {
+	c.deadlines <- d
+	return c.Conn.SetReadDeadline(d)
+}
+
+// What goes wrong is the engine's fault or the client's, in the response and in
+// the log, as it is where no connection can be hijacked.
+func TestFaultsOfHijackOperations(t *testing.T) {
+	t.Parallel()
+	const (
+		chunked = "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		refused = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno"
+		byHand  = `400 {"message":"postern: the request's body is not complete: `
+	)
+	for _, test := range []struct{ name, request, answer, want, log string }{
+		{"engine closes", startUpgrade, "", `502 {"message":"postern: the Docker Engine did not answer: it closed the connection"}` + "\n", `"message":"failed"`},
+		{"half a header", startUpgrade, "HTTP/1.1 200 OK\r\nConten", `502 {"message":"postern: the Docker Engine did not answer: its response is no valid HTTP"}` + "\n", `"message":"failed"`},
+		{"response broken off", startUpgrade, "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nabc", "404 abc broken", "cut off by the engine"},
+		{"chunks broken off", startPlain, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "404 abc broken", "cut off by the engine"},
+		{"body broken off", "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{}", "", byHand + `unexpected EOF"}` + "\n", "cut off by the client"},
+		{"body broken off, and refused", "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{}", refused, "400 no", "cut off by the client"},
+		{"malformed length of a chunk", chunked + "zz\r\n", "", byHand + `malformed chunk"}` + "\n", "cut off by the client"},
+		{"malformed end of a chunk", chunked + "2\r\n{}XX0\r\n\r\n", "", byHand + `malformed chunk"}` + "\n", "cut off by the client"},
+		{"malformed chunk, refused", chunked + "zz\r\n", refused, "400 no", "cut off by the client"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				if req, err := http.ReadRequest(r); err == nil {
+					io.Copy(io.Discard, req.Body)
+					io.WriteString(c, test.answer)
+				}
+			})
+			c := s.dial("tcp")
+			s.send(c, test.request)
+			c.CloseWrite()
+			if got := responses(t, c, "POST"); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+			s.awaitLog(test.log)
+		})
 	}
 }

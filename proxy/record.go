@@ -77,9 +77,9 @@ type recorder struct {
 	request  *http.Request
 	body     *requestBody // nil for a request without one
 	event    Event
-	observed bool // observers were told of the request
-	isHijack bool
-	complete bool // the handler came to its end
+	observed bool           // observers were told of the request
+	hijack   *hijack.Result // nil for an operation that cannot hijack its connection
+	complete bool           // the handler came to its end
 }
 
 // record begins to record a request.
@@ -130,8 +130,7 @@ func (rec *recorder) Write(b []byte) (int, error) {
 // connection, and lets the connection serve further requests if it has not.
 func (rec *recorder) hijacked(result hijack.Result) {
 	e := &rec.event
-	rec.isHijack = !result.Truncated
-	rec.body = nil // package hijack has read it, and the connection may be another request's by now
+	rec.hijack = &result
 	e.Status, e.Sent, e.Received, e.Err = result.Status, result.Sent, result.Received, result.Err
 	if result.Resumable != nil {
 		connOf(rec.request).resume(result.Resumable)
@@ -171,7 +170,8 @@ func (rec *recorder) end() {
 			o.End(e)
 		}
 	}
-	if rec.body != nil && !rec.body.ended.Load() {
+	// A connection that package hijack took may serve another request by now.
+	if rec.hijack == nil && rec.body != nil && !rec.body.ended.Load() {
 		rec.drain()
 	}
 }
@@ -180,8 +180,11 @@ func (rec *recorder) ending() Ending {
 	e := &rec.event
 	complete := rec.complete && e.Err == nil
 	clientGone := rec.request.Context().Err() != nil
+	if rec.hijack != nil { // net/http has cancelled the context
+		complete, clientGone = complete && !rec.hijack.Truncated, rec.hijack.CutByClient
+	}
 	switch {
-	case e.Decision.Outcome != acl.Allowed, complete && (rec.isHijack || !clientGone):
+	case e.Decision.Outcome != acl.Allowed, complete && (rec.hijack != nil || !clientGone):
 		return Complete
 	// A client that closes the connection when it has its JSON, as the docker
 	// command does, has cut nothing off. One that leaves a stream has, also if
@@ -190,7 +193,7 @@ func (rec *recorder) ending() Ending {
 		return Complete
 	case clientGone, errors.As(e.Err, new(*engine.BodyError)), rec.body != nil && rec.body.broken.Load():
 		return CutByClient
-	case rec.complete:
+	case e.Err != nil:
 		return Failed
 	}
 	return CutByEngine

@@ -127,12 +127,12 @@ func (p *Proxy) failure(r *http.Request, err error) (status int, message string)
 	switch {
 	case errors.Is(context.Cause(r.Context()), errStopping):
 		return http.StatusServiceUnavailable, errStopping.Error()
+	case errors.Is(err, engine.ErrTarget):
+		return http.StatusBadRequest, err.Error()
 	case errors.As(err, new(*engine.BodyError)):
 		return http.StatusBadRequest, "the request's body is not complete: " + err.Error()
 	case errors.Is(err, context.Canceled):
 		return statusClientGone, "the client has closed the connection"
-	case errors.Is(err, engine.ErrTarget):
-		return http.StatusBadRequest, err.Error()
 	case engine.IsDown(err):
 		return http.StatusServiceUnavailable, p.engine.Explain(err)
 	}

@@ -149,7 +149,7 @@ func writeBody(c *conn, req *http.Request) error {
 			break
 		}
 		if readErr != nil {
-			return &BodyError{readErr}
+			return NewBodyError(readErr)
 		}
 	}
 	if req.ContentLength >= 0 {

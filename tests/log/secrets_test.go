@@ -11,8 +11,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLogHasNoSecrets asserts that nothing of a query, a header or a body gets
-// into the log; with LOG_LEVEL=debug, that the query alone does.
+// TestLogHasNoSecrets asserts that nothing of a query, a header, a body or a
+// trailer gets into the log; with LOG_LEVEL=debug, that the query alone does.
 func TestLogHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
@@ -24,6 +24,9 @@ func TestLogHasNoSecrets(t *testing.T) {
 				"Authorization: Bearer s3cr3t-in-a-header", "X-Registry-Auth: s3cr3t-in-a-header", "X-Registry-Config: s3cr3t-in-a-header",
 				"Cookie: s3cr3t-in-a-header", "User-Agent: s3cr3t-in-a-header", "Referer: s3cr3t-in-a-header",
 				"Content-Type: s3cr3t-in-a-header", fmt.Sprint("Content-Length: ", len(body)))+body)
+		}
+		for _, path := range []string{"/images/load", "/containers/x/attach"} {
+			harness.Send(t, p.Dial(), harness.Head("POST", path, "Transfer-Encoding: chunked")+"0\r\ns3cr3t-in-a-trailer\r\n\r\n")
 		}
 		p.Terminate()
 		queries := 0
