@@ -5,6 +5,7 @@
 package advise
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -155,10 +156,7 @@ func settings(prefix string, toggles []string) (all []string) {
 
 // candidates lists the toggles that are off and bear on the subject.
 func candidates(t acl.Toggles, s acl.Subject) (names []string) {
-	op := s.Operation
-	if op == nil {
-		op = &acl.Operation{}
-	}
+	op := cmp.Or(s.Operation, &acl.Operation{})
 	for _, grant := range op.GrantedBy {
 		if !strings.HasPrefix(grant, acl.LegacyPrefix) {
 			names = append(names, grant)
