@@ -8,8 +8,8 @@
 // can open has neither weakness.
 //
 // The files, in reading order: client.go, from.go (what CLIENT_<NAME>_FROM and
-// ALLOW_FROM may contain), set.go (which client it is), addresses.go (a table of
-// addresses and subnets), resolver.go (host names).
+// ALLOW_FROM may contain), set.go (which client it is), names.go (host names) and
+// lookup.go (their addresses now).
 package client
 
 import (
