@@ -14,8 +14,8 @@
 // writes.
 //
 // The first step is in classify.go and route.go, the second in rules.go (the
-// order below) and policy.go. The tables are section.go, toggles.go, operations.go
-// and operations_libpod.go.
+// order below) and policy.go. parse.go reads the settings. The tables are
+// section.go, toggles.go, operations.go and operations_libpod.go.
 //
 // # Order of evaluation
 //

@@ -7,10 +7,9 @@
 // send from an address that is still in use. A unix socket that only one client
 // can open has neither weakness.
 //
-// The files, in reading order: client.go, from.go (the values of
-// CLIENT_<NAME>_FROM and ALLOW_FROM), set.go (which client a connection belongs
-// to), addresses.go (a table of addresses and subnets), names.go (which host names
-// have an address), lookup.go (looking them up).
+// The files, in reading order: client.go, from.go (what CLIENT_<NAME>_FROM and
+// ALLOW_FROM may contain), set.go (which client it is), names.go (host names) and
+// lookup.go (their addresses now).
 package client
 
 import (

@@ -22,6 +22,10 @@ type From struct {
 // Empty reports whether the list has no items.
 func (f From) Empty() bool { return len(f.Prefixes) == 0 && len(f.Names) == 0 }
 
+func (f From) contains(a netip.Addr) bool {
+	return slices.ContainsFunc(f.Prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
 // Items returns the items as UnmarshalText reads them, host names first.
 func (f From) Items() []string {
 	all := slices.Clone(f.Names)
@@ -101,10 +105,8 @@ func parsePrefix(item string) (netip.Prefix, error) {
 		if err != nil {
 			return netip.Prefix{}, fmt.Errorf("%q is not an address; want one such as 10.0.0.5 or fd00::5", item)
 		}
-		if addr = Canonical(addr); addr.IsLinkLocalUnicast() && addr.Is6() {
-			return netip.Prefix{}, linkLocal(item)
-		}
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
+		addr = Canonical(addr)
+		return netip.PrefixFrom(addr, addr.BitLen()), checkLinkLocal(item, addr)
 	}
 	prefix, err := netip.ParsePrefix(item)
 	if err != nil {
@@ -116,8 +118,8 @@ func parsePrefix(item string) (netip.Prefix, error) {
 		}
 		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
 	}
-	if prefix.Addr().IsLinkLocalUnicast() && prefix.Addr().Is6() {
-		return netip.Prefix{}, linkLocal(item)
+	if err := checkLinkLocal(item, prefix.Addr()); err != nil {
+		return netip.Prefix{}, err
 	}
 	if masked := prefix.Masked(); masked != prefix {
 		return netip.Prefix{}, fmt.Errorf("%q names an address and a subnet; want %s for all of it, or %s", item, masked, prefix.Addr())
@@ -125,9 +127,11 @@ func parsePrefix(item string) (netip.Prefix, error) {
 	return prefix, nil
 }
 
-// linkLocal returns the error for an item in fe80::/10. Each network has these
-// addresses, and the zone that tells the networks apart is not compared, so
-// another machine could have the same one.
-func linkLocal(item string) error {
+// checkLinkLocal returns an error for an item in fe80::/10. The zone, which tells
+// the networks apart, is not compared, so that another machine can have the address.
+func checkLinkLocal(item string, a netip.Addr) error {
+	if a.Is4() || !a.IsLinkLocalUnicast() {
+		return nil
+	}
 	return fmt.Errorf("%q is link-local, and each network has its own: want an address such as fd00::5, or a host name", item)
 }

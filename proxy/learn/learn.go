@@ -3,6 +3,7 @@
 package learn
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -88,8 +89,8 @@ func (r *Recorder) Begin(e *proxy.Event) {
 	if d.Outcome == acl.Refused {
 		line.Str("remedy", c.remedy(d.Subject))
 	}
-	allow, _ := c.allow(r.podman)
-	line.Strs("set", c.toggles(r.podman)).Strs("or", allow).Msg("learned")
+	s := r.settings(c)
+	line.Strs("set", s.toggles).Strs("or", s.allow).Msg("learned")
 }
 
 // End does nothing: Begin records all.
@@ -125,41 +126,30 @@ func (c *clientRecord) list(forwarded bool) []*use {
 	return all
 }
 
-// needs lists the subjects that were forwarded.
-func (c *clientRecord) needs() (all []acl.Subject) {
+// settings suffice for what a client's requests were forwarded for.
+type settings struct {
+	toggles []string      // without ALLOW
+	allow   []string      // with ALLOW, which allow nothing else
+	unnamed []acl.Subject // what ALLOW cannot name
+}
+
+// settings leave out what closes Podman's own API unless it is asked for.
+func (r *Recorder) settings(c *clientRecord) (s settings) {
+	var needs []acl.Subject
 	for _, u := range c.list(true) {
-		all = append(all, u.Subject)
+		needs = append(needs, u.Subject)
 	}
-	return all
-}
-
-// toggles returns settings without ALLOW that suffice for the forwarded requests.
-// Unless podman is set, settings that close Podman's own API are left out.
-func (c *clientRecord) toggles(podman bool) []string {
 	rules := c.client.Policy.Rules()
-	settings := advise.MinimalToggles(rules, c.needs())
-	if podman {
-		return settings
+	s.toggles = advise.MinimalToggles(rules, needs)
+	s.allow, s.unnamed = advise.MinimalAllow(rules, needs)
+	if !r.podman {
+		s.toggles, s.allow = advise.WithoutPodman(rules, s.toggles), advise.WithoutPodman(rules, s.allow)
 	}
-	return advise.WithoutPodman(rules, settings)
-}
-
-// allow returns settings with ALLOW that allow the forwarded requests and nothing
-// else, and the subjects that ALLOW cannot name. podman is as in toggles.
-func (c *clientRecord) allow(podman bool) (settings []string, unnamed []acl.Subject) {
-	rules := c.client.Policy.Rules()
-	settings, unnamed = advise.MinimalAllow(rules, c.needs())
-	if !podman {
-		settings = advise.WithoutPodman(rules, settings)
-	}
-	return settings, unnamed
+	return s
 }
 
 // remedy puts into words which settings would allow a refused subject.
 func (c *clientRecord) remedy(s acl.Subject) string {
-	remedy := advise.RemedyFor(c.client.Policy, acl.Decision{Subject: s}).String()
-	if remedy == "" {
-		return "no setting allows it"
-	}
-	return remedy
+	remedy := advise.RemedyFor(c.client.Policy, acl.Decision{Subject: s})
+	return cmp.Or(remedy.String(), "no setting allows it")
 }

@@ -7,7 +7,6 @@
 package metrics
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -48,14 +47,13 @@ type Server struct {
 // New returns a server for a proxy with these clients. The first one stands for
 // all that are not declared.
 func New(version string, clients []*client.Client) *Server {
-	s := &Server{
+	return &Server{
 		version:  version,
 		started:  time.Now(),
 		policies: renderPolicies(clients),
 		streams:  streams{open: map[*proxy.Event]struct{}{}},
+		counters: newCounters(clients),
 	}
-	s.counters = newCounters(s, clients)
-	return s
 }
 
 // Begin and End make the Server a [proxy.Observer].
@@ -124,9 +122,7 @@ func (s *Server) limit(c net.Conn, state http.ConnState) {
 			s.conns = s.conns[1:]
 		}
 	case http.StateClosed, http.StateHijacked:
-		if i := slices.Index(s.conns, c); i >= 0 {
-			s.conns = slices.Delete(s.conns, i, i+1)
-		}
+		s.conns = slices.DeleteFunc(s.conns, func(open net.Conn) bool { return open == c })
 	}
 }
 
@@ -141,9 +137,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", contentSecurity)
 		respond(w, http.StatusOK, "text/html; charset=utf-8", s.page())
 	case "/metrics":
-		var b bytes.Buffer
-		s.counters.write(&b)
-		respond(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())
+		respond(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", s.metrics())
 	case "/healthz":
 		respond(w, http.StatusOK, plainText, []byte("ok\n"))
 	case "/readyz":
