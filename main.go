@@ -107,7 +107,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	defer flush()
 	// Nothing that blocks, such as a stderr that nobody reads, may hold the end up.
 	context.AfterFunc(ctx, func() {
-		time.AfterFunc(time.Duration(c.ShutdownGrace)+time.Second, func() { os.Exit(exitFailed) })
+		time.AfterFunc(c.ShutdownGrace+time.Second, func() { os.Exit(exitFailed) })
 	})
 	command.LimitMemory(environ)
 	start.Confine(log, state)
@@ -133,7 +133,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		page.Engine = p.Check
 		stopPage = page.Start(ctx, start.Metrics, log)
 	}
-	err = p.Serve(ctx, start.Listeners, time.Duration(c.ShutdownGrace))
+	err = p.Serve(ctx, start.Listeners, c.ShutdownGrace)
 	stopPage()
 	start.LogLeftovers(log)
 	if err != nil {
