@@ -108,7 +108,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	// A write that blocks, such as to a stderr that is not read, must not hold the
 	// end up.
 	context.AfterFunc(ctx, func() {
-		time.AfterFunc(time.Duration(c.ShutdownGrace)+time.Second, func() { os.Exit(exitFailed) })
+		time.AfterFunc(c.ShutdownGrace+time.Second, func() { os.Exit(exitFailed) })
 	})
 	command.LimitMemory(environ)
 	start.Confine(log, state)
@@ -134,7 +134,7 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		page.Engine = p.Check
 		stopPage = page.Start(ctx, start.Metrics, log)
 	}
-	err = p.Serve(ctx, start.Listeners, time.Duration(c.ShutdownGrace))
+	err = p.Serve(ctx, start.Listeners, c.ShutdownGrace)
 	stopPage()
 	start.LogLeftovers(log)
 	if err != nil {

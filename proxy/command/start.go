@@ -3,7 +3,6 @@ package command
 import (
 	"net"
 	"os"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -38,7 +37,7 @@ type Start struct {
 func Prepare(version string, c config.Config) (*Start, []error) {
 	s := &Start{
 		Version: version, Config: c,
-		Engine:  engine.Engine{SocketPath: string(c.SocketPath), MaxLoss: time.Duration(c.ExitOnEngineLoss)},
+		Engine:  engine.Engine{SocketPath: string(c.SocketPath), MaxLoss: c.ExitOnEngineLoss},
 		Default: &client.Client{Policy: acl.Compile(c.Rules)},
 	}
 	var problems []error

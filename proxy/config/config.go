@@ -2,13 +2,10 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/caarlos0/env/v11"
+	"time"
 
 	"postern/acl"
 	"postern/proxy/client"
@@ -19,14 +16,14 @@ import (
 type Config struct {
 	SocketPath       Path             `env:"SOCKET_PATH" envDefault:"/var/run/docker.sock" help:"the engine's socket"`
 	Listen           listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"[tcp://][host]:port, [unix://]/path?mode=0660&uid=0&gid=0; comma-separated"`
-	DisableIPv6      Bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`
+	DisableIPv6      bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`
 	LogLevel         Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, notice, warn, warning (refusals), err, error, crit, alert, emerg"`
 	LogFormat        Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
 	AccessLog        AccessLog        `env:"ACCESS_LOG" envDefault:"all" help:"which requests are logged: all, denied or none"`
 	MetricsListen    listen.Addresses `env:"METRICS_LISTEN" help:"metrics, health and a status page, as on :9323; empty is off"`
-	ShutdownGrace    Duration         `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
+	ShutdownGrace    time.Duration    `env:"SHUTDOWN_GRACE" envDefault:"5s" help:"how long open requests may go on after SIGTERM"`
 	RunAs            UID              `env:"RUN_AS" envDefault:"65532" help:"the user that postern becomes when started as root; 0 keeps root"`
-	ExitOnEngineLoss Duration         `env:"EXIT_ON_ENGINE_LOSS" envDefault:"0" help:"exit when the engine is gone this long, such as 30s; 0 never"`
+	ExitOnEngineLoss time.Duration    `env:"EXIT_ON_ENGINE_LOSS" envDefault:"0" help:"exit when the engine is gone this long, such as 30s; 0 never"`
 	AllowFrom        client.From      `env:"ALLOW_FROM" help:"from where clients may connect at all: addresses, subnets, host names; empty is anywhere"`
 	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more patterns for ALLOW, one a line; # begins a comment"`
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
@@ -38,47 +35,52 @@ type Config struct {
 	Rules acl.Rules `env:"-"`
 	// Clients are the declared clients, sorted by name.
 	Clients []Client `env:"-"`
-	// Warnings are about variables that may be mistakes.
+	// Warnings are about variables that look like mistakes and need not be.
 	Warnings []string `env:"-"`
 }
 
-// Parse reads an environment. It returns an error of one line for each mistake in it.
-// Config then holds the rest.
+// Parse reads an environment. It returns an error, one line each, for everything
+// that is wrong in it. Config then holds the rest.
 func Parse(environ map[string]string) (Config, []error) {
-	environ = withoutServices(environ)
 	var c Config
-	environ, errs := withoutQuotes(environ)
-	errs = append(errs, envErrors(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ)...)
-
-	all, bad := withPatternFiles("", environ)
-	errs = append(errs, bad...)
-	c.Rules, bad = acl.ParseRules("", all)
-	errs = append(errs, bad...)
-	c.Rules.Learn = c.Learn.Forwards()
-
-	c.Clients, bad = parseClients(environ, c.Learn)
-	errs = append(errs, bad...)
-	errs = append(errs, c.ambiguities()...)
-	errs = append(errs, c.dropDuplicates()...)
-	errs = append(errs, c.unreachable()...)
-
+	environ, errs := withoutQuotes(withoutServices(environ))
+	errs = append(errs, parseFields(&c, "", environ)...)
+	rules, bad := parseRules("", environ, c.Learn)
+	c.Rules, errs = rules, append(errs, bad...)
+	names := declaredClients(environ)
+	for _, name := range names {
+		client, bad := parseClient(name, environ, c.Learn)
+		c.Clients, errs = append(c.Clients, client), append(errs, bad...)
+	}
+	errs = slices.Concat(errs, strayVars(environ, names), c.ambiguities(), c.dropDuplicates(), c.unreachable())
 	if c.DisableIPv6 {
-		c.Listen.WithoutIPv6()
-		c.MetricsListen.WithoutIPv6()
-		for _, client := range c.Clients {
-			client.Listen.WithoutIPv6()
+		for _, l := range c.listenVars() {
+			l.addresses.WithoutIPv6()
 		}
 	}
 	c.Warnings = c.warnings(environ, "/")
 	return c, errs
 }
 
+// listenVar is a variable that holds addresses to listen on.
+type listenVar struct {
+	name      string
+	addresses *listen.Addresses
+}
+
+func (c *Config) listenVars() []listenVar {
+	all := []listenVar{{"LISTEN", &c.Listen}}
+	for i := range c.Clients {
+		all = append(all, listenVar{c.Clients[i].Rules.Prefix + "LISTEN", &c.Clients[i].Listen})
+	}
+	return append(all, listenVar{"METRICS_LISTEN", &c.MetricsListen})
+}
+
 // AllListen returns the addresses of LISTEN, of the clients and of
 // METRICS_LISTEN.
-func (c Config) AllListen() listen.Addresses {
-	all := slices.Concat(c.Listen, c.MetricsListen)
-	for _, client := range c.Clients {
-		all = append(all, client.Listen...)
+func (c Config) AllListen() (all listen.Addresses) {
+	for _, l := range c.listenVars() {
+		all = append(all, *l.addresses...)
 	}
 	return all
 }
@@ -92,57 +94,24 @@ func (c Config) AllRules() []acl.Rules {
 	return all
 }
 
+// ClientNames returns the names of the declared clients.
+func (c Config) ClientNames() (names []string) {
+	for _, client := range c.Clients {
+		names = append(names, client.Name)
+	}
+	return names
+}
+
 // Client returns the declared client with this name, in any case.
 func (c Config) Client(name string) (Client, error) {
-	var names []string
-	for _, known := range c.Clients {
-		if strings.EqualFold(known.Name, name) {
-			return known, nil
-		}
-		names = append(names, known.Name)
-	}
-	if len(names) == 0 {
-		return Client{}, fmt.Errorf("no such client: %q: none is declared, CLIENT_<NAME>_FROM or CLIENT_<NAME>_LISTEN does", name)
-	}
-	return Client{}, fmt.Errorf("no such client: %q: want %s", name, strings.Join(names, ", "))
-}
-
-// Setting is a variable that is not a toggle, as the manual and the README show
-// it.
-type Setting struct{ Var, Default, Help string }
-
-// Settings lists every variable that is not a toggle, except ALLOW, DENY and
-// PRESET.
-func Settings() []Setting {
-	var all []Setting
-	for field := range reflect.TypeFor[Config]().Fields() {
-		if name := field.Tag.Get("env"); name != "-" {
-			all = append(all, Setting{name, field.Tag.Get("envDefault"), field.Tag.Get("help")})
+	for _, client := range c.Clients {
+		if strings.EqualFold(client.Name, name) {
+			return client, nil
 		}
 	}
-	return all
-}
-
-// envErrors turns the error of package env into one line for each variable: its
-// name, its value and the values that are accepted. Package env names the struct
-// field instead.
-func envErrors(err error, environ map[string]string) []error {
-	if err == nil {
-		return nil
+	want := "none is declared, CLIENT_<NAME>_FROM or CLIENT_<NAME>_LISTEN does"
+	if len(c.Clients) > 0 {
+		want = "want " + strings.Join(c.ClientNames(), ", ")
 	}
-	var all env.AggregateError
-	if !errors.As(err, &all) {
-		return []error{err}
-	}
-	var errs []error
-	for _, err := range all.Errors {
-		var parse env.ParseError
-		if errors.As(err, &parse) {
-			field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
-			name := field.Tag.Get("env")
-			err = fmt.Errorf("invalid %s=%q: %w", name, environ[name], parse.Err)
-		}
-		errs = append(errs, err)
-	}
-	return errs
+	return Client{}, fmt.Errorf("no such client: %q: %s", name, want)
 }

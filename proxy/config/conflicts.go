@@ -9,8 +9,8 @@ import (
 	"postern/proxy/listen"
 )
 
-// ambiguities finds addresses and host names that two clients have. Such an item does
-// not identify a client.
+// ambiguities finds addresses and host names that two clients have, so that they
+// do not identify one client.
 func (c Config) ambiguities() (errs []error) {
 	owners := map[string]string{} // item to the variable that has it
 	for _, client := range c.Clients {
@@ -25,41 +25,46 @@ func (c Config) ambiguities() (errs []error) {
 	return errs
 }
 
+// claim is an address that a variable has.
+type claim struct {
+	variable string
+	listen.Address
+}
+
 // dropDuplicates finds addresses of listeners that another listener has already, and
-// removes them: opening them would give a second error, that another process has them.
+// takes them out: to open them would fail with a second message, that another
+// process has them.
 func (c *Config) dropDuplicates() (errs []error) {
-	type claim struct {
-		variable string
-		listen.Address
-	}
 	var claims []claim
-	check := func(variable, reason string, addresses *listen.Addresses) {
-		*addresses = slices.DeleteFunc(*addresses, func(a listen.Address) bool {
+	for _, l := range c.listenVars() {
+		*l.addresses = slices.DeleteFunc(*l.addresses, func(a listen.Address) bool {
 			i := slices.IndexFunc(claims, func(c claim) bool { return c.Overlaps(a) })
 			if i < 0 {
-				claims = append(claims, claim{variable, a})
+				claims = append(claims, claim{l.name, a})
 				return false
 			}
-			switch other := claims[i]; {
-			case other.variable == variable && other.String() == a.String():
-				errs = append(errs, fmt.Errorf("%s has %s twice", variable, a))
-			case other.variable == variable:
-				errs = append(errs, fmt.Errorf("%s has %s and %s, which have the same port: leave one out", variable, other, a))
-			case other.String() == a.String():
-				errs = append(errs, fmt.Errorf("%s and %s both have %s: %s", other.variable, variable, a, reason))
-			default:
-				errs = append(errs, fmt.Errorf("%s=%s and %s=%s have the same port: %s", other.variable, other, variable, a, reason))
-			}
+			errs = append(errs, conflict(claims[i], claim{l.name, a}))
 			return true
 		})
 	}
-	const oneClient = "it can identify one client only"
-	check("LISTEN", oneClient, &c.Listen)
-	for i := range c.Clients {
-		check(c.Clients[i].Rules.Prefix+"LISTEN", oneClient, &c.Clients[i].Listen)
-	}
-	check("METRICS_LISTEN", "metrics take an address of their own", &c.MetricsListen)
 	return errs
+}
+
+func conflict(a, b claim) error {
+	reason := "it can identify one client only"
+	if b.variable == "METRICS_LISTEN" {
+		reason = "metrics take an address of their own"
+	}
+	sameVariable, sameAddress := a.variable == b.variable, a.String() == b.String()
+	switch {
+	case sameVariable && sameAddress:
+		return fmt.Errorf("%s has %s twice", a.variable, a)
+	case sameVariable:
+		return fmt.Errorf("%s has %s and %s, which have the same port: leave one out", a.variable, a, b)
+	case sameAddress:
+		return fmt.Errorf("%s and %s both have %s: %s", a.variable, b.variable, a, reason)
+	}
+	return fmt.Errorf("%s=%s and %s=%s have the same port: %s", a.variable, a, b.variable, b, reason)
 }
 
 // unreachable finds addresses of clients that ALLOW_FROM refuses. It cannot know

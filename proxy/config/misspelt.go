@@ -1,105 +1,143 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/acl/spelling"
 )
 
-// otherMethods are HTTP methods that users expect a toggle for.
-var otherMethods = []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}
-
-const methodHint = "POST switches every method but GET and HEAD"
-
-// misspelt warns of variables that look like a setting but are not. A container's
-// environment also has names that postern's user did not choose (HOST, NODE), so a
-// name close to a toggle's gets a warning only if its value is a toggle's too.
+// misspelt warns of variables that look like a setting and are none.
 func misspelt(environ map[string]string) (warnings []string) {
-	toggles, settings := knownVars()
-	known := slices.Concat(toggles, settings)
+	known := varsOf[Config]()
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
-		value := environ[name]
 		if slices.Contains(known, name) {
 			continue
 		}
+		// The value of another program's setting can be a secret: it is not shown.
 		if hint := prefixedHint(strings.ToUpper(name), known); hint != "" {
 			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s", name, hint))
-		} else if hint := spellingHint(name, value, toggles, settings); hint != "" {
-			warnings = append(warnings, fmt.Sprintf("%s=%q has no effect: %s", name, value, hint))
+		} else if hint := spellingHint(name, environ[name], known); hint != "" {
+			warnings = append(warnings, fmt.Sprintf("%s=%q has no effect: %s", name, environ[name], hint))
 		}
 	}
 	return warnings
 }
 
-// knownVars lists the variables that have an effect without a prefix.
-func knownVars() (toggles, settings []string) {
+// A hint says what the user may have meant by a variable. The functions below
+// return "" if they have none.
+
+// spellingHint is about a variable that no other program's prefix gives away. A
+// container's environment also has names that postern's user did not choose (HOST,
+// NODE), so a name close to a toggle's gets a hint only if its value is a toggle's
+// too.
+func spellingHint(name, value string, known []string) string {
+	upper, inner := strings.ToUpper(name), unquoted(value)
+	var toggles []string
 	for _, t := range acl.AllToggles() {
 		toggles = append(toggles, t.Var)
 	}
-	for _, s := range Settings() {
-		settings = append(settings, s.Var)
-	}
-	return toggles, append(settings, "ALLOW", "DENY", "PRESET")
-}
+	// Every short name is close to TZ.
+	settings := slices.DeleteFunc(slices.Clone(known), func(s string) bool { return s == "TZ" || slices.Contains(toggles, s) })
 
-// spellingHint says which variable of postern's a name resembles. It is "" if the name
-// resembles none.
-func spellingHint(name, value string, toggles, settings []string) string {
-	upper := strings.ToUpper(name)
-	if hint := foreignHint(upper, value); hint != "" && name == upper {
-		return hint
+	var foreign, method, toggle, setting, operation string
+	if name == upper {
+		foreign = foreignHint(name, value)
 	}
-	_, err := acl.ParseBool(unquoted(value))
-	isToggle := err == nil
-	// Names of three letters are close to too many words, and so is every name
-	// to TZ.
-	long := slices.DeleteFunc(slices.Clone(settings), func(s string) bool { return len(upper) < 4 || s == "TZ" })
-	near := ""
-	if isToggle {
-		near = spelling.Nearest(upper, toggles)
+	if _, err := acl.ParseBool(inner); err == nil {
+		method, toggle = methodHint(upper), didYouMean(upper, toggles)
 	}
-	if near == "" {
-		near = spelling.Nearest(upper, long)
+	if len(upper) > 3 { // shorter names are close to too many words
+		setting = didYouMean(upper, settings)
 	}
-	switch {
-	case isToggle && slices.Contains(otherMethods, upper):
-		return methodHint
-	case near != "":
-		return "did you mean " + near + "?"
+	if slices.Contains(switches, strings.ToLower(inner)) {
+		operation = operationHint(upper)
 	}
-	if hint := fileHint(upper, slices.Concat(toggles, settings)); hint != "" {
-		return hint
-	}
-	if rest, found := strings.CutPrefix(upper, "ALLOW_"); found {
-		return allowHint(rest, toggles)
-	}
-	if strings.HasPrefix(upper, "LIBPOD_") {
-		return "there is no such toggle"
-	}
-	if hint := operationHint(upper); slices.Contains(switches, strings.ToLower(unquoted(value))) && hint != "" {
-		if _, verb, _ := strings.Cut(upper, "_"); verb == "POST" || slices.Contains(otherMethods, verb) {
-			return methodHint
-		}
-		return hint
-	}
-	return ""
+	return cmp.Or(foreign, method, toggle, setting, fileHint(upper, known), allowHint(upper, toggles), operation)
 }
 
 // switches are the values of a toggle without the other integers, since a number
 // is most often no toggle's: IMAGE_TAG=20.
 var switches = []string{"1", "true", "yes", "on", "0", "false", "no", "off"}
 
-// allowHint is about a toggle ALLOW_<rest> that does not exist.
-func allowHint(rest string, toggles []string) string {
-	if slices.Contains(otherMethods, rest) {
-		return methodHint
-	}
-	if near := spelling.Nearest(rest, toggles); near != "" {
+func didYouMean(name string, known []string) string {
+	if near := spelling.Nearest(name, known); near != "" {
 		return "did you mean " + near + "?"
 	}
-	return "there is no such toggle"
+	return ""
+}
+
+// methodHint is about HTTP methods, for which users expect a toggle each.
+func methodHint(method string) string {
+	if slices.Contains([]string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
+		return "POST switches every method but GET and HEAD"
+	}
+	return ""
+}
+
+// allowHint is about a toggle that does not exist.
+func allowHint(name string, toggles []string) string {
+	const none = "there is no such toggle"
+	if rest, found := strings.CutPrefix(name, "ALLOW_"); found {
+		return cmp.Or(methodHint(rest), didYouMean(rest, toggles), none)
+	}
+	if strings.HasPrefix(name, "LIBPOD_") {
+		return none
+	}
+	return ""
+}
+
+// fileHint is about the name of a file that is to hold the value of a setting.
+func fileHint(name string, known []string) string {
+	of, isFile := strings.CutSuffix(name, "_FILE")
+	if !isFile {
+		of, isFile = strings.CutPrefix(name, "FILE__") // linuxserver's images
+	}
+	switch near := spelling.Nearest(of, known); {
+	case !isFile || near == "":
+		return ""
+	case near == "ALLOW" || near == "DENY":
+		return "did you mean " + near + "_FILE?"
+	default:
+		return "of all settings ALLOW and DENY alone can stand in a file; set " + near
+	}
+}
+
+// synonyms are words of the docker command for words in ids.
+var synonyms = map[string]string{
+	"PULL": "CREATE", "RUN": "CREATE", "REMOVE": "DELETE", "RM": "DELETE", "LS": "LIST", "PS": "LIST",
+}
+
+// operationHint is about a toggle for one operation or one kind of them, such as
+// CONTAINERS_CREATE: these have ids in ALLOW.
+func operationHint(name string) string {
+	section, verb, _ := strings.Cut(name, "_")
+	noun := strings.TrimSuffix(section, "S")
+	if !slices.ContainsFunc(acl.Sections, func(s acl.Section) bool { return strings.TrimSuffix(s.Var, "S") == noun }) {
+		return ""
+	}
+	var ids []string
+	for _, op := range acl.Operations {
+		if !advise.IsPodman(op.Section()) {
+			ids = append(ids, op.ID)
+		}
+	}
+	id := noun + cmp.Or(synonyms[verb], strings.ReplaceAll(verb, "_", ""))
+	i := slices.IndexFunc(ids, func(known string) bool { return strings.EqualFold(known, id) })
+	switch {
+	case i < 0 && section == noun:
+		return "" // BUILD_NUMBER=1 is no setting of postern's
+	case verb == "POST":
+		return methodHint("PUT")
+	case methodHint(verb) != "":
+		return methodHint(verb)
+	case i >= 0:
+		return "did you mean ALLOW=" + ids[i] + "?"
+	}
+	return "ALLOW names single operations, such as " + strings.Join(spelling.Resembling(id, ids), ", ")
 }

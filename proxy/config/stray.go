@@ -14,71 +14,73 @@ import (
 // such a name, and ignoring it would give a client other permissions than the user
 // wrote.
 func strayVars(environ map[string]string, names []string) (errs []error) {
-	vars := clientVars()
+	vars := varsOf[Client]()
 	for _, variable := range slices.Sorted(maps.Keys(environ)) {
-		if err := strayVar(variable, environ[variable], names, vars); err != nil {
+		var err error
+		if rest, ours := strings.CutPrefix(variable, clientPrefix); ours {
+			err = strayVar(rest, environ[variable], names, vars)
+		} else {
+			err = lowerCaseVar(variable, names)
+		}
+		if err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errs
 }
 
-func strayVar(variable, value string, names, vars []string) error {
-	rest, ours := strings.CutPrefix(variable, clientPrefix)
-	if !ours {
-		return lowerCaseVar(variable, names)
-	}
-	if slices.Contains(identityVars, rest) {
-		return fmt.Errorf("%s names no client: want a name in the middle, as in %sPORTAINER_%s", variable, clientPrefix, rest)
+// strayVar is about the variable CLIENT_<rest>.
+func strayVar(rest, value string, names, vars []string) error {
+	if rest == "FROM" || rest == "LISTEN" {
+		return fmt.Errorf("CLIENT_%s names no client: want a name in the middle, as in CLIENT_PORTAINER_%[1]s", rest)
 	}
 	// CLIENT_A_LIBPOD_INFO is LIBPOD_INFO of client a and INFO of client a_libpod.
 	var owners []string
-	prefix := "" // of a client that has no such variable
+	var unknown error
 	for _, name := range names {
 		own, under := strings.CutPrefix(rest, name+"_")
 		switch {
 		case under && slices.Contains(vars, own):
-			owners = append(owners, name)
+			owners = append(owners, strings.ToLower(name))
 		case under:
-			prefix = clientPrefix + name + "_"
+			unknown = unknownVar(clientPrefix+name+"_", own, value, vars)
 		}
 	}
 	switch {
 	case len(owners) > 1:
-		return fmt.Errorf("%s could be a variable of client %s: rename one of them", variable, strings.ToLower(strings.Join(owners, " or of client ")))
+		return fmt.Errorf("CLIENT_%s could be a variable of client %s: rename one of them", rest, strings.Join(owners, " or of client "))
 	case len(owners) == 1:
 		return nil
-	case prefix != "":
-		return unknownVar(variable, prefix, value, vars)
+	case unknown != nil:
+		return unknown
 	}
-	return undeclaredVar(variable, rest, vars)
+	return undeclaredVar(rest, vars)
 }
 
 // lowerCaseVar reports variables that would be a client's in capital letters:
 // client_a_from, which would declare one, and client_a_info of a declared client.
 func lowerCaseVar(variable string, names []string) error {
-	rest, ours := strings.CutPrefix(strings.ToUpper(variable), clientPrefix)
-	isClients := func(s string) bool { return strings.HasPrefix(rest, s+"_") }
-	isIdentity := func(s string) bool { return strings.HasSuffix(rest, "_"+s) }
-	if !ours || !slices.ContainsFunc(names, isClients) && !slices.ContainsFunc(identityVars, isIdentity) {
+	upper := strings.ToUpper(variable)
+	isClients := func(name string) bool { return strings.HasPrefix(upper, clientPrefix+name+"_") }
+	if !slices.ContainsFunc(names, isClients) && !identity.MatchString(upper) {
 		return nil
 	}
-	return fmt.Errorf("%s has no effect: want capital letters, %s", variable, strings.ToUpper(variable))
+	return fmt.Errorf("%s has no effect: want capital letters, %s", variable, upper)
 }
 
-func unknownVar(variable, prefix, value string, vars []string) error {
+func unknownVar(prefix, own, value string, vars []string) error {
 	hint := "want a toggle, ALLOW, DENY, PRESET, FROM or LISTEN behind " + prefix
-	if near := spelling.Nearest(strings.TrimPrefix(variable, prefix), vars); near != "" {
+	if near := spelling.Nearest(own, vars); near != "" {
 		hint = "did you mean " + prefix + near + "?"
 	}
-	return fmt.Errorf("%s=%q is not a client variable: %s", variable, value, hint)
+	return fmt.Errorf("%s%s=%q is not a client variable: %s", prefix, own, value, hint)
 }
 
 // undeclaredVar reports the variable of a client that has neither FROM nor LISTEN. It
 // ignores other variables that begin with CLIENT_, such as CLIENT_SECRET: they are
 // another program's. The longest ending that is a client's variable counts:
 // CLIENT_WEB_ALLOW_START is ALLOW_START of client web.
-func undeclaredVar(variable, rest string, vars []string) error {
+func undeclaredVar(rest string, vars []string) error {
 	client := ""
 	for _, v := range vars {
 		name, ok := strings.CutSuffix(rest, "_"+v)
@@ -89,6 +91,5 @@ func undeclaredVar(variable, rest string, vars []string) error {
 	if client == "" {
 		return nil
 	}
-	prefix := clientPrefix + client + "_"
-	return fmt.Errorf("%s belongs to a client that nothing identifies: set %sFROM to its addresses or host names, or %sLISTEN", variable, prefix, prefix)
+	return fmt.Errorf("CLIENT_%s belongs to a client that nothing identifies: set CLIENT_%s_FROM to its addresses or host names, or CLIENT_%[2]s_LISTEN", rest, client)
 }

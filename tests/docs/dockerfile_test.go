@@ -86,4 +86,24 @@ func TestHelpIsOneScreen(t *testing.T) {
 			t.Errorf("help does not name %s", s.Var)
 		}
 	}
+	rows := "on by default"
+	for _, on := range []bool{true, false} {
+		for _, s := range acl.Sections {
+			if s.Default == on && !strings.HasPrefix(s.Var, "LIBPOD_") {
+				rows += " " + s.Var
+			}
+		}
+		if on {
+			rows += " off by default"
+		}
+	}
+	rows += " Podman's LIBPOD"
+	for _, s := range acl.Sections {
+		if name, ok := strings.CutPrefix(s.Var, "LIBPOD"); ok {
+			rows += " " + name
+		}
+	}
+	if !strings.Contains(strings.Join(words, " "), rows+" Operations, ") {
+		t.Errorf("help does not list the sections as the table has them, %s", rows)
+	}
 }
