@@ -41,30 +41,23 @@ const wanted = "want tcp://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
 // may be left out: host:port, :port and a port alone are TCP, a path is a unix
 // socket.
 func Parse(s string) (Address, error) {
-	scheme, rest, found := strings.Cut(s, "://")
-	if !found {
-		return parseBare(s)
-	}
-	switch strings.ToLower(scheme) {
-	case "tcp":
-		return parseTCP(rest)
-	case "unix":
-		return parseUnix(s)
-	}
-	return Address{}, errors.New(wanted)
-}
-
-// parseBare reads an address without "://".
-func parseBare(s string) (Address, error) {
+	scheme, rest, hasScheme := strings.Cut(s, "://")
 	path, isUnix := strings.CutPrefix(s, "unix:")
-	switch _, err := strconv.ParseUint(s, 10, 16); {
-	case isUnix || strings.HasPrefix(path, "/"):
-		return parseUnix("unix://" + path)
+	_, err := strconv.ParseUint(s, 10, 16)
+	switch isPort := err == nil; {
+	case hasScheme && strings.EqualFold(scheme, "tcp"):
+		return parseTCP(rest)
+	case hasScheme && strings.EqualFold(scheme, "unix"):
+		return parseUnix(rest)
+	case hasScheme:
+		return Address{}, errors.New(wanted)
+	case isUnix || strings.HasPrefix(s, "/"):
+		return parseUnix(path)
 	case s == "0" || s == "1":
 		// People write these for off and on. As ports they would mean any free
 		// port, and one that no program uses.
 		return Address{}, fmt.Errorf("%s is not an address: %s", s, wanted)
-	case err == nil:
+	case isPort:
 		return parseTCP(":" + s)
 	case s == "" || strings.Contains(s, "/"):
 		return Address{}, errors.New(wanted)
@@ -116,9 +109,9 @@ func explainTCP(s string) error {
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// parseUnix reads a URL with the scheme unix.
+// parseUnix reads a path with options.
 func parseUnix(s string) (Address, error) {
-	u, err := url.Parse(s)
+	u, err := url.Parse("unix://" + s)
 	switch {
 	case err != nil || u.User != nil || u.Fragment != "":
 		return Address{}, errors.New(wanted)
@@ -133,26 +126,26 @@ func parseUnix(s string) (Address, error) {
 		return Address{}, errors.New(wanted)
 	}
 	for key, values := range query {
-		base, bits := 10, 31
-		if key == "mode" {
-			base, bits = 8, 9
-		}
-		n, err := strconv.ParseUint(values[len(values)-1], base, bits)
-		if err != nil {
-			return Address{}, fmt.Errorf("bad %s %q: %s", key, values[len(values)-1], wanted)
+		value := values[len(values)-1]
+		number := func(base, bits int) int {
+			n, parseErr := strconv.ParseUint(value, base, bits)
+			if parseErr != nil {
+				err = fmt.Errorf("bad %s %q: %s", key, value, wanted)
+			}
+			return int(n)
 		}
 		switch key {
 		case "mode":
-			a.Mode = fs.FileMode(n)
+			a.Mode = fs.FileMode(number(8, 9))
 		case "uid":
-			a.Owner.UID = int(n)
+			a.Owner.UID = number(10, 31)
 		case "gid":
-			a.Owner.GID = int(n)
+			a.Owner.GID = number(10, 31)
 		default:
-			return Address{}, fmt.Errorf("unknown option %q: %s", key, wanted)
+			err = fmt.Errorf("unknown option %q: %s", key, wanted)
 		}
 	}
-	return a, nil
+	return a, err
 }
 
 // String returns the address in the form of LISTEN, without options.
@@ -190,7 +183,8 @@ func (a Address) Overlaps(b Address) bool {
 	}
 	hostA, portA, _ := net.SplitHostPort(a.Addr)
 	hostB, portB, _ := net.SplitHostPort(b.Addr)
-	return portA == portB && portA != "0" && (isAnyAddress(hostA) || isAnyAddress(hostB) || strings.EqualFold(loopback(hostA), loopback(hostB)))
+	sameHost := strings.EqualFold(loopback(hostA), loopback(hostB))
+	return portA == portB && portA != "0" && (sameHost || isAnyAddress(hostA) || isAnyAddress(hostB))
 }
 
 func isAnyAddress(host string) bool {
@@ -213,15 +207,6 @@ func (as Addresses) WithoutIPv6() {
 			as[i].Network = "tcp4"
 		}
 	}
-}
-
-// Items returns each address in the form of LISTEN, without options.
-func (as Addresses) Items() []string {
-	items := make([]string, len(as))
-	for i, a := range as {
-		items[i] = a.String()
-	}
-	return items
 }
 
 // Files returns the paths of the unix sockets.

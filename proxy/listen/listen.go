@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"syscall"
@@ -60,7 +59,7 @@ func (a Address) Dial() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+	if isAnyAddress(host) {
 		host = "127.0.0.1"
 	}
 	return net.Dial(a.Network, net.JoinHostPort(host, port))
