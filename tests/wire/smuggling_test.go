@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,8 +66,8 @@ func TestNothingIsSmuggled(t *testing.T) {
 					t.Errorf("the engine received %q", harness.Targets(e))
 				}
 			}
-			if got := harness.Targets(e); got[len(got)-1] != "GET /version" {
-				t.Errorf("the engine received %q, want GET /version last", got)
+			if got := harness.Targets(e); !slices.Contains(got, "GET /version") {
+				t.Errorf("the engine received %q, want GET /version too", got)
 			}
 		})
 	}
