@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -83,10 +84,7 @@ func (q Question) Explain(w io.Writer, c config.Config) (allowed bool, err error
 		response, err = Request(policy, q.Method, q.Target)
 	default:
 		report := NewReport(policy, q.All || advise.MeansPodman(c.AllRules()...))
-		report.Client, report.Settings = q.Client, c.Warnings
-		for _, client := range c.Clients {
-			report.Clients = append(report.Clients, client.Name)
-		}
+		report.Client, report.Clients, report.Settings = q.Client, c.ClientNames(), c.Warnings
 		return true, q.print(w, report)
 	}
 	if err != nil {
@@ -97,8 +95,10 @@ func (q Question) Explain(w io.Writer, c config.Config) (allowed bool, err error
 }
 
 func (q Question) print(w io.Writer, result interface{ Text(io.Writer) error }) error {
-	if q.JSON {
-		return printJSON(w, result)
+	if !q.JSON {
+		return result.Text(w)
 	}
-	return result.Text(w)
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(result)
 }
