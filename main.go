@@ -30,8 +30,8 @@ import (
 // version is set when the image is built.
 var version = "dev"
 
-// Exit statuses. A bad configuration has its own, so that a script need not try
-// again.
+// Exit statuses. A bad configuration has one of its own: a script that sees it need
+// not try again.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -105,7 +105,8 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		Level: zerolog.Level(c.LogLevel), Console: c.LogFormat == "console", Stdout: stdout, Stderr: stderr,
 	})
 	defer flush()
-	// Nothing that blocks, such as a stderr that nobody reads, may hold the end up.
+	// A write that blocks, such as to a stderr that is not read, must not hold the
+	// end up.
 	context.AfterFunc(ctx, func() {
 		time.AfterFunc(c.ShutdownGrace+time.Second, func() { os.Exit(exitFailed) })
 	})
@@ -144,10 +145,10 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	return exitOK
 }
 
-// explain prints what the settings allow, or decides on one request: its status
-// is then exitOK for an allowed one and exitFailed for a refused one.
+// explain prints what the settings allow, or the decision on one request: the status
+// is then exitOK for an allowed request and exitFailed for a refused one.
 func explain(args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	question, err := command.ParseQuestion(args)
+	explain, err := command.ParseExplainArgs(args)
 	if err != nil {
 		return usage(stderr, err)
 	}
@@ -155,7 +156,7 @@ func explain(args []string, environ map[string]string, stdout, stderr io.Writer)
 	if len(problems) > 0 {
 		return cannotStart(stderr, problems...)
 	}
-	allowed, err := question.Explain(stdout, c)
+	allowed, err := explain.Write(stdout, c)
 	switch {
 	case err != nil:
 		return usage(stderr, err)

@@ -61,8 +61,8 @@ func (s Subject) index() int {
 	return i
 }
 
-// id is the operation's id, or "" for a path that matches no operation.
-func (s Subject) id() string {
+// OperationID is the operation's id, or "" for a path that matches no operation.
+func (s Subject) OperationID() string {
 	if s.Operation == nil {
 		return ""
 	}
@@ -94,37 +94,13 @@ func classify(method, path string) (s Subject, rest string) {
 }
 
 // isClean reports whether gorilla/mux would route the path rather than answer
-// 301: it starts with a slash and has no empty, "." or ".." segment.
+// 301, see [clean]. It does not allocate if so.
 func isClean(p string) bool {
-	if p == "" || p[0] != '/' {
-		return false
-	}
-	for i := range len(p) {
-		if p[i] != '/' {
-			continue
-		}
-		rest := p[i+1:]
-		if rest == "" {
-			return true
-		}
-		if rest[0] == '/' {
-			return false
-		}
-		if rest[0] == '.' {
-			segment, _, _ := strings.Cut(rest, "/")
-			if segment == "." || segment == ".." {
-				return false
-			}
-		}
-	}
-	return true
+	return p == "/" || p != "//" && strings.HasPrefix(p, "/") && path.Clean(p) == strings.TrimSuffix(p, "/")
 }
 
 // clean returns the path that gorilla/mux redirects to: a trailing slash stays.
 func clean(p string) string {
-	if p == "" {
-		return "/"
-	}
 	cleaned := path.Clean("/" + p)
 	if strings.HasSuffix(p, "/") && cleaned != "/" {
 		cleaned += "/"
@@ -144,20 +120,18 @@ func cutVersion(p string) (version, rest string) {
 		return "", p
 	}
 	version, rest = p[2:end], p[end:]
-	if !strings.HasPrefix(rest, libpodPath+"/") {
-		if strings.Trim(version, "0123456789.") != "" {
+	characters := "0123456789."
+	if strings.HasPrefix(rest, libpodPath+"/") {
+		if version[0] < '0' || version[0] > '9' {
 			return "", p
 		}
-		return version, rest
+		characters = "0123456789.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	}
-	if version[0] < '0' || version[0] > '9' || strings.Trim(version, libpodVersion) != "" {
+	if strings.Trim(version, characters) != "" {
 		return "", p
 	}
 	return version, rest
 }
-
-// libpodVersion holds the characters of Podman's version prefix.
-const libpodVersion = "0123456789.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // isSince124 reports whether an API version is 1.24 or newer. A path without a
 // version means the engine's newest.

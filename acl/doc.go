@@ -14,8 +14,8 @@
 // writes.
 //
 // The first step is in classify.go and route.go, the second in rules.go (the
-// order below) and policy.go. The tables are section.go, toggles.go, operations.go
-// and operations_libpod.go.
+// order below) and policy.go. parse.go reads the settings. The tables are
+// section.go, toggles.go, operations.go and operations_libpod.go.
 //
 // # Order of evaluation
 //
@@ -30,8 +30,8 @@
 //  5. its section is off: refused;
 //  6. a second section that it needs is off (EXEC for ContainerExec): refused;
 //  7. a refusal of it is off (ALLOW_LOGS=0 and the like): refused;
-//  8. POST is off, and the method is not GET or HEAD or the operation is no read
-//     although it is a GET: refused;
+//  8. POST is off, and the method is not GET or HEAD, or the operation is a GET
+//     that does more than read: refused;
 //  9. nothing of these: allowed, by its section.
 //
 // Before API 1.24 the start of a container takes a host configuration. Such a

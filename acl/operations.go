@@ -58,14 +58,7 @@ func (op *Operation) Section() *Section { return op.section }
 
 // Path is the pattern without its expressions: /images/{name}/json.
 func (op *Operation) Path() string {
-	var b strings.Builder
-	for rest := op.Pattern; rest != ""; {
-		before, after, _ := strings.Cut(rest, ":")
-		b.WriteString(before)
-		i := max(strings.IndexByte(after, '}'), 0)
-		rest = after[i:]
-	}
-	return b.String()
+	return strings.NewReplacer(":.*", "", ":.+", "").Replace(op.Pattern)
 }
 
 // isRead reports whether a method is open without POST.

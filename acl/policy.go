@@ -46,9 +46,6 @@ const NoSection = "no section"
 // section.
 const Learning = "LEARN=1"
 
-// OperationID is the operation's id, or "" for a path that matches no operation.
-func (d Decision) OperationID() string { return d.Subject.id() }
-
 // Hijacks reports whether the connection may leave HTTP.
 func (d Decision) Hijacks() bool { return d.Operation != nil && d.Operation.Hijacks }
 
@@ -90,7 +87,7 @@ func Compile(rules Rules) *Policy {
 	for i := range Operations {
 		s := Operations[i].Subject()
 		p.compile(s)
-		if s.id() == configuringID {
+		if s.OperationID() == configuringID {
 			s.Configures = true
 			p.compile(s)
 		}

@@ -372,7 +372,7 @@ func TestLearnAllowsUnlessDenied(t *testing.T) {
 		{"POST /containers/web/start", acl.Allowed, "ALLOW_START=1"},
 		{"POST /v1.23/containers/web/start", acl.Allowed, acl.Learning},
 		{"GET /secrets/novelty/novelty", acl.Allowed, acl.Learning},
-		// The escaped reading is no operation and needs CONTAINERS=1 and POST=1.
+		// The escaped reading matches no operation and needs CONTAINERS=1 and POST=1.
 		{"POST /containers/web%2fstart", acl.Allowed, acl.Learning},
 		{"DELETE /containers/web", acl.Refused, "DENY=*Delete"},
 		{"GET /debug/pprof/", acl.Refused, acl.NoSection},

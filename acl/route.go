@@ -36,19 +36,11 @@ func parseRoute(pattern string) route {
 		var name string
 		name, rest, _ = strings.Cut(after, "}")
 		_, expression, _ := strings.Cut(name, ":")
-		switch expression {
-		case "":
-			r = append(r, part{kind: segment})
-		case ".*":
-			r = append(r, part{kind: any0})
-		case ".+":
-			r = append(r, part{kind: any1})
-		default:
+		kind, known := map[string]partKind{"": segment, ".*": any0, ".+": any1}[expression]
+		if !known || strings.HasPrefix(rest, "{") {
 			panic("acl: unsupported route pattern " + pattern)
 		}
-		if strings.HasPrefix(rest, "{") {
-			panic("acl: unsupported route pattern " + pattern)
-		}
+		r = append(r, part{kind: kind})
 	}
 	return r
 }
@@ -63,14 +55,11 @@ func (r route) match(path string) bool {
 			}
 			path = rest
 		case segment:
-			n := strings.IndexByte(path, '/')
-			if n < 0 {
-				n = len(path)
-			}
-			if n == 0 {
+			name, _, _ := strings.Cut(path, "/")
+			if name == "" {
 				return false
 			}
-			path = path[n:]
+			path = path[len(name):]
 		default:
 			return matchAny(path, part.kind, r[i+1:])
 		}

@@ -1,12 +1,10 @@
 package acl
 
 import (
-	"fmt"
-	"slices"
+	"cmp"
 	"strings"
 
 	"postern/acl/preset"
-	"postern/acl/spelling"
 )
 
 // Rules are the settings that a policy is compiled from. The zero value is all
@@ -17,7 +15,8 @@ type Rules struct {
 	Prefix  string
 	Toggles Toggles
 	// Allow and Deny are operation ids in which * stands for any letters, none
-	// included. Deny wins over everything, Allow over everything else.
+	// included. A path that matches no operation has the id "", which * alone
+	// matches. Deny wins over everything, Allow over everything else.
 	Allow, Deny []string
 	// Presets allow their operations as Allow does.
 	Presets []preset.Preset
@@ -34,21 +33,6 @@ func Only(ids ...string) Rules {
 		off[s.Var] = false
 	}
 	return Rules{Toggles: off, Allow: ids}
-}
-
-// ParseRules picks toggles, ALLOW, DENY and PRESET out of an environment, where
-// each has a prefix before its name. It returns an error for every value that has
-// no meaning; the others are in Rules.
-func ParseRules(prefix string, environ map[string]string) (Rules, []error) {
-	toggles, errs := parseToggles(prefix, environ)
-	r := Rules{Prefix: prefix, Toggles: toggles}
-	var bad []error
-	r.Allow, bad = parsePatterns(prefix+"ALLOW", environ)
-	errs = append(errs, bad...)
-	r.Deny, bad = parsePatterns(prefix+"DENY", environ)
-	errs = append(errs, bad...)
-	r.Presets, bad = parsePresets(prefix+"PRESET", environ)
-	return r, append(errs, bad...)
 }
 
 // Setting is a variable with its value.
@@ -75,15 +59,16 @@ func (r Rules) Evaluate(s Subject) (allowed bool, by Setting) {
 }
 
 func (r Rules) evaluate(s Subject) (allowed bool, by Setting) {
-	id, op, t := s.id(), s.Operation, r.Toggles
-	if op == nil {
-		op = &Operation{}
+	id, op, t := s.OperationID(), cmp.Or(s.Operation, &Operation{}), r.Toggles
+	for _, pattern := range r.Deny {
+		if glob(pattern, id) {
+			return false, Setting{"DENY", pattern}
+		}
 	}
-	if pattern, found := matching(r.Deny, id); found {
-		return false, Setting{"DENY", pattern}
-	}
-	if pattern, found := matching(r.Allow, id); found {
-		return true, Setting{"ALLOW", pattern}
+	for _, pattern := range r.Allow {
+		if glob(pattern, id) {
+			return true, Setting{"ALLOW", pattern}
+		}
 	}
 	for _, p := range r.Presets {
 		if p.Has(id) {
@@ -140,47 +125,6 @@ func (r Rules) PresetNames() []string {
 	return names
 }
 
-func parsePatterns(name string, environ map[string]string) (patterns []string, errs []error) {
-	for pattern := range strings.SplitSeq(environ[name], ",") {
-		pattern = strings.TrimSpace(pattern)
-		switch {
-		case pattern == "":
-		case slices.ContainsFunc(Operations, func(op Operation) bool { return glob(pattern, op.ID) }):
-			patterns = append(patterns, pattern)
-		default:
-			errs = append(errs, fmt.Errorf("invalid %s=%q: no operation has this id; want one such as %s",
-				name, pattern, strings.Join(nearestIDs(pattern), ", ")))
-		}
-	}
-	return patterns, errs
-}
-
-func parsePresets(variable string, environ map[string]string) (all []preset.Preset, errs []error) {
-	for name := range strings.SplitSeq(environ[variable], ",") {
-		name = strings.TrimSpace(name)
-		if name == "" {
-			continue
-		}
-		p, err := preset.Find(name)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("invalid %s=%q: %w", variable, name, err))
-			continue
-		}
-		all = append(all, p)
-	}
-	return all, errs
-}
-
-// matching returns the first pattern that matches an operation's id. A path
-// that matches no operation has the id "", which * alone matches.
-func matching(patterns []string, id string) (pattern string, found bool) {
-	i := slices.IndexFunc(patterns, func(p string) bool { return glob(p, id) })
-	if i < 0 {
-		return "", false
-	}
-	return patterns[i], true
-}
-
 // glob reports whether the whole of s matches pattern, in which * stands for
 // any run of characters.
 func glob(pattern, s string) bool {
@@ -188,26 +132,12 @@ func glob(pattern, s string) bool {
 		return pattern == s
 	}
 	parts := strings.Split(pattern, "*")
-	s, ok := strings.CutPrefix(s, parts[0])
-	if len(parts) == 1 || !ok {
-		return ok && s == ""
-	}
 	last := len(parts) - 1
+	s, ok := strings.CutPrefix(s, parts[0])
 	for _, part := range parts[1:last] {
-		_, after, found := strings.Cut(s, part)
-		if !found {
-			return false
+		if ok {
+			_, s, ok = strings.Cut(s, part)
 		}
-		s = after
 	}
-	return strings.HasSuffix(s, parts[last])
-}
-
-// nearestIDs returns the three ids that most resemble a pattern.
-func nearestIDs(pattern string) []string {
-	var ids []string
-	for _, op := range Operations {
-		ids = append(ids, op.ID)
-	}
-	return spelling.Resembling(strings.ReplaceAll(pattern, "*", ""), ids)
+	return ok && strings.HasSuffix(s, parts[last])
 }

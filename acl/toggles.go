@@ -1,11 +1,6 @@
 package acl
 
-import (
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Toggle is an environment variable that is on or off.
 type Toggle struct {
@@ -41,7 +36,8 @@ const followsPOST = "follows CONTAINERS when POST=1, else 0"
 func AllToggles() []Toggle {
 	all := make([]Toggle, 0, len(Sections)+len(verbs))
 	for _, s := range Sections {
-		all = append(all, Toggle{s.Var, digit(s.Default), "`" + s.Path + "`: " + s.Exposes})
+		value := map[bool]string{false: "0", true: "1"}[s.Default]
+		all = append(all, Toggle{s.Var, value, "`" + s.Path + "`: " + s.Exposes})
 	}
 	return append(all, verbs...)
 }
@@ -50,91 +46,29 @@ func AllToggles() []Toggle {
 // its default; nil is all defaults.
 type Toggles map[string]bool
 
-// parseToggles picks the toggles out of an environment, where each has a prefix
-// before its name. It returns an error for every value that is neither on nor
-// off; the others are in Toggles.
-func parseToggles(prefix string, environ map[string]string) (Toggles, []error) {
-	toggles := Toggles{}
-	var errs []error
+// defaults holds the default of each toggle.
+var defaults = func() map[string]string {
+	m := map[string]string{}
 	for _, t := range AllToggles() {
-		value, set := environ[prefix+t.Var]
-		if !set {
-			continue
-		}
-		on, err := ParseBool(value)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("invalid %s%s=%q: %w", prefix, t.Var, value, err))
-			continue
-		}
-		toggles[t.Var] = on
+		m[t.Var] = t.Default
 	}
-	return toggles, errs
-}
-
-// ParseBool reads a toggle's value: 1 true yes on, 0 false no off, in any
-// case. Another integer is on unless it is zero, and an empty string is off,
-// as HAProxy reads them.
-func ParseBool(s string) (bool, error) {
-	switch strings.ToLower(s) {
-	case "true", "yes", "on":
-		return true, nil
-	case "", "false", "no", "off":
-		return false, nil
-	}
-	digits := s
-	if s[0] == '+' || s[0] == '-' {
-		digits = s[1:]
-	}
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return false, errors.New("want 1, true, yes or on; or 0, false, no or off")
-	}
-	return strings.Trim(digits, "0") != "", nil
-}
+	return m
+}()
 
 // On reports whether a section's toggle, POST or a grant is on.
 func (t Toggles) On(name string) bool {
 	if value, set := t[name]; set {
 		return value
 	}
-	return onByDefault[name]
+	return defaults[name] == "1"
 }
-
-// onByDefault holds the toggles whose default is on.
-var onByDefault = func() map[string]bool {
-	m := map[string]bool{}
-	for _, s := range Sections {
-		if s.Default {
-			m[s.Var] = true
-		}
-	}
-	return m
-}()
 
 // Refuses reports whether a refusal such as ALLOW_LOGS=0 is in force.
 func (t Toggles) Refuses(name string) bool {
 	if value, set := t[name]; set {
 		return !value
 	}
-	return readsFiles[name] && !t.On("POST")
-}
-
-// readsFiles holds the refusals that are in force by default.
-var readsFiles = func() map[string]bool {
-	m := map[string]bool{}
-	for _, v := range verbs {
-		if v.Default == followsPOST {
-			m[v.Var] = true
-		}
-	}
-	return m
-}()
-
-// digit is a toggle's value as people write it.
-func digit(on bool) string {
-	if on {
-		return "1"
-	}
-	return "0"
+	return defaults[name] == followsPOST && !t.On("POST")
 }
 
 // Open lists the sections that are on, in the order of Sections.

@@ -24,8 +24,7 @@ func logged() (AccessLog, *Event) {
 	return AccessLog{Log: zerolog.New(io.Discard).Level(zerolog.InfoLevel).With().Timestamp().Logger()}, e
 }
 
-// TestAccessLogAllocatesNothing holds a line of the log to what writing it
-// takes.
+// TestAccessLogAllocatesNothing asserts that a line of the log allocates no memory.
 func TestAccessLogAllocatesNothing(t *testing.T) {
 	log, e := logged()
 	if n := testing.AllocsPerRun(100, func() { log.Begin(e); log.End(e) }); n != 0 {
@@ -42,7 +41,7 @@ func BenchmarkAccessLog(b *testing.B) {
 	}
 }
 
-// mistaken panics as a mistake in an observer would.
+// mistaken is an observer that panics.
 type mistaken struct{}
 
 func (mistaken) Begin(e *Event) {
@@ -53,9 +52,9 @@ func (mistaken) Begin(e *Event) {
 
 func (mistaken) End(*Event) {}
 
-// TestPanicIsLogged asserts that a mistake of postern's costs one request, and
-// is an error in the log.
-func TestPanicIsLogged(t *testing.T) {
+// TestPanicEndsOneRequestAndIsLogged asserts that a panic ends one request, and not the
+// process, and is an error in the log.
+func TestPanicEndsOneRequestAndIsLogged(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(*net.UnixConn, *bufio.Reader) {}, mistaken{})
 	c := s.dial("tcp")

@@ -60,7 +60,7 @@ func TestHijackRequestLeavesInOneWrite(t *testing.T) {
 func TestHijackUpgradeAlone(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-		answerRaw(c, r)
+		hijackRequest(c, r)
 		io.Copy(c, r)
 	})
 	for _, connection := range []string{"", "Connection: close\r\n", "Connection: keep-alive\r\n", "Connection: tcp\r\n", "Connection: Upgrade\r\n"} {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ const (
 	startPlain   = "POST /v1.41/exec/x/start HTTP/1.1\r\nHost: docker\r\nContent-Length: 2\r\n\r\n{}"
 )
 
-// eachWay runs a test for 101 and 200, for TCP and unix clients.
+// eachWay runs a test for hijacks by 101 and by 200, each with a TCP and a unix client.
 func eachWay(t *testing.T, f func(t *testing.T, network, request, head string)) {
 	t.Parallel()
 	for _, network := range []string{"tcp", "unix"} {
@@ -40,21 +41,24 @@ func eachWay(t *testing.T, f func(t *testing.T, network, request, head string)) 
 	}
 }
 
-// answerRaw reads a request and takes the connection over.
-func answerRaw(c *net.UnixConn, r *bufio.Reader) (body string, early io.Reader) {
+// hijackRequest reads a request and its body and hijacks the connection. It returns the
+// client's stream.
+func hijackRequest(c *net.UnixConn, r *bufio.Reader) (input io.Reader) {
 	req, err := http.ReadRequest(r)
 	if err != nil {
-		return
+		return r
 	}
-	all, _ := io.ReadAll(req.Body)
+	io.Copy(io.Discard, req.Body)
 	head := raw
 	if req.Header.Get("Upgrade") != "" {
 		head = upgraded
 	}
 	io.WriteString(c, head)
-	return string(all), r
+	return r
 }
 
+// TestHijackDeliversEarlyBytes asserts that bytes that a client sends before the
+// response arrive as its stream, even if they look like a request.
 func TestHijackDeliversEarlyBytes(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -63,8 +67,8 @@ func TestHijackDeliversEarlyBytes(t *testing.T) {
 				return
 			}
 			body, _ := io.ReadAll(req.Body)
-			// The answer's first byte proves that the client's early bytes
-			// are not mixed up with its request.
+			// Only after the response does the engine read the client's stream,
+			// which must not be part of the request.
 			if req.Header.Get("Upgrade") != "" {
 				io.WriteString(c, upgraded+string(body))
 			} else {
@@ -82,9 +86,10 @@ func TestHijackDeliversEarlyBytes(t *testing.T) {
 	})
 }
 
-// The engine may take the connection over before it has read the request's
-// body: what follows the body is the stream.
-func TestHijackBodyBeforeStream(t *testing.T) {
+// TestHijackBeforeTheBodyIsRead asserts that the rest of a body arrives in order,
+// before the stream, if the engine hijacks the connection before it has read the
+// body.
+func TestHijackBeforeTheBodyIsRead(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		answered := make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -98,7 +103,7 @@ func TestHijackBodyBeforeStream(t *testing.T) {
 		part, _ := strings.CutSuffix(request, "}")
 		s.send(c, part)
 		<-answered
-		time.Sleep(20 * time.Millisecond) // in which nothing must happen
+		time.Sleep(20 * time.Millisecond) // no bytes may be sent in this time
 		for _, more := range []string{"}", "stream", " and more"} {
 			s.send(c, more)
 		}
@@ -108,10 +113,12 @@ func TestHijackBodyBeforeStream(t *testing.T) {
 	})
 }
 
-func TestHijackEndOfInputFirst(t *testing.T) {
+// TestHijackOutputFollowsEndOfInput asserts that the output arrives after the
+// client has closed its direction.
+func TestHijackOutputFollowsEndOfInput(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-			_, in := answerRaw(c, r)
+			in := hijackRequest(c, r)
 			all, err := io.ReadAll(in)
 			fmt.Fprintf(c, "%s %v", all, err)
 		})
@@ -125,14 +132,15 @@ func TestHijackEndOfInputFirst(t *testing.T) {
 	})
 }
 
-// A client may be done before the engine has answered (echo | nc -N).
-func TestHijackEndOfInputBeforeTheAnswer(t *testing.T) {
+// TestHijackEndOfInputBeforeTheResponse asserts that a client may close its direction
+// before the engine has responded (echo | nc -N).
+func TestHijackEndOfInputBeforeTheResponse(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		for _, early := range []string{"", "input"} {
 			done := make(chan struct{})
 			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 				<-done
-				_, in := answerRaw(c, r)
+				in := hijackRequest(c, r)
 				all, err := io.ReadAll(in)
 				fmt.Fprintf(c, "%s %v", all, err)
 			})
@@ -146,11 +154,13 @@ func TestHijackEndOfInputBeforeTheAnswer(t *testing.T) {
 	})
 }
 
-func TestHijackEndOfOutputFirst(t *testing.T) {
+// TestHijackInputFollowsEndOfOutput asserts that input arrives after the engine has
+// closed its direction.
+func TestHijackInputFollowsEndOfOutput(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		input := make(chan string, 1)
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-			_, in := answerRaw(c, r)
+			in := hijackRequest(c, r)
 			io.WriteString(c, "output")
 			c.CloseWrite()
 			all, _ := io.ReadAll(in)
@@ -168,8 +178,9 @@ func TestHijackEndOfOutputFirst(t *testing.T) {
 	})
 }
 
-// The engine's connection does not outlive the client, however silent both are.
-func TestHijackClientGone(t *testing.T) {
+// TestHijackEndsWhenTheClientIsGone asserts that the engine's connection is closed when
+// the client's is, although neither side sends anything.
+func TestHijackEndsWhenTheClientIsGone(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, network string
@@ -190,8 +201,8 @@ func TestHijackClientGone(t *testing.T) {
 			t.Parallel()
 			gone := make(chan bool, 1)
 			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-				answerRaw(c, r)
-				for !hangsUp(c) {
+				hijackRequest(c, r)
+				for !hasHungUp(c) {
 					time.Sleep(time.Millisecond)
 				}
 				gone <- true
@@ -210,8 +221,8 @@ func TestHijackClientGone(t *testing.T) {
 	}
 }
 
-// hangsUp reports whether the other side has closed both directions.
-func hangsUp(c *net.UnixConn) bool {
+// hasHungUp reports whether the other side has closed both directions.
+func hasHungUp(c *net.UnixConn) bool {
 	_, err := c.Write(nil)
 	if err != nil {
 		return true
@@ -228,10 +239,10 @@ func hangsUp(c *net.UnixConn) bool {
 	return is
 }
 
-// Input that the engine no longer reads must not cost the client its output:
-// closing a connection with unread bytes on it resets it. Nor may it hold the
-// connection.
-func TestHijackEngineGone(t *testing.T) {
+// TestHijackOutputSurvivesUnreadInput asserts that a client that still sends gets all
+// output of an engine that is gone, and cannot send forever: closing a connection with
+// unread bytes resets it, and the client would lose the output.
+func TestHijackOutputSurvivesUnreadInput(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		output := strings.Repeat("output\n", 40_000)
 		if network == "tcp" {
@@ -239,7 +250,7 @@ func TestHijackEngineGone(t *testing.T) {
 		}
 		gone := make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-			answerRaw(c, r)
+			hijackRequest(c, r)
 			io.WriteString(c, output)
 			close(gone)
 		})
@@ -263,29 +274,33 @@ func TestHijackEngineGone(t *testing.T) {
 			t.Errorf("%d bytes of %d came: %v", n+m, len(output), err)
 		}
 		if err := <-sent; errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Error("the client could send for ever to an engine that is gone")
+			t.Error("the client could send forever to an engine that is gone")
 		}
 	})
 }
 
-// An engine that reads no more, but goes on to write, is as it is on a socket
-// that is open for reading only: what is sent goes nowhere.
-func TestHijackEngineReadsNoMore(t *testing.T) {
+// TestHijackInputIsDroppedIfTheEngineReadsNoMore asserts that input to an engine that
+// only writes is dropped, as on a socket that is shut down for reading.
+func TestHijackInputIsDroppedIfTheEngineReadsNoMore(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
-		sent := make(chan struct{})
+		// Linux does not wake a writer that already waits for room in the socket
+		// when the other side stops reading, so the client begins afterwards.
+		deaf, sent := make(chan struct{}), make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-			answerRaw(c, r)
+			hijackRequest(c, r)
 			c.CloseRead()
+			close(deaf)
 			<-sent
 			io.WriteString(c, "output")
 		})
 		c := s.dial(network)
 		s.send(c, request)
 		s.receive(c, head)
+		<-deaf
 		_, err := c.Write(make([]byte, 20_000_000))
 		close(sent)
 		if err != nil {
-			t.Errorf("input that nobody reads: %v", err)
+			t.Errorf("input that the engine does not read: %v", err)
 		}
 		s.receive(c, "output")
 		s.receiveEnd(c)
@@ -296,7 +311,7 @@ func TestHijackIsCutOnShutdown(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
 		ended := make(chan struct{})
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-			_, in := answerRaw(c, r)
+			in := hijackRequest(c, r)
 			io.Copy(io.Discard, in)
 			close(ended)
 		})
@@ -310,11 +325,12 @@ func TestHijackIsCutOnShutdown(t *testing.T) {
 	})
 }
 
-// An answer that is none of a takeover stays HTTP. One without a body has nothing
-// to be waited for, though the engine leaves the connection open.
+// TestErrorInsteadOfHijackStaysHTTP asserts that the connection serves further requests
+// after a response that does not hijack it. A response without a body is complete
+// although the engine leaves its connection open.
 func TestErrorInsteadOfHijackStaysHTTP(t *testing.T) {
 	eachWay(t, func(t *testing.T, network, request, head string) {
-		for _, answer := range []struct{ status, header, body string }{
+		for _, response := range []struct{ status, header, body string }{
 			{"409 Conflict", "Content-Type: application/json\r\nContent-Length: 2\r\n", "{}"},
 			{"404 Not Found", "Content-Length: 0\r\n", ""},
 			{"204 No Content", "", ""},
@@ -323,7 +339,7 @@ func TestErrorInsteadOfHijackStaysHTTP(t *testing.T) {
 			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 				if req, err := http.ReadRequest(r); err == nil {
 					io.Copy(io.Discard, req.Body)
-					io.WriteString(c, "HTTP/1.1 "+answer.status+"\r\n"+answer.header+"\r\n"+answer.body)
+					io.WriteString(c, "HTTP/1.1 "+response.status+"\r\n"+response.header+"\r\n"+response.body)
 					io.Copy(io.Discard, r)
 				}
 			})
@@ -335,21 +351,22 @@ func TestErrorInsteadOfHijackStaysHTTP(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if body, err := io.ReadAll(res.Body); res.Status != answer.status || string(body) != answer.body || err != nil {
-					t.Errorf("got %s %q %v, want %s %q", res.Status, body, err, answer.status, answer.body)
+				if body, err := io.ReadAll(res.Body); res.Status != response.status || string(body) != response.body || err != nil {
+					t.Errorf("got %s %q %v, want %s %q", res.Status, body, err, response.status, response.body)
 				}
 			}
 		}
 	})
 }
 
-// Only operations that may leave HTTP do, whatever the engine says.
-func TestNoHijackElsewhere(t *testing.T) {
+// TestOtherOperationsDoNotHijack asserts that an operation that must not leave HTTP
+// does not, whatever the engine's response is.
+func TestOtherOperationsDoNotHijack(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
-		_, in := answerRaw(c, r)
+		in := hijackRequest(c, r)
 		if n, _ := io.Copy(io.Discard, in); n > 0 {
-			t.Errorf("%d bytes went through behind a request", n)
+			t.Errorf("%d bytes were forwarded after a request", n)
 		}
 	})
 	for _, upgrade := range []string{"", "Connection: Upgrade\r\nUpgrade: tcp\r\n"} {
@@ -363,5 +380,172 @@ func TestNoHijackElsewhere(t *testing.T) {
 			t.Errorf("got %s %q, want an ordinary 200", res.Status, res.TransferEncoding)
 		}
 		c.Close()
+	}
+}
+
+// refuseAll plays an engine that answers each request with 409 and leaves the
+// connection open.
+func refuseAll(c *net.UnixConn, r *bufio.Reader) {
+	if req, err := http.ReadRequest(r); err == nil {
+		io.Copy(io.Discard, req.Body)
+		io.WriteString(c, "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}")
+		io.Copy(io.Discard, r)
+	}
+}
+
+// A connection that stays HTTP again and again must not cost more each time, and
+// no byte of what is read ahead may get lost.
+func TestResumedConnectionsAreNoChain(t *testing.T) {
+	t.Parallel()
+	s := play(t, refuseAll)
+	const n = 100
+	depths := make(chan int, 10*n)
+	ours, theirs := net.Pipe()
+	t.Cleanup(func() { ours.Close() })
+	ours.SetDeadline(time.Now().Add(patience))
+	s.pipes <- depthConn{theirs, depths}
+	r := bufio.NewReader(ours)
+	for range n {
+		s.send(ours, startPlain)
+		if got, want := responses(t, r, "POST"), "409 {}"; got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	}
+	first := <-depths
+	deepest := first
+	for len(depths) > 0 {
+		deepest = max(deepest, <-depths)
+	}
+	if deepest > 2*first {
+		t.Errorf("reading takes up to %d nested calls after %d requests, and %d at first", deepest, n, first)
+	}
+
+	c := s.dial("tcp")
+	go io.WriteString(c, strings.Repeat(startPlain, n))
+	methods := strings.Fields(strings.Repeat("POST ", n))
+	if got, want := responses(t, c, methods...), strings.TrimSuffix(strings.Repeat("409 {}\n", n), "\n"); got != want {
+		t.Errorf("pipelined: got %q", got)
+	}
+}
+
+// depthConn tells how deep the stack is when it is read.
+type depthConn struct {
+	net.Conn
+	depths chan<- int
+}
+
+func (c depthConn) Read(p []byte) (int, error) {
+	select {
+	case c.depths <- runtime.Callers(0, make([]uintptr, 1000)):
+	default:
+	}
+	return c.Conn.Read(p)
+}
+
+// holdStart is an observer that holds the end of an exec start until it is let go.
+type holdStart chan struct{}
+
+func (holdStart) Begin(*Event) {}
+
+func (h holdStart) End(e *Event) {
+	if e.Decision.OperationID() == "ExecStart" {
+		<-h
+	}
+}
+
+// The request that has let its connection go sets no limit to the next one.
+func TestResumedConnectionHasNoDeadline(t *testing.T) {
+	t.Parallel()
+	forwarded := make(chan struct{})
+	ended := make(holdStart)
+	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		io.Copy(io.Discard, req.Body)
+		if req.Method == "POST" {
+			io.WriteString(c, "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}")
+		} else {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+			close(forwarded)
+		}
+		io.Copy(io.Discard, r)
+	}, ended)
+	ours, theirs := net.Pipe()
+	ours.SetDeadline(time.Now().Add(patience))
+	deadlines := make(chan time.Time, 100)
+	s.pipes <- deadlineConn{theirs, deadlines}
+	r := bufio.NewReader(ours)
+	s.send(ours, startPlain)
+	if got, want := responses(t, r, "POST"), "409 {}"; got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+	s.send(ours, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 200 {
+		t.Fatalf("got %v, %v, want 200", res, err)
+	}
+	<-forwarded
+	for len(deadlines) > 0 {
+		<-deadlines
+	}
+	ended <- struct{}{}
+	ours.Close()
+	s.stop()
+	<-s.stopped
+	for len(deadlines) > 0 {
+		if d := <-deadlines; d.After(time.Now()) {
+			t.Errorf("the stream's connection got a deadline in %v", time.Until(d))
+		}
+	}
+}
+
+// deadlineConn tells the deadlines that it is given for reading.
+type deadlineConn struct {
+	net.Conn
+	deadlines chan<- time.Time
+}
+
+func (c deadlineConn) SetReadDeadline(d time.Time) error {
+	c.deadlines <- d
+	return c.Conn.SetReadDeadline(d)
+}
+
+// What goes wrong is the engine's fault or the client's, in the response and in
+// the log, as it is where no connection can be hijacked.
+func TestFaultsOfHijackOperations(t *testing.T) {
+	t.Parallel()
+	const (
+		chunked = "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		refused = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno"
+		byHand  = `400 {"message":"postern: the request's body is not complete: `
+	)
+	for _, test := range []struct{ name, request, answer, want, log string }{
+		{"engine closes", startUpgrade, "", `502 {"message":"postern: the Docker Engine did not answer: it closed the connection"}` + "\n", `"message":"failed"`},
+		{"half a header", startUpgrade, "HTTP/1.1 200 OK\r\nConten", `502 {"message":"postern: the Docker Engine did not answer: its response is no valid HTTP"}` + "\n", `"message":"failed"`},
+		{"response broken off", startUpgrade, "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nabc", "404 abc broken", "cut off by the engine"},
+		{"chunks broken off", startPlain, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "404 abc broken", "cut off by the engine"},
+		{"body broken off", "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{}", "", byHand + `unexpected EOF"}` + "\n", "cut off by the client"},
+		{"body broken off, and refused", "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{}", refused, "400 no", "cut off by the client"},
+		{"malformed length of a chunk", chunked + "zz\r\n", "", byHand + `malformed chunk"}` + "\n", "cut off by the client"},
+		{"malformed end of a chunk", chunked + "2\r\n{}XX0\r\n\r\n", "", byHand + `malformed chunk"}` + "\n", "cut off by the client"},
+		{"malformed chunk, refused", chunked + "zz\r\n", refused, "400 no", "cut off by the client"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
+				if req, err := http.ReadRequest(r); err == nil {
+					io.Copy(io.Discard, req.Body)
+					io.WriteString(c, test.answer)
+				}
+			})
+			c := s.dial("tcp")
+			s.send(c, test.request)
+			c.CloseWrite()
+			if got := responses(t, c, "POST"); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+			s.awaitLog(test.log)
+		})
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"postern/proxy/client"
 )
 
-// identity is what is known about the sender of a request. The zero value is
-// not admitted.
+// identity says which client sent a request, and from where. The zero value is not
+// admitted.
 type identity struct {
 	client   *client.Client
 	admitted bool // ALLOW_FROM lets the client connect
@@ -30,8 +30,8 @@ var noClient = &client.Client{}
 
 // identify finds the client that sent a request. The health check works with
 // PING=0 and with any ALLOW_FROM, but only from postern's own container. Another
-// program there that calls itself the health check gets the same one operation
-// and loses all others.
+// program there that sends the health check's User-Agent may use the same one
+// operation, and no other.
 func (p *Proxy) identify(r *http.Request) identity {
 	c := connOf(r)
 	if c == nil {

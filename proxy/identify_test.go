@@ -15,7 +15,7 @@ import (
 	"postern/proxy/engine"
 )
 
-// from is a connection of which no more is known than where it comes from.
+// from is a connection that only has a remote address.
 type from struct {
 	net.Conn
 	addr netip.AddrPort
@@ -23,8 +23,9 @@ type from struct {
 
 func (f from) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(f.addr) }
 
-// TestDecisionDoesNotAllocate: 100 clients, 1,000 subnets, a host name each and
-// an ALLOW_FROM; from the connection to the decision a request costs no memory.
+// TestDecisionDoesNotAllocate asserts that identifying a client and deciding on
+// its request allocates nothing, with 100 clients, 1,000 subnets, host names and
+// ALLOW_FROM.
 func TestDecisionDoesNotAllocate(t *testing.T) {
 	read := func(list string) (f client.From) {
 		if err := f.UnmarshalText([]byte(list)); err != nil {
@@ -68,7 +69,7 @@ func TestDecisionDoesNotAllocate(t *testing.T) {
 			t.Errorf("%s is client %q, admitted %v, list containers: %v; want %q, admitted, allowed=%v", test.addr, id.client.Name, id.admitted, d.Outcome, test.client, test.allowed)
 		}
 		if n := testing.AllocsPerRun(1000, func() { decide() }); n != 0 {
-			t.Errorf("a decision about %s allocates %v times, want 0", test.addr, n)
+			t.Errorf("a decision on a request from %s allocates %v times, want 0", test.addr, n)
 		}
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// TestNothingIsHeldBack has an engine that says nothing more until the client
-// has all that it said: in chunks of any size, several at a time, with their
-// parts in any number of writes, and without a framing.
-func TestNothingIsHeldBack(t *testing.T) {
+// TestNoByteIsHeldBack has an engine that sends more only when the client has all that
+// was sent: in chunks of any size, several at a time, in any number of writes, and
+// without a framing.
+func TestNoByteIsHeldBack(t *testing.T) {
 	t.Parallel()
 	var sizes []int
 	for _, around := range []int{1, 512, 1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10, 128 << 10, 129 << 10, 256 << 10} {
@@ -31,19 +31,22 @@ func TestNothingIsHeldBack(t *testing.T) {
 				t.Parallel()
 				seed := rand.Uint64()
 				t.Logf("seed %d", seed)
-				lockstep(t, network, chunked, sizes, rand.New(rand.NewPCG(seed, 0)))
+				lockstep(t, network, chunked, randomBursts(chunked, sizes, rand.New(rand.NewPCG(seed, 0))))
 			})
 		}
 	}
 }
 
-func lockstep(t *testing.T, network string, chunked bool, sizes []int, random *rand.Rand) {
-	// What is said in one go, and how it is cut into writes.
-	type saying struct {
-		body   int
-		writes [][]byte
-	}
-	var sayings []saying
+// burst is sent without waiting for the client, in one or more writes.
+type burst struct {
+	body   int // length of the body in it
+	writes [][]byte
+}
+
+// randomBursts returns bursts that begin with a chunk of each size, three times, in a
+// random order.
+func randomBursts(chunked bool, sizes []int, random *rand.Rand) []burst {
+	var bursts []burst
 	for range 3 {
 		for _, i := range random.Perm(len(sizes)) {
 			var raw bytes.Buffer
@@ -60,7 +63,7 @@ func lockstep(t *testing.T, network string, chunked bool, sizes []int, random *r
 					raw.Write(bytes.Repeat([]byte{'x'}, size))
 				}
 			}
-			s := saying{body: total}
+			s := burst{body: total}
 			rest := raw.Bytes()
 			for range random.IntN(3) {
 				cut := random.IntN(min(len(rest), 40) + 1)
@@ -70,10 +73,15 @@ func lockstep(t *testing.T, network string, chunked bool, sizes []int, random *r
 				s.writes, rest = append(s.writes, rest[:cut]), rest[cut:]
 			}
 			s.writes = append(s.writes, rest)
-			sayings = append(sayings, s)
+			bursts = append(bursts, s)
 		}
 	}
-	next := make(chan saying)
+	return bursts
+}
+
+// lockstep sends each burst when the client has all of the one before.
+func lockstep(t *testing.T, network string, chunked bool, bursts []burst) {
+	next := make(chan burst)
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 		if _, err := http.ReadRequest(r); err != nil {
 			return
@@ -84,9 +92,9 @@ func lockstep(t *testing.T, network string, chunked bool, sizes []int, random *r
 			head += "Transfer-Encoding: chunked\r\n"
 		}
 		io.WriteString(c, head+"\r\n")
-		for said := range next {
-			for _, b := range said.writes {
-				c.Write(b)
+		for b := range next {
+			for _, piece := range b.writes {
+				c.Write(piece)
 			}
 		}
 		if chunked {
@@ -99,12 +107,12 @@ func lockstep(t *testing.T, network string, chunked bool, sizes []int, random *r
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, said := range sayings {
+	for i, b := range bursts {
 		c.SetDeadline(time.Now().Add(patience))
-		next <- said
-		if n, err := io.ReadFull(res.Body, make([]byte, said.body)); err != nil {
+		next <- b
+		if n, err := io.ReadFull(res.Body, make([]byte, b.body)); err != nil {
 			close(next)
-			t.Fatalf("saying %d: %d of %d bytes, which came in %d writes: %v", i, n, said.body, len(said.writes), err)
+			t.Fatalf("burst %d: %d of %d bytes, which came in %d writes: %v", i, n, b.body, len(b.writes), err)
 		}
 	}
 	close(next)

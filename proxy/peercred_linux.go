@@ -6,7 +6,7 @@ import (
 )
 
 // hasVisiblePeer reports whether the process at the other end lives in this
-// process's PID namespace. The kernel gives the pid of a peer in another
+// process's PID namespace. The kernel gives the pid of a process in another
 // container as 0.
 func hasVisiblePeer(c *net.UnixConn) bool {
 	raw, err := c.SyscallConn()

@@ -4,6 +4,6 @@ package proxy
 
 import "net"
 
-// hasVisiblePeer is false where the kernel does not say who a peer is: the
-// health check then needs PING=1 on a unix listener.
+// hasVisiblePeer is false where the kernel does not name the process at the other
+// end: the health check then needs PING=1 on a unix listener.
 func hasVisiblePeer(*net.UnixConn) bool { return false }

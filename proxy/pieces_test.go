@@ -13,29 +13,29 @@ import (
 	"testing"
 )
 
-// TestPiecesAreNotHeldBack has the engine stop between the bytes of an answer:
-// what was whole by then has to reach the client before the engine goes on. Only
-// within a chunk it does not stop: net/http waits for one that has begun.
-func TestPiecesAreNotHeldBack(t *testing.T) {
+// TestCompleteChunksAreForwardedAtOnce has the engine stop between any two bytes
+// of a response: the chunks that are complete by then must reach the client before
+// the engine goes on. It does not stop within a chunk: net/http waits for its end.
+func TestCompleteChunksAreForwardedAtOnce(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 	pieces := []string{"hello", "0123456789abcdef", strings.Repeat("x", 3000), "end"}
 	whole, body := head, ""
-	due := map[int]string{len(head): ""} // by where the engine stops
+	complete := map[int]string{len(head): ""} // the body up to each stop
 	for _, piece := range append(pieces, "") {
 		line := fmt.Sprintf("%x\r\n", len(piece))
 		for i := range line {
-			due[len(whole)+i] = body
+			complete[len(whole)+i] = body
 		}
 		whole += line + piece
 		body += piece
 		if piece != "" {
-			due[len(whole)], due[len(whole)+1] = body, body
+			complete[len(whole)], complete[len(whole)+1] = body, body
 		}
 		whole += "\r\n"
 	}
-	due[len(whole)] = body
-	goOn := make(chan struct{})
+	complete[len(whole)] = body
+	resume := make(chan struct{})
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 		for {
 			req, err := http.ReadRequest(r)
@@ -44,20 +44,20 @@ func TestPiecesAreNotHeldBack(t *testing.T) {
 			}
 			stop, _ := strconv.Atoi(req.URL.Query().Get("until"))
 			io.WriteString(c, whole[:stop])
-			<-goOn
+			<-resume
 			io.WriteString(c, whole[stop:])
 		}
 	})
 	client := s.dial("tcp")
 	r := bufio.NewReader(client)
-	for stop, early := range due {
+	for stop, early := range complete {
 		s.send(client, fmt.Sprintf("GET /events?until=%d HTTP/1.1\r\nHost: x\r\n\r\n", stop))
 		res, err := http.ReadResponse(r, nil)
 		if err != nil {
 			t.Fatalf("stopped at %d: %v", stop, err)
 		}
 		s.receive(res.Body, early)
-		goOn <- struct{}{}
+		resume <- struct{}{}
 		s.receive(res.Body, body[len(early):])
 		s.receiveEnd(res.Body)
 	}
@@ -103,7 +103,7 @@ func TestBodiesArriveWhole(t *testing.T) {
 			}
 			got, err := io.ReadAll(res.Body)
 			if err != nil || !bytes.Equal(got, body) {
-				t.Fatalf("%d bytes: got %d, %v, want them as they were", size, len(got), err)
+				t.Fatalf("%d bytes: got %d, %v, want the same bytes", size, len(got), err)
 			}
 			if err := <-sent; err != nil {
 				t.Fatal(err)
@@ -112,7 +112,7 @@ func TestBodiesArriveWhole(t *testing.T) {
 	}
 }
 
-// framed is the end of a head and a body, with a length or in chunks.
+// framed returns a body with the rest of the header, with a length or in chunks.
 func framed(random *rand.Rand, body []byte) []byte {
 	if random.IntN(2) == 0 {
 		return fmt.Appendf(nil, "Content-Length: %d\r\n\r\n%s", len(body), body)
@@ -121,7 +121,7 @@ func framed(random *rand.Rand, body []byte) []byte {
 	for len(body) > 0 {
 		n := min(len(body), 1+random.IntN([]int{3, 500, 40_000, 300_000}[random.IntN(4)]))
 		if n < 4 && len(body) > 10_000 {
-			continue // or there would be a hundred thousand
+			continue // else there would be 100,000 chunks
 		}
 		b = fmt.Appendf(b, "%x\r\n%s\r\n", n, body[:n])
 		body = body[n:]

@@ -81,8 +81,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec.complete = true
 }
 
-// Check returns why the engine cannot be reached, or nil. It may be called at
-// any time and as often as anyone likes.
+// Check returns why the engine cannot be reached, or nil. It may be called at any
+// rate: it connects at most once a second.
 func (p *Proxy) Check() error { return p.watchdog.Check() }
 
 // rewrite leaves the request as it is: the transport sends its target as it came

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// report plays an engine that tells what it got: the request in one line.
+// report plays an engine that responds with what it received, in one line.
 func report(c *net.UnixConn, r *bufio.Reader) {
 	for {
 		req, err := http.ReadRequest(r)
@@ -33,9 +33,9 @@ func report(c *net.UnixConn, r *bufio.Reader) {
 	}
 }
 
-// answers reads what a client gets until the connection is closed: status,
-// header lines that matter here, and body of each answer.
-func answers(t *testing.T, c io.Reader, methods ...string) string {
+// responses reads one response for each method and returns status, body and trailers,
+// a line for each.
+func responses(t *testing.T, c io.Reader, methods ...string) string {
 	t.Helper()
 	var all []string
 	r := bufio.NewReader(c)
@@ -65,8 +65,8 @@ type requestForm struct {
 	want    string
 }
 
-// requestForms are requests in every form that HTTP has for them, and what the
-// engine receives and the client is answered.
+// requestForms are requests in every form that HTTP has, with the responses to them,
+// which show what the engine received.
 var requestForms = []requestForm{
 	{"HTTP/1.0", "GET /_ping HTTP/1.0\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
 	{"HTTP/1.0 keep-alive", strings.Repeat("GET /_ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 2), []string{"GET", "GET"},
@@ -90,7 +90,7 @@ var requestForms = []requestForm{
 	{"nearly long", "GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", maxHeaders-100) + "\r\n\r\n", []string{"GET"}, `200 GET /_ping 0 [] map[] ""`},
 }
 
-func TestRequestForms(t *testing.T) {
+func TestEveryFormOfRequestIsForwarded(t *testing.T) {
 	t.Parallel()
 	for _, test := range requestForms {
 		t.Run(test.name, func(t *testing.T) {
@@ -98,20 +98,20 @@ func TestRequestForms(t *testing.T) {
 			s := play(t, report)
 			c := s.dial("tcp")
 			s.send(c, test.request)
-			if got := answers(t, c, test.methods...); got != test.want {
+			if got := responses(t, c, test.methods...); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
 	}
 }
 
-// What the engine says is what the client gets, but for the framing that an
-// HTTP/1.0 client or the connection needs.
-func TestAnswerForms(t *testing.T) {
+// TestResponsesAreForwardedUnchanged asserts the bytes that the client gets: those of
+// the engine, but for the framing that HTTP/1.0 or the connection needs.
+func TestResponsesAreForwardedUnchanged(t *testing.T) {
 	t.Parallel()
 	const date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n" // one is added where there is none
 	get := "GET /images/json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-	tests := []struct{ name, request, answer, want string }{
+	tests := []struct{ name, request, response, want string }{
 		{"no type", get, "HTTP/1.1 200 OK\r\n" + date + "Content-Length: 4\r\n\r\ntext",
 			"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n" + date + "Connection: close\r\n\r\ntext"},
 		{"chunks", get, "HTTP/1.1 200 OK\r\n" + date + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
@@ -134,7 +134,7 @@ func TestAnswerForms(t *testing.T) {
 			t.Parallel()
 			s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 				http.ReadRequest(r)
-				io.WriteString(c, test.answer)
+				io.WriteString(c, test.response)
 			})
 			c := s.dial("tcp")
 			s.send(c, test.request)
@@ -145,9 +145,10 @@ func TestAnswerForms(t *testing.T) {
 	}
 }
 
-// A client that closes its half after the request gets its answer, as it does
-// on the socket (printf | nc -N).
-func TestHalfClosedClientIsAnswered(t *testing.T) {
+// TestHalfClosedClientGetsItsResponse asserts that a client that closes its half of the
+// connection after the request still gets the response, as from the socket itself
+// (printf | nc -N).
+func TestHalfClosedClientGetsItsResponse(t *testing.T) {
 	t.Parallel()
 	for _, network := range []string{"tcp", "unix"} {
 		seen := make(chan error, 1)
@@ -160,7 +161,7 @@ func TestHalfClosedClientIsAnswered(t *testing.T) {
 		c := s.dial(network)
 		s.send(c, "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
 		c.CloseWrite()
-		if got, want := answers(t, c, "GET"), "200 ok"; got != want {
+		if got, want := responses(t, c, "GET"), "200 ok"; got != want {
 			t.Errorf("%s: got %s, want %s", network, got, want)
 		}
 		select {
@@ -169,14 +170,15 @@ func TestHalfClosedClientIsAnswered(t *testing.T) {
 				t.Errorf("%s: the engine saw %v, want the end of the client's bytes", network, err)
 			}
 		case <-time.After(patience):
-			t.Errorf("%s: the engine was not asked", network)
+			t.Errorf("%s: the engine got no request", network)
 		}
 	}
 }
 
-// A refusal, the proxy's or the engine's, reaches a client that looks for it
-// only when it has sent everything, and one that waits for it in the middle.
-func TestEarlyRefusals(t *testing.T) {
+// TestRefusalDuringTheBodyArrives asserts that a refusal, the proxy's or the engine's,
+// reaches a client that reads it only after it has sent everything, and one that reads
+// it in the middle of the body.
+func TestRefusalDuringTheBodyArrives(t *testing.T) {
 	t.Parallel()
 	notFound := func(c *net.UnixConn, r *bufio.Reader) {
 		http.ReadRequest(r)
@@ -197,37 +199,37 @@ func TestEarlyRefusals(t *testing.T) {
 				if _, err := c.Write(make([]byte, 20_000_000)); err != nil {
 					t.Errorf("all sent before reading: %v", err)
 				}
-				if got := answers(t, c, "PUT"); got != test.want {
+				if got := responses(t, c, "PUT"); got != test.want {
 					t.Errorf("all sent before reading: got %s, want %s", got, test.want)
 				}
 
 				c = s.dial("tcp")
 				s.send(c, "PUT "+test.path+" HTTP/1.1\r\nHost: x\r\n"+framing+"some")
-				if got := answers(t, c, "PUT"); got != test.want {
+				if got := responses(t, c, "PUT"); got != test.want {
 					t.Errorf("waiting in the middle: got %s, want %s", got, test.want)
 				}
 				c.CloseWrite()
 				if n, err := io.Copy(io.Discard, c); n > 0 {
-					t.Errorf("after the answer came %d bytes and %v, want the end", n, err)
+					t.Errorf("after the response came %d bytes and %v, want the end", n, err)
 				}
 				c = s.dial("tcp")
 				s.send(c, "PUT "+test.path+" HTTP/1.1\r\nHost: x\r\n"+framing+"some")
 				if res, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || !res.Close {
-					t.Errorf("got %v, %v, want an answer that says the connection is closed", res, err)
+					t.Errorf("got %v, %v, want a response with Connection: close", res, err)
 				}
 			}
 			c := s.dial("tcp")
 			s.send(c, "PUT "+test.path+" HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 20000000\r\n\r\n")
-			if got := answers(t, c, "PUT"); got != test.want {
-				t.Errorf("asking first: got %s, want %s", got, test.want)
+			if got := responses(t, c, "PUT"); got != test.want {
+				t.Errorf("with Expect: 100-continue: got %s, want %s", got, test.want)
 			}
 		})
 	}
 }
 
-// The same in chunks: the client learns from the answer itself that it has come
-// to its end, and what it still sends goes nowhere.
-func TestEarlyRefusalInChunks(t *testing.T) {
+// TestBodyAfterChunkedRefusalIsDropped asserts that the rest of a body that the engine
+// has refused, with a response in chunks, is not taken for a request.
+func TestBodyAfterChunkedRefusalIsDropped(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 		http.ReadRequest(r)
@@ -238,20 +240,20 @@ func TestEarlyRefusalInChunks(t *testing.T) {
 		for range 10 {
 			c := s.dial("tcp")
 			s.send(c, "PUT /containers/x/archive HTTP/1.1\r\nHost: x\r\n"+framing+"some")
-			if got, want := answers(t, c, "PUT"), "404 no"; got != want {
+			if got, want := responses(t, c, "PUT"), "404 no"; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 			s.send(c, "GET /containers/json HTTP/1.1\r\nHost: x\r\n\r\n")
 			if got, _ := io.ReadAll(c); len(got) > 0 {
-				t.Errorf("the rest of the body was answered with %q", got)
+				t.Errorf("the rest of the body got the response %q", got)
 			}
 		}
 	}
 }
 
-// An answer may begin before the end of the request, and the two go on side by
-// side: docker load shows how far it is.
-func TestAnswerDuringRequest(t *testing.T) {
+// TestResponseDuringTheRequest asserts that a response may begin before the end of the
+// request, and that both then go on: docker load shows its progress.
+func TestResponseDuringTheRequest(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 		req, err := http.ReadRequest(r)
@@ -271,43 +273,45 @@ func TestAnswerDuringRequest(t *testing.T) {
 	c := s.dial("tcp")
 	s.send(c, "POST /images/load HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
 	r := bufio.NewReader(c)
-	for _, said := range strings.Split("abcdefghij", "") {
-		s.send(c, "1\r\n"+said+"\r\n")
-		if said == "a" {
+	for _, letter := range strings.Split("abcdefghij", "") {
+		s.send(c, "1\r\n"+letter+"\r\n")
+		if letter == "a" {
 			res, err := http.ReadResponse(r, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r = bufio.NewReader(res.Body)
 		}
-		s.receive(r, said)
+		s.receive(r, letter)
 	}
 	s.send(c, "0\r\n\r\n")
 	s.receiveEnd(r)
 }
 
-// An answer that the engine breaks off looks broken off.
-func TestTruncatedAnswers(t *testing.T) {
+// TestTruncatedResponseLooksTruncated asserts that the client can tell that the engine
+// broke a response off.
+func TestTruncatedResponseLooksTruncated(t *testing.T) {
 	t.Parallel()
-	for _, answer := range []string{
+	for _, response := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
 	} {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 			http.ReadRequest(r)
-			io.WriteString(c, answer)
+			io.WriteString(c, response)
 		})
 		c := s.dial("tcp")
 		s.send(c, "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
-		if got, want := answers(t, c, "GET"), "200 abc broken"; got != want {
+		if got, want := responses(t, c, "GET"), "200 abc broken"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		s.awaitLog("cut off by the engine")
 	}
 }
 
-// Whoever does not read holds the other side back.
-func TestBackpressure(t *testing.T) {
+// TestSlowReaderHoldsTheSenderBack asserts that a side that reads nothing blocks the
+// other one: the proxy buffers no more than a bounded number of bytes.
+func TestSlowReaderHoldsTheSenderBack(t *testing.T) {
 	t.Parallel()
 	const most = 16 << 20 // far more than all buffers on the way
 	// flood writes until nothing more goes through.
@@ -324,7 +328,7 @@ func TestBackpressure(t *testing.T) {
 		return total
 	}
 	for _, test := range []struct{ name, request, head string }{
-		{"answer", "GET /images/get HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"},
+		{"response", "GET /images/get HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"},
 		{"output", startUpgrade, upgraded},
 		{"input", startPlain, raw},
 		{"upload", "POST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n", ""},
@@ -332,15 +336,15 @@ func TestBackpressure(t *testing.T) {
 		for _, network := range []string{"tcp", "unix"} {
 			t.Run(test.name+"/"+network, func(t *testing.T) {
 				t.Parallel()
-				sent, over := make(chan int, 1), make(chan struct{})
-				defer close(over)
+				sent, done := make(chan int, 1), make(chan struct{})
+				defer close(done)
 				s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 					http.ReadRequest(r)
 					io.WriteString(c, test.head)
-					if test.name == "answer" || test.name == "output" {
+					if test.name == "response" || test.name == "output" {
 						sent <- flood(c)
 					}
-					<-over
+					<-done
 				})
 				c := s.dial(network)
 				s.send(c, test.request)
@@ -348,7 +352,7 @@ func TestBackpressure(t *testing.T) {
 					sent <- flood(c)
 				}
 				if n := <-sent; n > most {
-					t.Errorf("%d bytes could be sent to who reads none, want at most %d", n, most)
+					t.Errorf("%d bytes could be sent to a side that reads none, want at most %d", n, most)
 				}
 			})
 		}

@@ -13,9 +13,8 @@ import (
 	"postern/proxy/hijack"
 )
 
-// Event is one request: what the client sent, what was decided, and what became
-// of it. All of it but the decision is the client's to choose. Nothing in it is
-// escaped for a terminal or a page.
+// Event is one request with its decision and its response. The client chooses all of
+// its text but the decision. Nothing in it is escaped for a terminal or a page.
 type Event struct {
 	Start time.Time
 	// Client is never nil.
@@ -78,9 +77,9 @@ type recorder struct {
 	request  *http.Request
 	body     *requestBody // nil for a request without one
 	event    Event
-	observed bool // observers were told of the request
-	isHijack bool
-	complete bool // the handler came to its end
+	observed bool           // observers were told of the request
+	hijack   *hijack.Result // nil for an operation that cannot hijack its connection
+	complete bool           // the handler came to its end
 }
 
 // record begins to record a request.
@@ -102,7 +101,7 @@ func (p *Proxy) record(w http.ResponseWriter, r *http.Request) *recorder {
 	return rec
 }
 
-// Unwrap lets [http.ResponseController] find what the recorder does not do.
+// Unwrap lets [http.ResponseController] find the methods that the recorder lacks.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
 func (rec *recorder) WriteHeader(status int) {
@@ -131,7 +130,7 @@ func (rec *recorder) Write(b []byte) (int, error) {
 // connection, and lets the connection serve further requests if it has not.
 func (rec *recorder) hijacked(result hijack.Result) {
 	e := &rec.event
-	rec.isHijack = !result.Truncated
+	rec.hijack = &result
 	e.Status, e.Sent, e.Received, e.Err = result.Status, result.Sent, result.Received, result.Err
 	if result.Resumable != nil {
 		connOf(rec.request).resume(result.Resumable)
@@ -171,7 +170,8 @@ func (rec *recorder) end() {
 			o.End(e)
 		}
 	}
-	if rec.body != nil && !rec.body.ended.Load() {
+	// A connection that package hijack took may serve another request by now.
+	if rec.hijack == nil && rec.body != nil && !rec.body.ended.Load() {
 		rec.drain()
 	}
 }
@@ -180,8 +180,11 @@ func (rec *recorder) ending() Ending {
 	e := &rec.event
 	complete := rec.complete && e.Err == nil
 	clientGone := rec.request.Context().Err() != nil
+	if rec.hijack != nil { // net/http has cancelled the context
+		complete, clientGone = complete && !rec.hijack.Truncated, rec.hijack.CutByClient
+	}
 	switch {
-	case e.Decision.Outcome != acl.Allowed, complete && (rec.isHijack || !clientGone):
+	case e.Decision.Outcome != acl.Allowed, complete && (rec.hijack != nil || !clientGone):
 		return Complete
 	// A client that closes the connection when it has its JSON, as the docker
 	// command does, has cut nothing off. One that leaves a stream has, also if
@@ -190,7 +193,7 @@ func (rec *recorder) ending() Ending {
 		return Complete
 	case clientGone, errors.As(e.Err, new(*engine.BodyError)), rec.body != nil && rec.body.broken.Load():
 		return CutByClient
-	case rec.complete:
+	case e.Err != nil:
 		return Failed
 	}
 	return CutByEngine
@@ -207,9 +210,7 @@ const drainLimit = 10 * time.Second
 // both. A response without a length is not complete before the handler returns.
 func (rec *recorder) drain() {
 	control := http.NewResponseController(rec.ResponseWriter)
-	if control.SetReadDeadline(time.Now().Add(drainLimit)) != nil {
-		return // hijacked
-	}
+	control.SetReadDeadline(time.Now().Add(drainLimit))
 	if rec.complete && rec.Header().Get("Content-Length") != "" && control.Flush() == nil {
 		io.Copy(io.Discard, rec.body)
 	}

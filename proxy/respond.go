@@ -18,7 +18,7 @@ import (
 // copied into the log.
 const maxMethod = 32
 
-// notAllowedFrom is said of an address that ALLOW_FROM shuts out.
+// notAllowedFrom follows an address that ALLOW_FROM shuts out, in messages.
 const notAllowedFrom = " is not in ALLOW_FROM"
 
 // refusal is the response to a request that is not allowed.
@@ -92,11 +92,11 @@ func redirect(w http.ResponseWriter, r *http.Request, path string) {
 	w.WriteHeader(http.StatusMovedPermanently)
 }
 
-// statusClientGone is nginx's status for a client that closed the connection
-// before it was answered. It goes into the log; nobody receives it.
+// statusClientGone is nginx's status for a client that closed the connection before
+// it got a response. It is for the log only.
 const statusClientGone = 499
 
-// fail answers a forwarded request that the engine did not answer.
+// fail responds to a forwarded request in the engine's place.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if rec, ok := w.(*recorder); ok {
 		rec.event.Err = err
@@ -127,12 +127,12 @@ func (p *Proxy) failure(r *http.Request, err error) (status int, message string)
 	switch {
 	case errors.Is(context.Cause(r.Context()), errStopping):
 		return http.StatusServiceUnavailable, errStopping.Error()
+	case errors.Is(err, engine.ErrTarget):
+		return http.StatusBadRequest, err.Error()
 	case errors.As(err, new(*engine.BodyError)):
 		return http.StatusBadRequest, "the request's body is not complete: " + err.Error()
 	case errors.Is(err, context.Canceled):
 		return statusClientGone, "the client has closed the connection"
-	case errors.Is(err, engine.ErrTarget):
-		return http.StatusBadRequest, err.Error()
 	case engine.IsDown(err):
 		return http.StatusServiceUnavailable, p.engine.Explain(err)
 	}

@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-// TestSegments asserts that the response does not depend on how the network cuts
-// a request: each form is sent whole, cut in two at every byte, and byte by byte.
-func TestSegments(t *testing.T) {
+// TestSegmentsDoNotChangeTheResponse asserts that the response does not depend on how
+// the network cuts a request: each form is sent whole, cut in two at every byte, and
+// byte by byte.
+func TestSegmentsDoNotChangeTheResponse(t *testing.T) {
 	t.Parallel()
 	forms := requestForms
 	for _, malformed := range []string{
@@ -23,7 +24,7 @@ func TestSegments(t *testing.T) {
 	}
 	s := play(t, report)
 	for _, form := range forms {
-		whole := s.askInPieces(t, form, form.request)
+		whole := s.sendInPieces(t, form, form.request)
 		if form.want != "" && whole != form.want {
 			t.Errorf("%.60q whole:\ngot  %s\nwant %s", form.request, whole, form.want)
 		}
@@ -33,7 +34,7 @@ func TestSegments(t *testing.T) {
 			step = len(form.request) / 7
 		}
 		for i := 1; i < len(form.request); i += step {
-			if got := s.askInPieces(t, form, form.request[:i], form.request[i:]); got != whole {
+			if got := s.sendInPieces(t, form, form.request[:i], form.request[i:]); got != whole {
 				t.Fatalf("%.60q cut at byte %d:\ngot  %s\nwant %s", form.request, i, got, whole)
 			}
 		}
@@ -44,15 +45,15 @@ func TestSegments(t *testing.T) {
 		for i := range form.request {
 			bytes[i] = form.request[i : i+1]
 		}
-		if got := s.askInPieces(t, form, bytes...); got != whole {
+		if got := s.sendInPieces(t, form, bytes...); got != whole {
 			t.Errorf("%.60q byte by byte:\ngot  %s\nwant %s", form.request, got, whole)
 		}
 	}
 }
 
-// askInPieces sends a request in pieces, each of which the proxy reads by
-// itself, and returns the responses.
-func (s *stage) askInPieces(t *testing.T, form requestForm, pieces ...string) string {
+// sendInPieces sends a request in pieces, each of which the proxy gets by one read, and
+// returns the responses.
+func (s *stage) sendInPieces(t *testing.T, form requestForm, pieces ...string) string {
 	c := s.dialPipe()
 	defer c.Close()
 	go func() {
@@ -63,5 +64,5 @@ func (s *stage) askInPieces(t *testing.T, form requestForm, pieces ...string) st
 			}
 		}
 	}()
-	return fmt.Sprint(answers(t, c, form.methods...))
+	return fmt.Sprint(responses(t, c, form.methods...))
 }

@@ -28,7 +28,7 @@ const (
 	idleTimeout   = 10 * time.Minute
 )
 
-// cutGrace is how long requests that were cut may take to be answered and
+// cutGrace is how long requests that were cut may take to get a response and to be
 // logged. A client that does not read its last bytes must not hold the process.
 const cutGrace = 200 * time.Millisecond
 

@@ -18,10 +18,10 @@ import (
 	"postern/proxy/engine"
 )
 
-// patience is how long a test waits for what takes milliseconds when it works.
+// patience is how long a test waits for events that normally take milliseconds.
 const patience = 20 * time.Second
 
-// everything is the policy that allows what the tests ask for.
+// everything allows the requests of the tests.
 var everything = acl.Toggles{"CONTAINERS": true, "EVENTS": true, "EXEC": true, "GRPC": true, "IMAGES": true, "SESSION": true, "POST": true}
 
 // stage is a proxy between a scripted engine and the test.
@@ -39,8 +39,8 @@ type stage struct {
 	stopped chan struct{}
 }
 
-// play starts a proxy in front of an engine that plays the script on each
-// connection and then closes it. Observers stand behind the log's.
+// play starts a proxy in front of an engine that runs the script on each connection
+// and then closes it. The observers come after the access log.
 func play(t testing.TB, script func(c *net.UnixConn, r *bufio.Reader), observers ...Observer) *stage {
 	t.Helper()
 	// The path of a unix socket may have 107 bytes.
@@ -62,7 +62,7 @@ func play(t testing.TB, script func(c *net.UnixConn, r *bufio.Reader), observers
 			go func() {
 				defer c.Close()
 				r := bufio.NewReader(c)
-				// The proxy may also look whether anybody is there.
+				// The watchdog connects and sends nothing.
 				if _, err := r.Peek(1); err == nil {
 					script(c, r)
 				}
@@ -81,9 +81,9 @@ func play(t testing.TB, script func(c *net.UnixConn, r *bufio.Reader), observers
 	s.addr = tcp.Addr().String()
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
-	everybody := &client.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
+	defaultClient := &client.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
 	log := zerolog.New(lines(s.log))
-	set := client.NewSet(everybody, nil, client.From{}, zerolog.Nop())
+	set := client.NewSet(defaultClient, nil, client.From{}, zerolog.Nop())
 	p := New(engine.Engine{SocketPath: filepath.Join(dir, "e")}, set, log, append([]Observer{AccessLog{Log: log}}, observers...)...)
 	go func() {
 		defer close(s.stopped)
@@ -138,7 +138,7 @@ type lines chan string
 func (l lines) Write(b []byte) (int, error) {
 	select {
 	case l <- string(b):
-	default: // a test that reads no log makes more lines than it holds
+	default: // a test that reads no log may write more lines than fit
 	}
 	return len(b), nil
 }

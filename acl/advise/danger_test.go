@@ -13,7 +13,7 @@ import (
 // operation: a misspelt one would never warn.
 func TestDangersNameOperations(t *testing.T) {
 	t.Parallel()
-	for _, d := range dangers {
+	for _, d := range dangers() {
 		for _, id := range d.All {
 			if !slices.ContainsFunc(acl.Operations, func(op acl.Operation) bool { return op.ID == id }) {
 				t.Errorf("the danger to %q names %s, which is not an operation", d.Why, id)
@@ -38,7 +38,7 @@ func TestDangersAgreeWithReads(t *testing.T) {
 		}
 		reads++
 		id, does := fields[1], fields[3]
-		named := slices.ContainsFunc(dangers, func(d Danger) bool { return slices.Contains(d.All, id) })
+		named := slices.ContainsFunc(dangers(), func(d Danger) bool { return slices.Contains(d.All, id) })
 		if says := strings.Contains(does, "a danger"); says != named {
 			t.Errorf("%s: the table of dangers names it: %v; testdata/reads.tsv says %q", id, named, does)
 		}

@@ -17,10 +17,10 @@ func MinimalToggles(rules acl.Rules, needs []acl.Subject) []string {
 	var settings []string
 	add := func(setting string) { settings = append(settings, rules.Prefix+setting) }
 	for _, t := range acl.AllToggles() {
-		switch used, byDefault := slices.Contains(on, t.Var), t.Default == "1"; {
-		case used && !byDefault:
+		used, byDefault := slices.Contains(on, t.Var), t.Default == "1"
+		if used && !byDefault {
 			add(t.Var + "=1")
-		case !used && byDefault:
+		} else if byDefault && !used {
 			add(t.Var + "=0")
 		}
 	}
@@ -43,39 +43,34 @@ func MinimalToggles(rules acl.Rules, needs []acl.Subject) []string {
 func smallestToggles(base acl.Rules, needs []acl.Subject) []string {
 	var on []string
 	for _, s := range needs {
-		for _, name := range candidates(base.Toggles, s) {
-			if !slices.Contains(on, name) {
-				on = append(on, name)
-			}
-		}
+		on = append(on, candidates(base.Toggles, s)...)
 	}
 	slices.Sort(on) // needs come in any order
+	on = slices.Compact(on)
 	for {
-		spare, left := -1, 0
+		var best []string
+		var least int
 		for i := range on {
-			rules := with(base, slices.Delete(slices.Clone(on), i, i+1))
-			if !allowsAll(rules, needs) {
+			rest := slices.Delete(slices.Clone(on), i, i+1)
+			rules := with(base, rest)
+			if !allows(rules, needs...) {
 				continue
 			}
-			if n := width(rules); spare < 0 || n < left {
-				spare, left = i, n
+			if n := width(rules); best == nil || n < least {
+				best, least = rest, n
 			}
 		}
-		if spare < 0 {
+		if best == nil {
 			return on
 		}
-		on = slices.Delete(on, spare, spare+1)
+		on = best
 	}
-}
-
-func allowsAll(r acl.Rules, needs []acl.Subject) bool {
-	return !slices.ContainsFunc(needs, func(s acl.Subject) bool { allowed, _ := r.Evaluate(s); return !allowed })
 }
 
 // width counts the operations that the rules allow.
 func width(r acl.Rules) (n int) {
 	for i := range acl.Operations {
-		if allowed, _ := r.Evaluate(acl.Operations[i].Subject()); allowed {
+		if allows(r, acl.Operations[i].Subject()) {
 			n++
 		}
 	}

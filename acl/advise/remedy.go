@@ -5,6 +5,7 @@
 package advise
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,8 +55,8 @@ func RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 	case by.Name == "DENY":
 		return Remedy{Text: rules.Prefix + by.String() + " forbids it"}
 	}
-	sets := smallestSets(rules, d.Subject)
 	var r Remedy
+	sets := smallestSets(rules, d.Subject)
 	for _, toggles := range sets {
 		r.Sets = append(r.Sets, settings(rules.Prefix, toggles))
 	}
@@ -63,13 +64,13 @@ func RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 		if len(sets) > 0 {
 			// Else people open a section for one operation without knowing which
 			// others are in it.
-			r.Also = alsoOpens(p, sets[len(sets)-1], d.Operation.ID)
+			r.Also = alsoOpens(rules, sets[len(sets)-1], d.Operation.ID)
 		}
 		r.Sets = append(r.Sets, []string{rules.Prefix + "ALLOW=" + d.Operation.ID})
 	}
-	alternatives := make([]string, len(r.Sets))
-	for i, set := range r.Sets {
-		alternatives[i] = strings.Join(set, " and ")
+	var alternatives []string
+	for _, set := range r.Sets {
+		alternatives = append(alternatives, strings.Join(set, " and "))
 	}
 	r.Text = "set " + strings.Join(alternatives, ", or ")
 	if op := d.Operation; op != nil && op.NoRead != "" && !rules.Toggles.On("POST") {
@@ -91,7 +92,7 @@ type cacheKey struct {
 
 // RemedyFor is the function of that name. The caller must not change the Sets.
 func (c *Cache) RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
-	if d.Reason != "" || d.Section == nil {
+	if d.Reason != "" { // it names the client's address
 		return RemedyFor(p, d)
 	}
 	key := cacheKey{p, d.Subject}
@@ -107,39 +108,32 @@ func (c *Cache) RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 // they are switched on, the smaller first. It evaluates the rules for every
 // combination of the toggles that bear on the subject, so a remedy cannot
 // disagree with the policy.
-func smallestSets(rules acl.Rules, s acl.Subject) [][]string {
+func smallestSets(rules acl.Rules, s acl.Subject) (sets [][]string) {
 	names := candidates(rules.Toggles, s)
-	var found [][]string
+	var found []int // each a set of names, as bits
 	for set := 1; set < 1<<len(names); set++ {
+		// The subsets of a set are smaller numbers, so they have been found before.
+		if slices.ContainsFunc(found, func(smaller int) bool { return smaller&set == smaller }) {
+			continue
+		}
 		var on []string
 		for i, name := range names {
 			if set&(1<<i) != 0 {
 				on = append(on, name)
 			}
 		}
-		if allowed, _ := with(rules, on).Evaluate(s); allowed {
-			found = append(found, on)
+		if allows(with(rules, on), s) {
+			found, sets = append(found, set), append(sets, on)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b []string) int { return len(a) - len(b) })
-	var smallest [][]string
-	for _, set := range found {
-		contains := func(smaller []string) bool {
-			return !slices.ContainsFunc(smaller, func(name string) bool { return !slices.Contains(set, name) })
-		}
-		if !slices.ContainsFunc(smallest, contains) {
-			smallest = append(smallest, set)
-		}
-	}
-	return smallest
+	slices.SortStableFunc(sets, func(a, b []string) int { return len(a) - len(b) })
+	return sets
 }
 
 // with returns the rules with toggles switched on.
 func with(r acl.Rules, toggles []string) acl.Rules {
-	all := maps.Clone(r.Toggles)
-	if all == nil {
-		all = acl.Toggles{}
-	}
+	all := acl.Toggles{}
+	maps.Copy(all, r.Toggles)
 	for _, name := range toggles {
 		all[name] = true
 	}
@@ -147,22 +141,22 @@ func with(r acl.Rules, toggles []string) acl.Rules {
 	return r
 }
 
+// allows reports whether the rules allow every one of the subjects.
+func allows(r acl.Rules, all ...acl.Subject) bool {
+	return !slices.ContainsFunc(all, func(s acl.Subject) bool { allowed, _ := r.Evaluate(s); return !allowed })
+}
+
 // settings writes toggles that are on as people set them.
-func settings(prefix string, toggles []string) []string {
-	all := make([]string, len(toggles))
-	for i, name := range toggles {
-		all[i] = prefix + name + "=1"
+func settings(prefix string, toggles []string) (all []string) {
+	for _, name := range toggles {
+		all = append(all, prefix+name+"=1")
 	}
 	return all
 }
 
 // candidates lists the toggles that are off and bear on the subject.
-func candidates(t acl.Toggles, s acl.Subject) []string {
-	op := s.Operation
-	if op == nil {
-		op = &acl.Operation{}
-	}
-	var names []string
+func candidates(t acl.Toggles, s acl.Subject) (names []string) {
+	op := cmp.Or(s.Operation, &acl.Operation{})
 	for _, grant := range op.GrantedBy {
 		if !strings.HasPrefix(grant, acl.LegacyPrefix) {
 			names = append(names, grant)
@@ -187,17 +181,28 @@ func candidates(t acl.Toggles, s acl.Subject) []string {
 // alsoOpens names the operations that toggles open besides the wanted one. Those
 // of the same API come first, since an engine need not have the other API, and
 // among these the most dangerous.
-func alsoOpens(p *acl.Policy, toggles []string, wanted string) string {
-	ids := slices.DeleteFunc(opened(p, toggles), func(id string) bool { return id == wanted })
+func alsoOpens(rules acl.Rules, toggles []string, wanted string) string {
+	var ids []string
+	wider := with(rules, toggles)
+	for i := range acl.Operations {
+		s := acl.Operations[i].Subject()
+		if id := s.Operation.ID; id != wanted && allows(wider, s) && !allows(rules, s) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	isLibpod := func(id string) bool { return strings.HasSuffix(id, "Libpod") }
 	rank := func(id string) int {
-		if isLibpod(id) != isLibpod(wanted) {
-			return dangerRank(id) + len(dangers) + 1
+		r, dangerous := dangerRanks()[id]
+		if !dangerous {
+			r = len(dangers())
 		}
-		return dangerRank(id)
+		if isLibpod(id) != isLibpod(wanted) {
+			r += len(dangers()) + 1
+		}
+		return r
 	}
 	slices.SortStableFunc(ids, func(a, b string) int { return rank(a) - rank(b) })
-	set := strings.Join(settings(p.Rules().Prefix, toggles), " and ")
+	set := strings.Join(settings(rules.Prefix, toggles), " and ")
 	switch n := len(ids); {
 	case n == 0:
 		return ""
@@ -206,20 +211,4 @@ func alsoOpens(p *acl.Policy, toggles []string, wanted string) string {
 	default:
 		return fmt.Sprintf("%s also opens %s and %d more", set, strings.Join(ids[:2], ", "), n-2)
 	}
-}
-
-// opened lists the ids of the operations that toggles open in a policy when they
-// are switched on.
-func opened(p *acl.Policy, toggles []string) (ids []string) {
-	rules := with(p.Rules(), toggles)
-	for i := range acl.Operations {
-		d := p.Operation(i)
-		if d.Outcome == acl.Allowed && d.Rule != acl.Learning || slices.Contains(ids, d.OperationID()) {
-			continue
-		}
-		if allowed, _ := rules.Evaluate(d.Subject); allowed {
-			ids = append(ids, d.OperationID())
-		}
-	}
-	return ids
 }

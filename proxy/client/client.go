@@ -8,8 +8,8 @@
 // can open has neither weakness.
 //
 // The files, in reading order: client.go, from.go (what CLIENT_<NAME>_FROM and
-// ALLOW_FROM may contain), set.go (which client it is), addresses.go (a table of
-// addresses and subnets), resolver.go (host names).
+// ALLOW_FROM may contain), set.go (which client it is), names.go (host names) and
+// lookup.go (their addresses now).
 package client
 
 import (
@@ -23,8 +23,7 @@ import (
 // Client has permissions of its own. The zero Client may do nothing.
 type Client struct {
 	// Name is the <NAME> of CLIENT_<NAME>_FROM in lower case. The default
-	// client, which every connection has that is of no declared client, has no
-	// name.
+	// client, to which all connections of undeclared clients belong, has no name.
 	Name string
 	// Policy decides what the client may do. Nil refuses everything.
 	Policy *acl.Policy
@@ -47,9 +46,9 @@ type Conn struct {
 	Accepted time.Time
 }
 
-// NewConn describes a connection that has just been accepted from a remote
-// address, by the own listener of owner if that is not nil. It returns the zero
-// Conn for an address that is neither TCP's nor a unix socket's.
+// NewConn describes a connection that was just accepted from a remote address. If
+// owner is not nil, its own listener accepted the connection. NewConn returns the
+// zero Conn for an address that is neither TCP's nor a unix socket's.
 func NewConn(owner *Client, remote net.Addr) Conn {
 	conn := Conn{Owner: owner, Accepted: time.Now()}
 	switch remote := remote.(type) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// From is a list of addresses, subnets and host names, as CLIENT_<NAME>_FROM and
-// ALLOW_FROM have it. The zero From is empty.
+// From is a list of addresses, subnets and host names, the value of
+// CLIENT_<NAME>_FROM and ALLOW_FROM. The zero From is empty.
 type From struct {
 	// Prefixes has the subnets, and each address as a subnet of one. IPv4 is
 	// never mapped into IPv6.
@@ -21,6 +21,10 @@ type From struct {
 
 // Empty reports whether the list has no items.
 func (f From) Empty() bool { return len(f.Prefixes) == 0 && len(f.Names) == 0 }
+
+func (f From) contains(a netip.Addr) bool {
+	return slices.ContainsFunc(f.Prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}
 
 // Items returns the items as UnmarshalText reads them, host names first.
 func (f From) Items() []string {
@@ -59,7 +63,7 @@ func (f *From) UnmarshalText(text []byte) error {
 
 func (f *From) add(item string) error {
 	if host, port, ok := strings.Cut(item, ":"); ok && isHostName(host) && (strings.HasPrefix(port, "//") || isNumber(port)) {
-		return fmt.Errorf("%q is an endpoint; want the address or the host name alone, that the client connects from", item)
+		return fmt.Errorf("%q has a port; want only the address or the host name that the client connects from", item)
 	}
 	if strings.ContainsAny(item, "/:") || endsInDigits(item) {
 		prefix, err := parsePrefix(item)
@@ -99,16 +103,14 @@ func parsePrefix(item string) (netip.Prefix, error) {
 	if !strings.Contains(item, "/") {
 		addr, err := netip.ParseAddr(item)
 		if err != nil {
-			return netip.Prefix{}, fmt.Errorf("%q is no address; want one such as 10.0.0.5 or fd00::5", item)
+			return netip.Prefix{}, fmt.Errorf("%q is not an address; want one such as 10.0.0.5 or fd00::5", item)
 		}
-		if addr = Canonical(addr); addr.IsLinkLocalUnicast() && addr.Is6() {
-			return netip.Prefix{}, linkLocal(item)
-		}
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
+		addr = Canonical(addr)
+		return netip.PrefixFrom(addr, addr.BitLen()), checkLinkLocal(item, addr)
 	}
 	prefix, err := netip.ParsePrefix(item)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is no subnet; want one such as 172.20.0.0/16 or fd00::/64", item)
+		return netip.Prefix{}, fmt.Errorf("%q is not a subnet; want one such as 172.20.0.0/16 or fd00::/64", item)
 	}
 	if prefix.Addr().Is4In6() {
 		if prefix.Bits() < 96 {
@@ -116,8 +118,8 @@ func parsePrefix(item string) (netip.Prefix, error) {
 		}
 		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
 	}
-	if prefix.Addr().IsLinkLocalUnicast() && prefix.Addr().Is6() {
-		return netip.Prefix{}, linkLocal(item)
+	if err := checkLinkLocal(item, prefix.Addr()); err != nil {
+		return netip.Prefix{}, err
 	}
 	if masked := prefix.Masked(); masked != prefix {
 		return netip.Prefix{}, fmt.Errorf("%q names an address and a subnet; want %s for all of it, or %s", item, masked, prefix.Addr())
@@ -125,8 +127,11 @@ func parsePrefix(item string) (netip.Prefix, error) {
 	return prefix, nil
 }
 
-// linkLocal returns the error for an item in fe80::/10. The zone, which tells the
-// networks apart, is not compared, so that another machine can have the address.
-func linkLocal(item string) error {
+// checkLinkLocal returns an error for an item in fe80::/10. The zone, which tells
+// the networks apart, is not compared, so that another machine can have the address.
+func checkLinkLocal(item string, a netip.Addr) error {
+	if a.Is4() || !a.IsLinkLocalUnicast() {
+		return nil
+	}
 	return fmt.Errorf("%q is link-local, and each network has its own: want an address such as fd00::5, or a host name", item)
 }

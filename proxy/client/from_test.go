@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// from reads a list that has to be right.
+// from parses a list that must be valid.
 func from(t testing.TB, s string) From {
 	t.Helper()
 	var f From
@@ -15,7 +15,7 @@ func from(t testing.TB, s string) From {
 	return f
 }
 
-func TestFrom(t *testing.T) {
+func TestFromUnmarshalText(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, want, wrong string }{
 		{"", "", ""},
@@ -27,22 +27,22 @@ func TestFrom(t *testing.T) {
 		{"::ffff:10.0.0.5", "10.0.0.5", ""},
 		{"::ffff:10.0.0.0/104", "10.0.0.0/8", ""},
 		{"Traefik,tasks.web,my_app,a1,host.docker.internal", "traefik,tasks.web,my_app,a1,host.docker.internal", ""},
-		{"10.0.0.256", "", `"10.0.0.256" is no address`},
-		{"10.0.0", "", `"10.0.0" is no address`},
-		{"10.0.0.5:80", "", `"10.0.0.5:80" is an endpoint`},
-		{"traefik:8080", "", `"traefik:8080" is an endpoint; want the address or the host name alone`},
-		{"010.0.0.5", "", `"010.0.0.5" is no address`},
+		{"10.0.0.256", "", `"10.0.0.256" is not an address`},
+		{"10.0.0", "", `"10.0.0" is not an address`},
+		{"10.0.0.5:80", "", `"10.0.0.5:80" has a port`},
+		{"traefik:8080", "", `"traefik:8080" has a port; want only the address or the host name`},
+		{"010.0.0.5", "", `"010.0.0.5" is not an address`},
 		{"fe80::1%eth0", "", `"fe80::1%eth0" is link-local`},
 		{"fe80::1", "", `"fe80::1" is link-local`},
 		{"fe80::/64", "", `"fe80::/64" is link-local`},
 		{"web.,web", "web", ""},
 		{"10.0.0.5/16", "", "want 10.0.0.0/16 for all of it, or 10.0.0.5"},
-		{"10.0.0.0/33", "", "is no subnet"},
+		{"10.0.0.0/33", "", "is not a subnet"},
 		{"::ffff:0.0.0.0/64", "", "96 fixed bits"},
 		{"web server", "", "neither an address"},
 		{"*", "", "neither an address"},
 		{"a..b", "", "neither an address"},
-		{"tcp://web", "", `"tcp://web" is an endpoint`},
+		{"tcp://web", "", `"tcp://web" has a port`},
 		{"a b", "", "a comma separates them"},
 		{"abcd:12::/32,ab::1", "abcd:12::/32,ab::1", ""},
 		{"10.0.0.256,fine,*", "", `"*" is neither`},

@@ -13,27 +13,27 @@ import (
 )
 
 const (
-	// maxAnswerAge limits how old an answer may be that identifies the client of a
-	// request on a kept connection. The first request of a new connection needs an
-	// answer that was asked for after the connection was accepted: Docker may have
-	// just given the address to another container.
-	maxAnswerAge = time.Second
-	// lookupTimeout limits a lookup, and silentLookupTimeout one of a name about
-	// which the resolver was silent the last time, so that connections hardly
-	// wait for an answer that is not to be expected. One lookup of silentLookups
-	// gets the whole lookupTimeout again, for a resolver that is slow.
+	// maxLookupAge is how old a lookup may be that identifies the client of a
+	// request on a kept connection. The first request on a new connection needs a
+	// lookup that began after the connection was accepted: Docker may have just
+	// given the address to another container.
+	maxLookupAge = time.Second
+	// lookupTimeout limits a lookup. If the last lookup of a name had no answer,
+	// silentLookupTimeout limits the next, so that connections wait little for a
+	// silent resolver. Every 50th lookup of such a name, silentLookups, gets the
+	// whole lookupTimeout again: the resolver may only be slow.
 	lookupTimeout       = time.Second
 	silentLookupTimeout = 100 * time.Millisecond
 	silentLookups       = 50
-	// minLookupInterval separates the lookups of a name, so that a flood of
-	// connections is no flood of lookups. A name without an address takes the
-	// longer minMissInterval: Docker asks the host's DNS server for it, and some
-	// servers shut out a host that asks too often.
+	// minLookupInterval separates the lookups of a name, so that many connections
+	// do not cause as many lookups. A name without an address takes the longer
+	// minMissInterval: Docker asks the host's DNS server for it, and some servers
+	// shut out a host that asks too often.
 	minLookupInterval = 5 * time.Millisecond
 	minMissInterval   = 100 * time.Millisecond
 )
 
-// dns is a [net.Resolver], or a test's.
+// dns is the part of [net.Resolver] that looks names up. Tests have another one.
 type dns interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupAddr(ctx context.Context, addr string) (names []string, err error)
@@ -46,7 +46,7 @@ func (r *resolver) refresh(oldest time.Time, match func(*hostname) bool) {
 	var stale []*hostname
 	r.mu.Lock()
 	for _, h := range r.names {
-		if h.asked.Before(oldest) && match(h) {
+		if h.lastLookup.Before(oldest) && match(h) {
 			stale = append(stale, h)
 		}
 	}
@@ -61,19 +61,19 @@ func (r *resolver) refresh(oldest time.Time, match func(*hostname) bool) {
 	all.Wait()
 }
 
-// lookUp looks a name up when it is its turn. Lookups of a name run one after the
-// other, and one that began after oldest serves all connections that wait.
+// lookUp looks a name up. Lookups of one name run one after the other. A lookup that
+// began after oldest serves all connections that wait for the name.
 func (r *resolver) lookUp(h *hostname, oldest time.Time) {
 	h.turn <- struct{}{}
 	defer func() { <-h.turn }()
-	if !h.asked.Before(oldest) {
+	if !h.lastLookup.Before(oldest) {
 		return
 	}
 	interval := minLookupInterval
 	if len(h.addrs) == 0 {
 		interval = minMissInterval
 	}
-	time.Sleep(time.Until(h.asked.Add(interval)))
+	time.Sleep(time.Until(h.lastLookup.Add(interval)))
 	begun := time.Now()
 	addrs, err := r.resolve(h)
 
@@ -89,17 +89,18 @@ func (r *resolver) lookUp(h *hostname, oldest time.Time) {
 		r.event(zerolog.InfoLevel, h).Msg("the resolver answers again")
 	}
 	r.update(h, addrs)
-	h.asked = begun
+	h.lastLookup = begun
 }
 
 // resolve returns the addresses that a name has now: none if it does not exist.
 //
-// That there is no answer changes nothing by itself: a lost packet must not lock
-// known clients out. But the resolver of Docker before 23.0.11 is silent about a
-// container that has left an internal network, and Docker gives the address to
-// the next container. The name is gone if the resolver does answer which name one
-// of its addresses has, as Docker's does for any container, and is silent about
-// the name once more.
+// Without an answer it returns the addresses that the name has had: a lost packet
+// must not lock known clients out. But the resolver of Docker before 23.0.11 gives
+// no answer about a container that has left an internal network, and Docker gives
+// its address to the next container. So resolve then asks for the names of the
+// addresses, which Docker's resolver answers for any container. If that has an
+// answer, the resolver works, and resolve looks the name up once more: without an
+// answer, the name is gone.
 func (r *resolver) resolve(h *hostname) ([]netip.Addr, error) {
 	timeout := lookupTimeout
 	if h.unanswered%silentLookups != 0 {
@@ -115,9 +116,9 @@ func (r *resolver) resolve(h *hostname) ([]netip.Addr, error) {
 	return h.addrs, err
 }
 
-// addresses asks for the addresses of a name. The trailing dot keeps search
-// domains away: while a container is gone, a domain with a wildcard entry would
-// give its name to another host.
+// addresses looks up the addresses of a name. The trailing dot keeps the resolver
+// from adding a search domain: while a container is gone, a domain with a wildcard
+// entry would give its name to another host.
 func (r *resolver) addresses(name string, timeout time.Duration) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -129,8 +130,8 @@ func (r *resolver) addresses(name string, timeout time.Duration) ([]netip.Addr, 
 	return addrs, err
 }
 
-// answersForAny reports whether the resolver answers which name any of the
-// addresses has.
+// answersForAny reports whether the resolver answers a reverse lookup of any of the
+// addresses.
 func (r *resolver) answersForAny(addrs []netip.Addr) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), silentLookupTimeout)
 	defer cancel()
@@ -149,9 +150,9 @@ func (r *resolver) answersForAny(addrs []netip.Addr) bool {
 	return false
 }
 
-// isAnswer reports whether a lookup that ended with this error, or nil, was
-// answered. "No such host" is an answer. A timeout, a failure of the server and
-// an error of the socket are none.
+// isAnswer reports whether the resolver answered a lookup that ended with this
+// error, or nil. "No such host" is an answer; a timeout, a failure of the server
+// and an error of the socket are not.
 func isAnswer(err error) bool {
 	var e *net.DNSError
 	return err == nil || errors.As(err, &e) && e.IsNotFound

@@ -31,11 +31,11 @@ type hostname struct {
 
 	// The lookup that runs changes these with the resolver's mutex held.
 	addrs      []netip.Addr
-	asked      time.Time // when the last lookup began that has ended
-	unanswered int       // how many of the last lookups got no answer, in a row
+	lastLookup time.Time // the begin of the last lookup that has ended
+	unanswered int       // how many lookups in a row had no answer, up to the last
 }
 
-// add returns the hostname with this name, which it makes if there is none.
+// add returns the hostname with this name, and makes it if there is none.
 func (r *resolver) add(name string) *hostname {
 	if i := slices.IndexFunc(r.names, func(h *hostname) bool { return h.name == name }); i >= 0 {
 		return r.names[i]
@@ -45,11 +45,11 @@ func (r *resolver) add(name string) *hostname {
 	return h
 }
 
-// identify returns the declared client whose host name resolves to an address,
-// and whether a name in ALLOW_FROM does; of these two, what the caller needs to
-// know. Answers that were asked for before oldest do not count. It waits for the
-// name that has had the address so far, and for the others only if that has lost
-// it: a known client does not wait for names about which the resolver is silent.
+// identify returns the declared client whose host name resolves to an address, and
+// whether a name in ALLOW_FROM does. The caller says which of the two it needs.
+// Lookups that began before oldest do not count. identify first waits for the names
+// that have had the address so far, and for the others only if that was not enough:
+// a known client must not wait for names about which the resolver is silent.
 func (r *resolver) identify(a netip.Addr, oldest time.Time, needClient, needAllowed bool) (c *Client, allowed bool) {
 	r.refresh(oldest, func(h *hostname) bool { return slices.Contains(h.addrs, a) })
 	c, allowed = r.find(a)
@@ -60,8 +60,8 @@ func (r *resolver) identify(a netip.Addr, oldest time.Time, needClient, needAllo
 	return c, allowed
 }
 
-// find does what identify does, with the addresses that are known already. An
-// address that the names of two clients resolve to belongs to neither.
+// find is identify without a lookup. An address that the names of two clients
+// resolve to belongs to neither.
 func (r *resolver) find(a netip.Addr) (c *Client, allowed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,10 +82,10 @@ func (r *resolver) find(a netip.Addr) (c *Client, allowed bool) {
 	return c, allowed
 }
 
-// run looks all names up every refreshInterval until ctx is done. The log then
-// tells of a name without an address before a connection needs it. It also finds
-// an address that the names of two clients have: a connection from there waits
-// only for the name that had the address first.
+// run looks all names up every refreshInterval until ctx is done, so that the log
+// names those without an address before a connection needs them. It also finds
+// addresses that the names of two clients have: a connection from such an address
+// waits only for the name that had it first.
 func (r *resolver) run(ctx context.Context) {
 	tick := time.NewTicker(refreshInterval)
 	defer tick.Stop()
@@ -98,7 +98,7 @@ func (r *resolver) run(ctx context.Context) {
 	}
 }
 
-// settings are the variables that have the name.
+// settings returns the variables that contain the name.
 func (h *hostname) settings() string {
 	var names []string
 	if h.client != nil {
@@ -110,11 +110,11 @@ func (h *hostname) settings() string {
 	return strings.Join(names, " and ")
 }
 
-// update sets the addresses of a name and logs a change, with the mutex held. A
-// name that has none at first is worth a warning; one that gets its first address
-// or loses its last, a line at level info.
+// update sets the addresses of a name and logs a change, with the mutex held. A name
+// without an address at the first lookup is a warning. A name that gets its first
+// address or loses its last is a line at level info.
 func (r *resolver) update(h *hostname, addrs []netip.Addr) {
-	first := h.asked.IsZero()
+	first := h.lastLookup.IsZero()
 	level := zerolog.DebugLevel
 	if first || len(addrs) == 0 || len(h.addrs) == 0 {
 		level = zerolog.InfoLevel
@@ -122,8 +122,8 @@ func (r *resolver) update(h *hostname, addrs []netip.Addr) {
 	switch {
 	case slices.Equal(addrs, h.addrs) && !first:
 	case len(addrs) == 0 && first:
-		// Its container may only start later. But a name that is misspelt, or on a
-		// network that postern is not on, shows itself nowhere else.
+		// Its container may start later. But a misspelt name, or one on a network
+		// that postern is not on, is reported nowhere else.
 		r.event(zerolog.WarnLevel, h).Msg(h.settings() + " has " + h.name + ", a host name without an address: until it has one, no client is known by it")
 	case len(addrs) == 0:
 		r.event(level, h).Msg("host name has no address: no client is known by it")

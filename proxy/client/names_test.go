@@ -1,11 +1,8 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,128 +11,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// fakeDNS is a resolver that does what its fields say.
-type fakeDNS struct {
-	t  *testing.T
-	mu sync.Mutex
-	// hosts has the addresses of names. A name that is missing does not exist.
-	hosts map[string]string
-	// silent names get no answer.
-	silent map[string]bool
-	// silentReverse gives no answer about addresses.
-	silentReverse bool
-	// delay passes before each answer.
-	delay time.Duration
-	// onReverse is called for each question about an address.
-	onReverse func()
-	// err is the error of every lookup.
-	err error
-	// asked counts the lookups of each name.
-	asked map[string]int
-}
-
-func (d *fakeDNS) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	name, whole := strings.CutSuffix(host, ".")
-	if !whole || network != "ip" {
-		d.t.Errorf("lookup of %s %s, want one of ip and a name that ends in a dot", network, host)
-	}
-	d.mu.Lock()
-	d.asked[name]++
-	silent, delay, list, err := d.silent[name], d.delay, d.hosts[name], d.err
-	d.mu.Unlock()
-	if silent {
-		delay = time.Hour
-	}
-	if wait(ctx, delay) {
-		return nil, &net.DNSError{Err: "i/o timeout", Name: host, IsTimeout: true}
-	}
-	if err == nil && list == "" {
-		err = &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
-	}
-	var addrs []netip.Addr
-	for s := range strings.FieldsSeq(list) {
-		addrs = append(addrs, netip.MustParseAddr(s))
-	}
-	return addrs, err
-}
-
-func (d *fakeDNS) LookupAddr(ctx context.Context, _ string) ([]string, error) {
-	d.mu.Lock()
-	delay := d.delay
-	if d.silentReverse {
-		delay = time.Hour
-	}
-	if d.onReverse != nil {
-		d.onReverse()
-	}
-	d.mu.Unlock()
-	if wait(ctx, delay) {
-		return nil, &net.DNSError{Err: "i/o timeout", IsTimeout: true}
-	}
-	return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
-}
-
-// wait returns after a time, and whether the context ended first.
-func wait(ctx context.Context, d time.Duration) (timedOut bool) {
-	if d == 0 {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return true
-	case <-time.After(d):
-		return false
-	}
-}
-
-// silence makes the resolver silent about everything.
-func (d *fakeDNS) silence(silent bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.silent = map[string]bool{"a": silent, "b": silent, "b2": silent, "friend": silent}
-	d.silentReverse = silent
-}
-
-// site is a set with a fake resolver and the clients a and b, known by these
-// names and b2, and c, known by the subnet 10.0.0.0/8. b has 10.0.0.99 too.
-type site struct {
-	*fakeDNS
-	set *Set
-	log *bytes.Buffer
-}
-
-// inSite runs a test in a site, on a clock that jumps ahead when all wait.
-func inSite(t *testing.T, allowFrom string, test func(*testing.T, site)) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		dns := &fakeDNS{t: t, hosts: map[string]string{}, silent: map[string]bool{}, asked: map[string]int{}}
-		log := new(bytes.Buffer)
-		set := NewSet(&Client{}, []*Client{
-			{Name: "a", From: from(t, "a")},
-			{Name: "b", From: from(t, "b,b2,10.0.0.99")},
-			{Name: "c", From: from(t, "10.0.0.0/8")},
-		}, from(t, allowFrom), zerolog.New(log))
-		set.names.dns = dns
-		test(t, site{dns, set, log})
-	})
-}
-
-// expect makes a new connection, a little later than anything else was done, and
-// returns how long it had to wait.
-func (s site) expect(t *testing.T, addr, want string) (waited time.Duration) {
-	t.Helper()
-	time.Sleep(time.Millisecond)
-	begin := time.Now()
-	if c, _ := s.set.Identify(connFrom(addr)); c.Name != want {
-		t.Errorf("%s is client %q, want %q", addr, c.Name, want)
-	}
-	return time.Since(begin)
-}
-
-// lines counts the lines of the log that contain a text.
-func (s site) lines(text string) int { return strings.Count(s.log.String(), text) }
-
-func TestNames(t *testing.T) {
+// TestHostNamesIdentifyClients follows names that gain, lose and hand over addresses.
+func TestHostNamesIdentifyClients(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.expect(t, "10.0.0.1", "c")
 		s.expect(t, "192.168.0.1", "")
@@ -162,10 +39,11 @@ func TestNames(t *testing.T) {
 	})
 }
 
-// TestNamesOfTwoClients: an address is neither's, at once if it is new and with
-// the next refresh if it has been one's. An address in the configuration comes
-// before a name.
-func TestNamesOfTwoClients(t *testing.T) {
+// TestSharedAddressIdentifiesNoClient asserts that an address which the names of two
+// clients resolve to identifies neither: at once if it is new, and after the next
+// refresh if one of them had it before. An address in the configuration comes before
+// a name.
+func TestSharedAddressIdentifiesNoClient(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		const warning = "the names of two clients resolve to this address"
 		s.hosts["a"] = "192.168.0.1"
@@ -190,9 +68,10 @@ func TestNamesOfTwoClients(t *testing.T) {
 	})
 }
 
-// TestRun: the log tells of each name without an address once, and again when it
-// has lost its addresses. Other changes are for level debug, another order is none.
-func TestRun(t *testing.T) {
+// TestRunLogsChangesOfAddresses asserts that the log has each name without an address
+// once, and again when it has lost its addresses. Other changes are at level debug.
+// Another order of the addresses is not a change.
+func TestRunLogsChangesOfAddresses(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
 		var running sync.WaitGroup
@@ -235,126 +114,9 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestSilentResolver: a resolver that answers nothing takes no permissions away
-// and gives none, and connections hardly wait for it.
-func TestSilentResolver(t *testing.T) {
-	inSite(t, "", func(t *testing.T, s site) {
-		s.hosts["a"] = "192.168.0.1"
-		s.expect(t, "192.168.0.1", "a")
-		s.silence(true)
-		s.hosts["a"] = "192.168.0.2"
-
-		s.expect(t, "192.168.0.1", "a")
-		s.expect(t, "192.168.0.2", "")
-		for range 10 {
-			known, other := s.expect(t, "192.168.0.1", "a"), s.expect(t, "192.168.0.2", "")
-			if limit := 3 * silentLookupTimeout; known > limit || other > limit {
-				t.Errorf("a known client waits %v and another %v for a resolver that is known to be silent, want at most %v", known, other, limit)
-			}
-		}
-		// A client that no name can change does not wait, nor does a request on a
-		// connection that has just waited.
-		conn := connFrom("192.168.0.2")
-		s.set.Identify(conn)
-		before := time.Now()
-		s.set.Identify(conn)
-		if took := time.Since(before) + s.expect(t, "10.0.0.99", "b"); took > 0 {
-			t.Errorf("an address in the configuration, or a second request, waits %v for a silent resolver, want 0", took)
-		}
-		if got := s.lines("no answer from the resolver"); got != len(s.set.names.names) {
-			t.Errorf("%d lines of the log about a silent resolver, want one for each name:\n%s", got, s.log)
-		}
-		s.silence(false)
-		s.expect(t, "192.168.0.2", "a")
-		s.expect(t, "192.168.0.1", "")
-		if got := s.lines("the resolver answers again"); got != len(s.set.names.names) {
-			t.Errorf("%d lines of the log about a resolver that answers again, want one for each name:\n%s", got, s.log)
-		}
-	})
-}
-
-// TestResolverSilentAboutOneName: the resolver of an older Docker does not answer
-// for a container that has left an internal network. The container that gets its
-// address must not get its permissions, and other clients must not wait.
-func TestResolverSilentAboutOneName(t *testing.T) {
-	inSite(t, "", func(t *testing.T, s site) {
-		s.hosts["a"], s.hosts["b"] = "192.168.0.1", "192.168.0.2"
-		s.expect(t, "192.168.0.1", "a")
-		s.expect(t, "192.168.0.2", "b")
-		s.silent["a"] = true
-		if took, limit := s.expect(t, "192.168.0.1", ""), 4*lookupTimeout; took > limit {
-			t.Errorf("a connection waited %v for a name that is gone, want at most %v", took, limit)
-		}
-		for range 10 {
-			if took, limit := s.expect(t, "192.168.0.1", ""), 2*silentLookupTimeout; took > limit {
-				t.Errorf("a connection waited %v for a name that is known to be gone, want at most %v", took, limit)
-			}
-			if took := s.expect(t, "192.168.0.2", "b"); took > minLookupInterval {
-				t.Errorf("a client waited %v for the name of another, want at most %v", took, minLookupInterval)
-			}
-		}
-		// It starts again, and is known at its first connection.
-		s.silent["a"], s.hosts["a"] = false, "192.168.0.3"
-		s.expect(t, "192.168.0.3", "a")
-	})
-}
-
-// TestNameReturnsWhileInDoubt: a container starts again with its old address
-// while the resolver is asked whether it is silent.
-func TestNameReturnsWhileInDoubt(t *testing.T) {
-	inSite(t, "", func(t *testing.T, s site) {
-		s.hosts["a"] = "192.168.0.1"
-		s.expect(t, "192.168.0.1", "a")
-		s.silent["a"] = true
-		s.onReverse = func() { s.silent["a"] = false }
-		s.expect(t, "192.168.0.1", "a")
-	})
-}
-
-// TestSlowResolver: one that was silent and is slow now is not given up.
-func TestSlowResolver(t *testing.T) {
-	inSite(t, "", func(t *testing.T, s site) {
-		s.silence(true)
-		s.expect(t, "192.168.0.1", "")
-		s.silence(false)
-		s.delay = 3 * silentLookupTimeout
-		s.hosts["a"] = "192.168.0.1"
-		for range silentLookups {
-			s.set.Identify(connFrom("192.168.0.1"))
-			time.Sleep(time.Millisecond)
-		}
-		s.expect(t, "192.168.0.1", "a")
-	})
-}
-
-// TestFailedLookup: a lookup that fails is no answer, but neither is it silence
-// of the whole resolver.
-func TestFailedLookup(t *testing.T) {
-	for _, test := range []struct {
-		name          string
-		err           *net.DNSError
-		silentReverse bool
-		want          string
-	}{
-		{"no such name", &net.DNSError{Err: "no such host", IsNotFound: true}, true, ""},
-		{"server failure about the name", &net.DNSError{Err: "server misbehaving", IsTemporary: true}, false, ""},
-		{"server failure about everything", &net.DNSError{Err: "server misbehaving", IsTemporary: true}, true, "a"},
-		{"packets that may not be sent", &net.DNSError{Err: "write udp: operation not permitted"}, true, "a"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			inSite(t, "", func(t *testing.T, s site) {
-				s.hosts["a"] = "192.168.0.1"
-				s.expect(t, "192.168.0.1", "a")
-				s.hosts["a"], s.err, s.silentReverse = "", test.err, test.silentReverse
-				s.expect(t, "192.168.0.1", test.want)
-			})
-		})
-	}
-}
-
-// TestKeptConnection: a name moves while a connection lasts. Answers serve its
-// requests for a second.
-func TestKeptConnection(t *testing.T) {
+// TestKeptConnectionFollowsItsName asserts that a connection loses its client within
+// a second after the name has moved to another address, with one lookup a second.
+func TestKeptConnectionFollowsItsName(t *testing.T) {
 	inSite(t, "", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
 		conn := connFrom("192.168.0.1")
@@ -367,11 +129,11 @@ func TestKeptConnection(t *testing.T) {
 		request("a")
 		s.hosts["a"] = "192.168.0.2"
 		for range 100 {
-			time.Sleep(maxAnswerAge / 100)
+			time.Sleep(maxLookupAge / 100)
 			request("a")
 		}
-		if s.asked["a"] != 1 {
-			t.Errorf("%d lookups for 100 requests in a second, want 1", s.asked["a"])
+		if s.lookups["a"] != 1 {
+			t.Errorf("%d lookups for 100 requests in a second, want 1", s.lookups["a"])
 		}
 		time.Sleep(time.Millisecond)
 		request("")
@@ -381,7 +143,9 @@ func TestKeptConnection(t *testing.T) {
 	})
 }
 
-func TestAllowFromNames(t *testing.T) {
+// TestAllowFromAdmitsHostNames asserts that ALLOW_FROM admits the addresses of its host
+// names, and that these do not change which client it is.
+func TestAllowFromAdmitsHostNames(t *testing.T) {
 	inSite(t, "friend,a,10.0.0.99", func(t *testing.T, s site) {
 		expect := func(addr, want string, wantAdmitted bool) {
 			t.Helper()
@@ -408,8 +172,9 @@ func TestAllowFromNames(t *testing.T) {
 	})
 }
 
-// TestOwnListenerComesBeforeName: ALLOW_FROM makes the names matter, but not for
-// the client.
+// TestOwnListenerComesBeforeName asserts that a connection to a client's own listener
+// is that client's although its address has another client's name, which ALLOW_FROM
+// has too.
 func TestOwnListenerComesBeforeName(t *testing.T) {
 	inSite(t, "a", func(t *testing.T, s site) {
 		s.hosts["a"] = "192.168.0.1"
@@ -422,54 +187,8 @@ func TestOwnListenerComesBeforeName(t *testing.T) {
 	})
 }
 
-// TestConnectionsShareLookups: 500 connections come while a lookup of each name
-// runs. It began too early for them, and they share the next one.
-func TestConnectionsShareLookups(t *testing.T) {
-	inSite(t, "", func(t *testing.T, s site) {
-		s.hosts["a"] = "192.168.0.1"
-		s.delay = lookupTimeout / 2
-		var all sync.WaitGroup
-		for range 500 {
-			all.Go(func() { s.set.Identify(connFrom("192.168.0.7")) })
-			time.Sleep(s.delay / 1000)
-		}
-		all.Wait()
-		for _, name := range []string{"a", "b", "b2"} {
-			if s.asked[name] != 2 {
-				t.Errorf("%d lookups of %s for 500 connections, want 2", s.asked[name], name)
-			}
-		}
-	})
-}
-
-// TestFloodOfConnections: lookups do not come as fast as connections do, those
-// of a name without an address least of all.
-func TestFloodOfConnections(t *testing.T) {
-	inSite(t, "", func(t *testing.T, s site) {
-		s.hosts["a"] = "192.168.0.1"
-		const seconds = 5
-		var all sync.WaitGroup
-		for _, client := range []struct{ addr, want string }{{"192.168.0.1", "a"}, {"192.168.0.7", ""}} {
-			for range 20 {
-				all.Go(func() {
-					for begin := time.Now(); time.Since(begin) < seconds*time.Second; {
-						s.expect(t, client.addr, client.want)
-					}
-				})
-			}
-		}
-		all.Wait()
-		for name, interval := range map[string]time.Duration{"a": minLookupInterval, "b": minMissInterval, "b2": minMissInterval} {
-			limit := int(seconds*time.Second/interval) + 2
-			if got := s.asked[name]; got > limit || got < limit/2 {
-				t.Errorf("%d lookups of %s in %d s, want about %d and no more", got, name, seconds, limit)
-			}
-		}
-	})
-}
-
 func TestNamesDoNotAllocate(t *testing.T) {
-	dns := &fakeDNS{t: t, hosts: map[string]string{"a": "192.168.0.1"}, asked: map[string]int{}}
+	dns := &fakeDNS{t: t, hosts: map[string]string{"a": "192.168.0.1"}, lookups: map[string]int{}}
 	set := NewSet(&Client{}, []*Client{{Name: "a", From: from(t, "a")}}, from(t, "a"), zerolog.Nop())
 	set.names.dns = dns
 	conn := &Conn{Addr: netip.MustParseAddr("192.168.0.1"), Accepted: time.Now()}

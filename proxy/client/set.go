@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -13,20 +14,22 @@ import (
 // Set identifies clients. The zero Set refuses every connection. Make it with
 // [NewSet].
 type Set struct {
-	// defaultClient has the connections of no declared client.
+	// defaultClient has the connections that belong to no declared client.
 	defaultClient *Client
-	// declared has the addresses and subnets of the declared clients.
-	declared prefixTable
+	// subnets has the addresses and subnets of the declared clients, the smallest
+	// first. An address is a subnet of one.
+	subnets []subnet
 	// byAddress is whether a declared client has an address, a subnet or a name.
 	byAddress bool
-	// limited is whether ALLOW_FROM is set. If so, allowed has its addresses and
-	// subnets.
-	limited bool
-	allowed prefixTable
-	// allowsNames is whether ALLOW_FROM has host names.
-	allowsNames bool
-	// names has the host names of the declared clients and of ALLOW_FROM.
+	// allowFrom limits connections unless it is empty.
+	allowFrom From
+	// names has the host names of the declared clients and of allowFrom.
 	names *resolver
+}
+
+type subnet struct {
+	netip.Prefix
+	client *Client
 }
 
 // NewSet returns the set of the declared clients. All other connections are the
@@ -37,24 +40,19 @@ type Set struct {
 func NewSet(defaultClient *Client, declared []*Client, allowFrom From, log zerolog.Logger) *Set {
 	s := &Set{
 		defaultClient: defaultClient,
-		declared:      prefixTable{clients: map[netip.Prefix]*Client{}},
-		limited:       !allowFrom.Empty(),
-		allowed:       prefixTable{clients: map[netip.Prefix]*Client{}},
+		allowFrom:     allowFrom,
 		names:         &resolver{dns: &net.Resolver{PreferGo: true}, log: log},
 	}
 	for _, c := range declared {
 		s.byAddress = s.byAddress || !c.From.Empty()
 		for _, p := range c.From.Prefixes {
-			s.declared.add(p, c)
+			s.subnets = append(s.subnets, subnet{p, c})
 		}
 		for _, name := range c.From.Names {
 			s.names.add(name).client = c
 		}
 	}
-	for _, p := range allowFrom.Prefixes {
-		s.allowed.add(p, defaultClient)
-	}
-	s.allowsNames = len(allowFrom.Names) > 0
+	slices.SortFunc(s.subnets, func(a, b subnet) int { return b.Bits() - a.Bits() })
 	for _, name := range allowFrom.Names {
 		s.names.add(name).allowed = true
 	}
@@ -69,10 +67,10 @@ func NewSet(defaultClient *Client, declared []*Client, allowFrom From, log zerol
 // host name before a subnet, and a small subnet before a large one. ALLOW_FROM
 // limits addresses also on a client's own TCP listener.
 //
-// Where a host name can make a difference, and its last lookup began before the
-// connection was accepted or more than a second ago, Identify waits for another
-// one: about 2 s if the resolver has just become silent, and up to 0.4 s while it
-// stays so. A silent resolver changes the client of no address.
+// Where a host name matters, and its last lookup began before the connection was
+// accepted or more than a second ago, Identify waits for another lookup. That takes
+// about 2 s if the resolver has just become silent, and up to 0.4 s while it stays
+// silent. A silent resolver changes no address's client.
 //
 // Identify is safe for concurrent use.
 func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
@@ -82,29 +80,42 @@ func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
 	if !conn.Addr.IsValid() {
 		return cmp.Or(conn.Owner, s.defaultClient), true
 	}
-	c = cmp.Or(conn.Owner, s.declared.address(conn.Addr))
-	admitted = !s.limited || s.allowed.longest(conn.Addr) != nil
+	smallest := s.subnet(conn.Addr)
+	if c = conn.Owner; c == nil && smallest.IsSingleIP() {
+		c = smallest.client
+	}
+	admitted = s.allowFrom.Empty() || s.allowFrom.contains(conn.Addr)
 	if c == nil || !admitted {
-		oldest := time.Now().Add(-maxAnswerAge)
+		oldest := time.Now().Add(-maxLookupAge)
 		if conn.Accepted.After(oldest) {
 			oldest = conn.Accepted
 		}
 		named, allowed := s.names.identify(conn.Addr, oldest, c == nil, !admitted)
 		c, admitted = cmp.Or(c, named), admitted || allowed
 	}
-	return cmp.Or(c, s.declared.longest(conn.Addr), s.defaultClient), admitted
+	return cmp.Or(c, smallest.client, s.defaultClient), admitted
+}
+
+// subnet returns the smallest subnet of a declared client that contains the
+// address, or the zero subnet.
+func (s *Set) subnet(a netip.Addr) subnet {
+	for _, sub := range s.subnets {
+		if sub.Contains(a) {
+			return sub
+		}
+	}
+	return subnet{}
 }
 
 // ShutsOut reports whether ALLOW_FROM admits no connection from an address,
 // whatever host names resolve to. It does not wait.
 func (s *Set) ShutsOut(a netip.Addr) bool {
-	return s.limited && !s.allowsNames && a.IsValid() && s.allowed.longest(a) == nil
+	return !s.allowFrom.Empty() && len(s.allowFrom.Names) == 0 && a.IsValid() && !s.allowFrom.contains(a)
 }
 
 // UnmatchedAddr returns the address of a connection that belongs to no declared
-// client, for the message of a refusal. It returns the zero Addr if c, which
-// Identify has returned, is a declared client, and where no address could have
-// made it one.
+// client, for the message of a refusal. c is what Identify returned. It returns the
+// zero Addr if c is a declared client, or if no declared client has an address.
 func (s *Set) UnmatchedAddr(conn *Conn, c *Client) netip.Addr {
 	if c == s.defaultClient && s.byAddress {
 		return conn.Addr

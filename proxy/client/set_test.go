@@ -13,8 +13,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// TestMostSpecificWins compares Identify with a search through all prefixes.
-func TestMostSpecificWins(t *testing.T) {
+// TestSmallestSubnetWins compares Identify with a search through all prefixes.
+func TestSmallestSubnetWins(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -51,7 +51,7 @@ func TestMostSpecificWins(t *testing.T) {
 	}
 }
 
-// someAddr returns an address of a few, so that many are in a subnet together.
+// someAddr returns one of few addresses, so that many are in one subnet.
 func someAddr(random *rand.Rand) netip.Addr {
 	b := [4]byte{10, byte(random.IntN(4)), byte(random.IntN(4) << 6), byte(random.IntN(256))}
 	if random.IntN(4) > 0 {
@@ -66,7 +66,7 @@ func connFrom(addr string) *Conn {
 	return &Conn{Addr: netip.MustParseAddr(addr), Accepted: time.Now()}
 }
 
-func TestAllowFrom(t *testing.T) {
+func TestAllowFromAdmitsAddresses(t *testing.T) {
 	t.Parallel()
 	defaultClient, a, b := &Client{}, &Client{Name: "a", From: from(t, "10.0.0.5")}, &Client{Name: "b"}
 	set := NewSet(defaultClient, []*Client{a, b}, from(t, "10.0.0.0/24,fd00::1"), zerolog.Nop())
@@ -93,7 +93,7 @@ func TestAllowFrom(t *testing.T) {
 	}
 }
 
-// TestZeroValuesRefuse: a mistake in the wiring must not open the proxy.
+// TestZeroValuesRefuse asserts that values that were not set do not open the proxy.
 func TestZeroValuesRefuse(t *testing.T) {
 	t.Parallel()
 	set := NewSet(&Client{Name: "default"}, nil, From{}, zerolog.Nop())

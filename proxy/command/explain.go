@@ -1,5 +1,6 @@
-// Package command holds the commands that print what settings mean: explain and
-// presets.
+// Package command holds what main does with the settings: it starts the proxy and
+// logs the start (start.go, startlog.go), and has the commands explain, presets,
+// healthcheck and help.
 package command
 
 import (
@@ -38,7 +39,7 @@ type Operation struct {
 	// Remedy puts them into words.
 	Remedies [][]string `json:"remedies,omitempty"`
 	Remedy   string     `json:"remedy,omitempty"`
-	// short is Remedy without what it opens besides.
+	// short is Remedy without the other operations that it opens.
 	short string
 }
 
@@ -69,7 +70,7 @@ func (r Report) Text(w io.Writer) error {
 	case r.Client != "":
 		clients = "Client " + r.Client
 	case len(r.Clients) > 0:
-		clients = "Whoever is not " + strings.Join(r.Clients, ", ") + " (see --client)"
+		clients = "Clients other than " + strings.Join(r.Clients, ", ") + " (see --client)"
 	}
 	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", clients,
 		r.Summary.Allowed, r.Summary.Of, list(r.Summary.Reads), list(r.Summary.Writes))
@@ -125,7 +126,7 @@ type Response struct {
 	Remedy   string     `json:"remedy,omitempty"`
 }
 
-// Request decides a request as the proxy does. The method may be in small letters.
+// Request decides on a request as the proxy does. The method may be in small letters.
 // target is written as on the wire, with or without a query.
 func Request(policy *acl.Policy, method, target string) (Response, error) {
 	if strings.Trim(method, letters) != "" {
@@ -141,7 +142,7 @@ func Request(policy *acl.Policy, method, target string) (Response, error) {
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// OperationByID decides the requests that run an operation. The id may be in any
+// OperationByID decides on the requests that run an operation. The id may be in any
 // case.
 func OperationByID(policy *acl.Policy, id string) (Response, error) {
 	var ids []string

@@ -8,8 +8,8 @@ import (
 	"postern/proxy/config"
 )
 
-// TestJSON asserts the fields that programs read of the decision on one request.
-func TestJSON(t *testing.T) {
+// TestDecisionAsJSON asserts the fields of the decision on one request for programs.
+func TestDecisionAsJSON(t *testing.T) {
 	t.Parallel()
 	c := config.Config{Rules: acl.Rules{Toggles: acl.Toggles{"CONTAINERS": true}}}
 	for _, test := range []struct {
@@ -23,12 +23,12 @@ func TestJSON(t *testing.T) {
 		{"/containers/../info", false, `{"method":"GET","path":"/containers/../info","operation":"","allowed":false,"rule":"nosection","redirect":"/info"}`},
 		{"/nothing", false, `{"method":"GET","path":"/nothing","operation":"","allowed":false,"rule":"nosection"}`},
 	} {
-		q, err := ParseQuestion([]string{"--json", "GET", test.target})
+		args, err := ParseExplainArgs([]string{"--json", "GET", test.target})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var b strings.Builder
-		allowed, err := q.Explain(&b, c)
+		allowed, err := args.Write(&b, c)
 		if got := strings.Join(strings.Fields(b.String()), ""); err != nil || allowed != test.allowed || got != test.want {
 			t.Errorf("%s: allowed=%v, %v\n%s\nwant allowed=%v\n%s", test.target, allowed, err, got, test.allowed, test.want)
 		}

@@ -19,8 +19,8 @@ func Healthcheck(ctx context.Context, c config.Config) error {
 }
 
 // checker returns a user that may connect to the first listener. Every user may
-// connect to a port. To connect to a socket file it takes the file's owner, which
-// uid= can have set to another user than the one that serves.
+// connect to a port. To a socket file its owner may, which uid= can have set to
+// another user than the one that serves.
 func checker(c config.Config) privilege.Identity {
 	if owner, ok := c.Listen[0].FileOwner(); ok {
 		return privilege.Identity(owner)

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// LimitMemory tells the garbage collector what the container's memory limit is,
-// less a tenth for what it does not count. A GOMEMLIMIT in the environment
-// stands.
+// LimitMemory tells the garbage collector the container's memory limit, less a tenth
+// for memory that it does not count. It does nothing if the environment has a
+// GOMEMLIMIT.
 func LimitMemory(environ map[string]string) {
 	if environ["GOMEMLIMIT"] != "" {
 		return

@@ -79,10 +79,9 @@ func (s *Start) listenURLs(owner *client.Client) (urls []string) {
 // kernel has chosen for port 0.
 func listenURL(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().String() }
 
-// logDangers warns of the operations that a policy allows and an attacker can
-// misuse, once for each thing that clients can do: explain lists every way, and
-// what is open without any setting. With LEARN=1 that is every one of them, and
-// learning has its own warning.
+// logDangers warns of the dangers that a policy opens, once for each thing that a
+// client can do with them. The command explain lists all of them, also those that are
+// open by default. With LEARN=1 all are open, and package learn warns of that.
 func logDangers(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) {
 	if rules.Learn {
 		return
@@ -110,7 +109,7 @@ func logPrivileges(log zerolog.Logger, s privilege.State, socketGID int, c privi
 		Msg("confined")
 	switch {
 	case s.UID[0] == 0:
-		log.Warn().Msg("running as root, as RUN_AS=0 asks: without capabilities, but an attacker who takes the proxy over is still the owner of root's files")
+		log.Warn().Msg("running as root, because RUN_AS=0: without capabilities, but an attacker who controls the proxy still owns root's files")
 	case s.GID[0] == 0 && socketGID != 0:
 		log.Info().Msg("running with group 0, which a user without a group is left with: add one, as in user: \"65532:65532\"")
 	case s.GID[0] == 0:

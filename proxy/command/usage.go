@@ -50,7 +50,7 @@ exit status is 0 if the engine answers, else 1.
 
 const explainUsage = "usage: postern explain [--client NAME] [--json] [--all] [[METHOD] PATH | OPERATION]"
 
-// helpFlags ask for help wherever they stand.
+// helpFlags request help wherever they stand.
 var helpFlags = []string{"-h", "-help", "--help"}
 
 // ParseCommand returns the name of the command on a command line, "serve" if it
@@ -96,7 +96,7 @@ func unknownCommand(name string) error {
 	case strings.HasPrefix(name, "-"):
 		return fmt.Errorf("unknown flag %q: settings are environment variables, see postern help", name)
 	case isSetting:
-		return fmt.Errorf("unknown command %q: settings are environment variables, as in docker run -e %s=...", name, variable)
+		return fmt.Errorf("unknown command %q: settings are environment variables, as in docker run -e %s=VALUE", name, variable)
 	}
 	if near := spelling.Nearest(strings.ToLower(name), commands); near != "" {
 		return fmt.Errorf("unknown command %q: did you mean %s?", name, near)

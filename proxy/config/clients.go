@@ -59,7 +59,7 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 	if len(bad) == 0 && rules.AllowsNothing() && !learn.On() {
 		hint := ""
 		if strings.HasSuffix("_"+name, "_ALLOW") {
-			hint = "; ALLOW_FROM is for everybody and has no prefix"
+			hint = "; ALLOW_FROM is for all clients and has no prefix"
 		}
 		errs = append(errs, fmt.Errorf("client %s may do nothing: set what it needs, as in %sCONTAINERS=1%s", c.Name, prefix, hint))
 	}

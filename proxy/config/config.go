@@ -52,7 +52,7 @@ func Parse(environ map[string]string) (Config, []error) {
 		client, bad := parseClient(name, environ, c.Learn)
 		c.Clients, errs = append(c.Clients, client), append(errs, bad...)
 	}
-	errs = slices.Concat(errs, strayVars(environ, names), c.ambiguities(), c.dropTaken(), c.unreachable())
+	errs = slices.Concat(errs, strayVars(environ, names), c.ambiguities(), c.dropDuplicates(), c.unreachable())
 	if c.DisableIPv6 {
 		for _, l := range c.listenVars() {
 			l.addresses.WithoutIPv6()

@@ -31,10 +31,10 @@ type claim struct {
 	listen.Address
 }
 
-// dropTaken finds addresses of listeners that another listener has already, and
+// dropDuplicates finds addresses of listeners that another listener has already, and
 // takes them out: to open them would fail with a second message, that another
 // process has them.
-func (c *Config) dropTaken() (errs []error) {
+func (c *Config) dropDuplicates() (errs []error) {
 	var claims []claim
 	for _, l := range c.listenVars() {
 		*l.addresses = slices.DeleteFunc(*l.addresses, func(a listen.Address) bool {

@@ -10,9 +10,9 @@ import (
 )
 
 // strayVars finds variables that look like a client's and belong to none of the
-// declared clients. Such a variable is an error and not a warning: its name does
-// not occur by chance, and ignoring it would give a client other permissions than
-// its operator has written.
+// declared clients. Such a variable is an error and not a warning: nothing else has
+// such a name, and ignoring it would give a client other permissions than the user
+// wrote.
 func strayVars(environ map[string]string, names []string) (errs []error) {
 	vars := varsOf[Client]()
 	for _, variable := range slices.Sorted(maps.Keys(environ)) {
@@ -76,9 +76,9 @@ func unknownVar(prefix, own, value string, vars []string) error {
 	return fmt.Errorf("%s%s=%q is not a client variable: %s", prefix, own, value, hint)
 }
 
-// undeclaredVar reports the variable of a client that has neither FROM nor
-// LISTEN. It ignores others that begin with CLIENT_, such as CLIENT_SECRET: they
-// are another program's. A variable is read with the longest ending that fits:
+// undeclaredVar reports the variable of a client that has neither FROM nor LISTEN. It
+// ignores other variables that begin with CLIENT_, such as CLIENT_SECRET: they are
+// another program's. The longest ending that is a client's variable counts:
 // CLIENT_WEB_ALLOW_START is ALLOW_START of client web.
 func undeclaredVar(rest string, vars []string) error {
 	client := ""

@@ -146,8 +146,8 @@ func (l Learn) On() bool { return l.Forwards() || l == "deny" }
 // Forwards reports whether requests that the settings refuse are forwarded.
 func (l Learn) Forwards() bool { return l == "1" }
 
-// Level is a log level. Its names are HAProxy's, which are syslog's, and two that
-// everybody knows. Nothing is logged at a level below debug, so trace is none.
+// Level is a log level. Its names are HAProxy's, which are syslog's, and the common
+// names warn and error. Nothing is logged below debug, so there is no trace.
 type Level zerolog.Level
 
 // levels has zerolog's level for each name. Zerolog has none between info and

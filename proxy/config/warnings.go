@@ -13,8 +13,8 @@ import (
 	"postern/acl/advise"
 )
 
-// warnings are about settings that look like mistakes and need not be. The files
-// of other programs are looked for below root.
+// warnings returns the warnings about settings that may be mistakes. It looks for the
+// files of other programs below root.
 func (c Config) warnings(environ map[string]string, root string) []string {
 	all := slices.Concat(c.timeZone(), c.openPorts(), misspelt(environ), otherConfigs(root))
 	for _, rules := range c.AllRules() {
@@ -36,7 +36,7 @@ func (c Config) timeZone() (warnings []string) {
 }
 
 // configFiles are where the images that postern replaces have their configuration.
-// postern's image has none of them, so somebody has mounted what is there.
+// postern's image has none of them, so such a file was mounted.
 var configFiles = []string{
 	"/usr/local/etc/haproxy/haproxy.cfg",
 	"/usr/local/etc/haproxy/haproxy.cfg.template",
@@ -86,8 +86,8 @@ func writesBySection(rules acl.Rules) bool {
 	})
 }
 
-// missing returns the toggle that refuses everything that another one, which is
-// on, would open, or "".
+// missing returns the toggle that is off and refuses every operation that the toggle
+// name, which is on, would open. It returns "" if there is none.
 func missing(rules acl.Rules, name string) string {
 	off := ""
 	for i := range acl.Operations {

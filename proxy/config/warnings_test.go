@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestOtherConfigs asserts a warning of each configuration that people mount over
-// that of the images which postern replaces.
-func TestOtherConfigs(t *testing.T) {
+// TestMountedHAProxyConfigIsAWarning asserts a warning for each configuration file that
+// users of the replaced images mount.
+func TestMountedHAProxyConfigIsAWarning(t *testing.T) {
 	t.Parallel()
 	if got := otherConfigs(t.TempDir()); len(got) > 0 {
 		t.Errorf("warnings without a configuration: %q", got)

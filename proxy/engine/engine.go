@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"syscall"
 	"time"
 )
@@ -24,30 +25,39 @@ type Engine struct {
 // Socket examines the engine's socket. Its error says what to do about a path
 // that is missing or is not a socket.
 func (e Engine) Socket() (Socket, error) {
-	socket, err := StatSocket(e.SocketPath)
+	info, err := os.Stat(e.SocketPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("no socket at SOCKET_PATH=%q: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, e.SocketPath)
 	case errors.Is(err, fs.ErrPermission):
-		err = errors.New(explainPermission(e.SocketPath))
-	case errors.Is(err, errIsDirectory):
-		err = fmt.Errorf("SOCKET_PATH=%q is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling, and remove the directory that was made there", e.SocketPath)
-	case errors.Is(err, errNotSocket):
-		err = fmt.Errorf("SOCKET_PATH=%q %w: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, err, e.SocketPath)
+		err = fmt.Errorf("no permission to reach %s: postern runs as %s and may not enter %s; chmod o+x that on the host, or mount the socket alone",
+			e.SocketPath, ownCredentials(), closedDir(e.SocketPath))
 	case err != nil:
 		err = fmt.Errorf("cannot use SOCKET_PATH=%q: %w", e.SocketPath, err)
+	case info.IsDir():
+		err = fmt.Errorf("SOCKET_PATH=%q is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling, and remove the directory that was made there", e.SocketPath)
+	case info.Mode().Type() != fs.ModeSocket:
+		err = fmt.Errorf("SOCKET_PATH=%q is not a socket: mount the engine's with -v /var/run/docker.sock:%s", e.SocketPath, e.SocketPath)
+	default:
+		stat := info.Sys().(*syscall.Stat_t)
+		return Socket{e.SocketPath, int(stat.Uid), int(stat.Gid), info.Mode().Perm(), stat.Nlink == 0}, nil
 	}
-	return socket, err
+	return Socket{}, err
 }
 
-// CheckAccess returns an error if this process has no permission to connect. A
-// socket without a listener is no error: the engine may start later.
-func (e Engine) CheckAccess() error {
+// connect connects and sends nothing.
+func (e Engine) connect() error {
 	conn, err := net.Dial("unix", e.SocketPath)
 	if err == nil {
-		return conn.Close()
+		conn.Close()
 	}
-	if errors.Is(err, fs.ErrPermission) {
+	return err
+}
+
+// CheckAccess returns an error if this process has no permission to connect. It
+// returns nil for a socket without a listener: the engine may start later.
+func (e Engine) CheckAccess() error {
+	if err := e.connect(); errors.Is(err, fs.ErrPermission) {
 		return errors.New(e.Explain(err))
 	}
 	return nil
@@ -60,12 +70,17 @@ func (e Engine) Explain(err error) string {
 		return "the Docker Engine is down: no socket at " + e.SocketPath
 	case errors.Is(err, syscall.ECONNREFUSED):
 		message := "the Docker Engine is down: nothing listens on " + e.SocketPath
-		if socket, err := StatSocket(e.SocketPath); err == nil && socket.Deleted {
+		if socket, err := e.Socket(); err == nil && socket.Deleted {
 			message += ". " + deletedHint
 		}
 		return message
 	case errors.Is(err, fs.ErrPermission):
-		return explainPermission(e.SocketPath)
+		socket, err := e.Socket()
+		if err != nil {
+			return err.Error()
+		}
+		own := ownCredentials()
+		return fmt.Sprintf("no permission to connect: %s, and postern runs as %s; %s", socket, own, socket.remedy(own))
 	}
 	return "the Docker Engine did not answer: " + err.Error()
 }

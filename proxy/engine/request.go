@@ -67,8 +67,8 @@ func writeStrings(w *bufio.Writer, all ...string) {
 	}
 }
 
-// errUnprintable does not say what it is about, for it goes into the log, and a
-// query or a header can carry a secret.
+// errUnprintable quotes nothing of the request: errors go into the log, and a query
+// or a header can carry a secret.
 var errUnprintable = errors.New("the request has a space or a control character in its method, its target or its Host header")
 
 // ErrTarget is the error of a request whose target is neither a path nor an
@@ -149,7 +149,7 @@ func writeBody(c *conn, req *http.Request) error {
 			break
 		}
 		if readErr != nil {
-			return &BodyError{readErr}
+			return NewBodyError(readErr)
 		}
 	}
 	if req.ContentLength >= 0 {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// errNotHTTP completes the sentence "the Docker Engine did not answer". It does
-// not say what the response is instead, see ReadResponse.
+// errNotHTTP completes the sentence "the Docker Engine did not answer". It quotes
+// nothing of the response, see ReadResponse.
 var errNotHTTP = errors.New("its response is no valid HTTP")
 
 // ReadResponse is [http.ReadResponse], with errors that quote nothing of the
-// response: they go into the log, and where engine and proxy disagree about the end
-// of a response, what is no valid HTTP is the content of a file or of a container's
-// log.
+// response. Errors go into the log. If engine and proxy disagreed about the end of
+// a response, the bytes that are not valid HTTP would be from a file or from a
+// container's log.
 func ReadResponse(r *bufio.Reader, req *http.Request) (*http.Response, error) {
 	res, err := http.ReadResponse(r, req)
 	if protocol := textproto.ProtocolError(""); errors.As(err, &protocol) || err != nil && strings.Contains(err.Error(), `"`) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,6 +110,17 @@ func (rt *roundTrip) startBody() {
 type BodyError struct{ error }
 
 func (e *BodyError) Unwrap() error { return e.error }
+
+// NewBodyError returns a [BodyError] that quotes nothing of the body: its text goes
+// into the log, and a trailer can carry a secret.
+func NewBodyError(err error) *BodyError {
+	if protocol := textproto.ProtocolError(""); errors.As(err, &protocol) || strings.Contains(err.Error(), `"`) {
+		err = errTrailer
+	}
+	return &BodyError{err}
+}
+
+var errTrailer = errors.New("malformed trailer")
 
 // sendBody sends the client's body. If the client breaks it off, it closes the
 // connection: the body must not look complete to the engine, nor as if it were

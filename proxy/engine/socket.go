@@ -1,14 +1,12 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"postern/proxy/privilege"
 )
@@ -23,31 +21,6 @@ type Socket struct {
 	// and only a bind mount still shows it.
 	Deleted bool
 }
-
-// StatSocket reads a socket's owner and mode. It returns an error for a file of
-// another kind.
-func StatSocket(path string) (Socket, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return Socket{}, err
-	}
-	switch {
-	case info.IsDir():
-		return Socket{}, errIsDirectory
-	case info.Mode().Type() != fs.ModeSocket:
-		return Socket{}, errNotSocket
-	}
-	stat := info.Sys().(*syscall.Stat_t)
-	return Socket{
-		Path: path, UID: int(stat.Uid), GID: int(stat.Gid),
-		Mode: info.Mode().Perm(), Deleted: stat.Nlink == 0,
-	}, nil
-}
-
-var (
-	errIsDirectory = errors.New("is a directory")
-	errNotSocket   = errors.New("is not a socket")
-)
 
 // The mode bits that let the owner, the group and all others connect.
 const (
@@ -122,21 +95,6 @@ func (s Socket) remedy(c credentials) string {
 		return fmt.Sprintf("only its owner may connect: add user: \"%d:%d\"", s.UID, s.GID)
 	}
 	return fmt.Sprintf("the mode shuts it out: chmod 0660 %s on the host", s.Path)
-}
-
-// explainPermission says which credentials have no permission to connect to
-// which file, and what helps.
-func explainPermission(path string) string {
-	own := ownCredentials()
-	socket, err := StatSocket(path)
-	if errors.Is(err, fs.ErrPermission) {
-		dir := closedDir(path)
-		return fmt.Sprintf("no permission to reach %s: postern runs as %s and may not enter %s; chmod o+x that on the host, or mount the socket alone", path, own, dir)
-	}
-	if err != nil {
-		return fmt.Sprintf("no permission to connect to %s as %s", path, own)
-	}
-	return fmt.Sprintf("no permission to connect: %s, and postern runs as %s; %s", socket, own, socket.remedy(own))
 }
 
 // closedDir returns the directory on the way to path that this process has no

@@ -8,9 +8,9 @@ import (
 	"postern/proxy/privilege"
 )
 
-// TestIdentity asserts that root becomes whoever can connect, with no group
-// that it does not take.
-func TestIdentity(t *testing.T) {
+// TestIdentityTakesTheGroupOnlyIfNeeded asserts that the identity has the socket's
+// group only if that lets it connect.
+func TestIdentityTakesTheGroupOnlyIfNeeded(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		uid, gid int
@@ -32,9 +32,9 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestRemedy asserts that each remedy helps: a process that follows it
-// could connect by the rules of path_resolution(7).
-func TestRemedy(t *testing.T) {
+// TestRemedyLetsTheProcessConnect asserts the remedy for each socket. A process that
+// follows it can connect by the rules of path_resolution(7).
+func TestRemedyLetsTheProcessConnect(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		uid, gid int

@@ -2,138 +2,17 @@ package engine
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptrace"
-	"net/textproto"
-	"net/url"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// patience is how long a test waits for what takes milliseconds when it works.
-const patience = 20 * time.Second
-
-// script plays an engine: it has each connection in turn. A script that
-// returns closes the connection.
-type script func(t *testing.T, c *net.UnixConn, r *bufio.Reader)
-
-// play serves one script per connection, the last one for all that follow, and
-// returns a transport to it and a count of the connections made.
-func play(t *testing.T, scripts ...script) (*Transport, func() int) {
-	t.Helper()
-	// The path of a unix socket may have 107 bytes.
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "s")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	counted := make(chan int, 1)
-	counted <- 0
-	go func() {
-		for i := 0; ; i++ {
-			c, err := l.AcceptUnix()
-			if err != nil {
-				return
-			}
-			counted <- <-counted + 1
-			c.SetDeadline(time.Now().Add(patience))
-			go func() {
-				defer c.Close()
-				scripts[min(i, len(scripts)-1)](t, c, bufio.NewReader(c))
-			}()
-		}
-	}()
-	transport := &Transport{SocketPath: path, MaxIdle: 10}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		l.Close()
-		os.RemoveAll(dir)
-	})
-	return transport, func() int {
-		n := <-counted
-		counted <- n
-		return n
-	}
-}
-
-// say reads a request with its body and answers with raw bytes, for each.
-func say(answers ...string) script {
-	return func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		for _, answer := range answers {
-			if _, ok := hear(r); !ok {
-				return
-			}
-			io.WriteString(c, answer)
-		}
-	}
-}
-
-// hear reads a request.
-func hear(r *bufio.Reader) (body string, ok bool) {
-	req, err := http.ReadRequest(r)
-	if err != nil {
-		return "", false
-	}
-	all, err := io.ReadAll(req.Body)
-	return string(all), err == nil
-}
-
-// waitEOF reads until the other side is done.
-func waitEOF(c net.Conn) error {
-	_, err := io.Copy(io.Discard, c)
-	return err
-}
-
-func request(t *testing.T, method, target, body string) *http.Request {
-	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errors.New("out of patience"))
-	t.Cleanup(cancel)
-	var r io.Reader
-	if body != "" {
-		r = strings.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://docker/", r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.RequestURI = target
-	return req
-}
-
-// outcome is an answer or the failure to get one, in one line.
-func outcome(res *http.Response, err error) string {
-	if err != nil {
-		return "no answer: " + err.Error()
-	}
-	body, err := io.ReadAll(res.Body)
-	res.Body.Close()
-	s := fmt.Sprintf("%d %q", res.StatusCode, body)
-	for name, values := range res.Trailer {
-		s += fmt.Sprintf(" %s: %s", name, strings.Join(values, ","))
-	}
-	if err != nil {
-		s += " broken: " + err.Error()
-	}
-	return s
-}
-
-const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-// fate is what becomes of a connection behind an answer.
+// fate says what becomes of a connection after a response.
 type fate int
 
 const (
@@ -142,14 +21,16 @@ const (
 	dropped      // although the engine would serve another request on it
 )
 
-func TestAnswers(t *testing.T) {
+// TestResponses asserts what RoundTrip returns for each form of a response, and whether
+// it uses the connection again.
+func TestResponses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name   string
-		method string
-		answer string
-		want   string
-		fate   fate
+		name     string
+		method   string
+		response string
+		want     string
+		fate     fate
 	}{
 		{"length", "GET", ok, `200 "ok"`, reused},
 		{"empty", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", `200 ""`, reused},
@@ -174,22 +55,22 @@ func TestAnswers(t *testing.T) {
 		{"last chunk missing", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", `200 "abc" broken: unexpected EOF`, ended},
 		{"end of the last chunk missing", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", `200 "abc" broken: http: unexpected EOF reading trailer`, ended},
 		{"bad chunk", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n", `200 "a" broken: invalid byte in chunk length`, dropped},
-		{"head cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", `no answer: it closed the connection`, ended},
-		{"nothing", "GET", "", `no answer: it closed the connection`, ended},
-		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `no answer: it closed the connection`, ended},
-		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `no answer: it switched protocols without being asked to`, dropped},
-		{"not HTTP", "GET", "+OK ready\r\n\r\n", `no answer: its response is no valid HTTP`, dropped},
-		{"a header without a colon", "GET", "HTTP/1.1 200 OK\r\npassword\r\n\r\n", `no answer: its response is no valid HTTP`, dropped},
-		{"two lengths", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: password\r\n\r\n", `no answer: its response is no valid HTTP`, dropped},
+		{"head cut", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", `error: it closed the connection`, ended},
+		{"nothing", "GET", "", `error: it closed the connection`, ended},
+		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `error: it closed the connection`, ended},
+		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `error: it switched protocols without being asked to`, dropped},
+		{"not HTTP", "GET", "+OK ready\r\n\r\n", `error: its response is no valid HTTP`, dropped},
+		{"a header without a colon", "GET", "HTTP/1.1 200 OK\r\npassword\r\n\r\n", `error: its response is no valid HTTP`, dropped},
+		{"two lengths", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: password\r\n\r\n", `error: its response is no valid HTTP`, dropped},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			first := say(test.answer, ok)
+			first := respond(test.response, ok)
 			if test.fate == ended {
-				first = say(test.answer)
+				first = respond(test.response)
 			}
-			transport, connections := play(t, first, say(ok))
+			transport, connections := play(t, first, respond(ok))
 			if got := outcome(transport.RoundTrip(request(t, test.method, "/x", ""))); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
@@ -203,9 +84,9 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestUnreadAnswerIsNotReused(t *testing.T) {
+func TestUnreadResponseEndsItsConnection(t *testing.T) {
 	t.Parallel()
-	transport, connections := play(t, say(ok, ok))
+	transport, connections := play(t, respond(ok, ok))
 	res, err := transport.RoundTrip(request(t, "GET", "/x", ""))
 	if err != nil {
 		t.Fatal(err)
@@ -219,226 +100,39 @@ func TestUnreadAnswerIsNotReused(t *testing.T) {
 	}
 }
 
-// What the engine says when nobody has asked is nobody's answer.
-func TestUnaskedAnswer(t *testing.T) {
+// TestUnrequestedResponseIsDropped asserts that a response that the engine sends while
+// no request is open does not become the response to the next request.
+func TestUnrequestedResponseIsDropped(t *testing.T) {
 	t.Parallel()
-	answered, said := make(chan struct{}), make(chan struct{})
+	received, sent := make(chan struct{}), make(chan struct{})
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		hear(r)
+		readRequest(r)
 		io.WriteString(c, ok)
-		<-answered
+		<-received
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nforge")
-		close(said)
+		close(sent)
 		waitEOF(c)
-	}, say(ok))
+	}, respond(ok))
 	for range 2 {
 		if got, want := outcome(transport.RoundTrip(request(t, "POST", "/x", ""))), `200 "ok"`; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		if answered != nil {
-			close(answered)
-			<-said
-			answered = nil
+		if received != nil {
+			close(received)
+			<-sent
+			received = nil
 		}
 	}
 }
 
-func TestWriteHeader(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name string
-		edit func(*http.Request)
-		want string
-	}{
-		{"plain", func(r *http.Request) {}, "GET /x HTTP/1.1\r\nHost: docker\r\n\r\n"},
-		{"target as it came", func(r *http.Request) { r.RequestURI = `/a%2fb/%7e"^?q=%zz;a&&` },
-			"GET /a%2fb/%7e\"^?q=%zz;a&& HTTP/1.1\r\nHost: docker\r\n\r\n"},
-		{"absolute form", func(r *http.Request) {
-			r.RequestURI = "http://evil:1/a%20b?c=http://d/"
-			r.URL, _ = url.ParseRequestURI(r.RequestURI)
-		},
-			"GET /a%20b?c=http://d/ HTTP/1.1\r\nHost: docker\r\n\r\n"},
-		{"host", func(r *http.Request) { r.Host = "10.0.0.1:2375" }, "GET /x HTTP/1.1\r\nHost: 10.0.0.1:2375\r\n\r\n"},
-		{"no host", func(r *http.Request) { r.Host = "" }, "GET /x HTTP/1.1\r\nHost: \r\n\r\n"},
-		{"headers", func(r *http.Request) { r.Header = http.Header{"B": {"1", "2"}, "A": {"3"}, "User-Agent": {"u"}} },
-			"GET /x HTTP/1.1\r\nHost: docker\r\nUser-Agent: u\r\nA: 3\r\nB: 1\r\nB: 2\r\n\r\n"},
-		{"no agent", func(r *http.Request) { r.Header.Set("User-Agent", "") }, "GET /x HTTP/1.1\r\nHost: docker\r\n\r\n"},
-		{"POST of nothing", func(r *http.Request) { r.Method = "POST" }, "POST /x HTTP/1.1\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"},
-		{"injected value", func(r *http.Request) { r.Header.Set("A", "1\r\nB: 2") }, "GET /x HTTP/1.1\r\nHost: docker\r\nA: 1  B: 2\r\n\r\n"},
-		{"injected name", func(r *http.Request) { r.Header["A: 1\r\nB"] = []string{"2"} }, "GET /x HTTP/1.1\r\nHost: docker\r\n\r\n"},
-		{"injected agent", func(r *http.Request) { r.Header.Set("User-Agent", "u\r\nB: 2") }, "GET /x HTTP/1.1\r\nHost: docker\r\n\r\n"},
-		{"forged framing", func(r *http.Request) {
-			r.Header.Set("Content-Length", "9")
-			r.Header.Set("Transfer-Encoding", "chunked")
-			r.Header.Set("Host", "b")
-		}, "GET /x HTTP/1.1\r\nHost: docker\r\n\r\n"},
-		{"injected target", func(r *http.Request) { r.RequestURI = "/x HTTP/1.1\r\nA:" }, ""},
-		{"injected host", func(r *http.Request) { r.Host = "a\r\nb" }, ""},
-		{"injected method", func(r *http.Request) { r.Method = "GET /y" }, ""},
-		{"absolute form of what was not judged", func(r *http.Request) { r.RequestURI = "http://h/y" }, ""},
-		{"no path", func(r *http.Request) { r.RequestURI = "*" }, ""},
-		{"no path behind a host", func(r *http.Request) { r.RequestURI = "http://a?/b" }, ""},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			req := request(t, "GET", "/x", "")
-			test.edit(req)
-			var got bytes.Buffer
-			w := bufio.NewWriter(&got)
-			if err := WriteHeader(w, req, false); (err != nil) != (test.want == "") {
-				t.Errorf("error: %v", err)
-			}
-			w.Flush()
-			if got.String() != test.want {
-				t.Errorf("got  %q\nwant %q", got.String(), test.want)
-			}
-		})
-	}
-}
-
-func TestBodies(t *testing.T) {
-	t.Parallel()
-	large := strings.Repeat("0123456789abcdef", 100_000)
-	for _, body := range []string{"x", large} {
-		for _, length := range []int64{int64(len(body)), -1} {
-			t.Run(fmt.Sprint(len(body), length), func(t *testing.T) {
-				t.Parallel()
-				got := make(chan string, 1)
-				transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-					req, err := http.ReadRequest(r)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					all, err := io.ReadAll(req.Body)
-					got <- fmt.Sprint(req.ContentLength, req.TransferEncoding, req.Trailer, string(all) == body, err)
-					io.WriteString(c, ok)
-				})
-				req := request(t, "POST", "/x", body)
-				req.ContentLength = length
-				want := fmt.Sprint(length, []string{}, http.Header(nil), true, nil)
-				if length == -1 {
-					req.Trailer = http.Header{"Sum": {"1"}}
-					want = fmt.Sprint(length, []string{"chunked"}, req.Trailer, true, nil)
-				}
-				if got, want := outcome(transport.RoundTrip(req)), `200 "ok"`; got != want {
-					t.Errorf("got %s, want %s", got, want)
-				}
-				if got := <-got; got != want {
-					t.Errorf("the engine got %s, want %s", got, want)
-				}
-			})
-		}
-	}
-}
-
-// A client that breaks its body off must not seem to have sent all of it.
-func TestBrokenBody(t *testing.T) {
-	t.Parallel()
-	for _, length := range []int64{100, -1} {
-		heard := make(chan bool, 1)
-		transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-			_, whole := hear(r)
-			heard <- whole
-		})
-		req := request(t, "POST", "/x", "")
-		req.ContentLength = length
-		req.Body = io.NopCloser(io.MultiReader(strings.NewReader("part"), errorReader{}))
-		if got, want := outcome(transport.RoundTrip(req)), "no answer: unexpected EOF"; got != want {
-			t.Errorf("length %d: got %s, want %s", length, got, want)
-		}
-		if <-heard {
-			t.Errorf("length %d: the engine took the part for the whole", length)
-		}
-	}
-}
-
-type errorReader struct{}
-
-func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-// The answer comes although the body is not at its end and never will be.
-func TestEarlyAnswer(t *testing.T) {
-	t.Parallel()
-	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		http.ReadRequest(r)
-		io.WriteString(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
-		waitEOF(c)
-	})
-	body, client := io.Pipe()
-	req := request(t, "PUT", "/x", "")
-	req.Body, req.ContentLength = body, 1<<30
-	go client.Write([]byte("some"))
-	if got, want := outcome(transport.RoundTrip(req)), `404 "no"`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	transport.mu.Lock()
-	if len(transport.idle) != 0 {
-		t.Error("a connection with half a request on it became idle")
-	}
-	transport.mu.Unlock()
-	client.CloseWithError(errors.New("gone"))
-}
-
-func TestExpectContinue(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name  string
-		first string // what the engine says to the head
-		sent  bool   // whether the body follows
-		want  string
-	}{
-		{"continue", "HTTP/1.1 100 Continue\r\n\r\n", true, `200 "ok"`},
-		{"refusal", "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", false, `403 "no"`},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-				req, err := http.ReadRequest(r)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				io.WriteString(c, test.first)
-				if !test.sent {
-					if n, _ := io.Copy(io.Discard, r); n > 0 {
-						t.Errorf("%d bytes of a body came unasked", n)
-					}
-					return
-				}
-				if body, err := io.ReadAll(req.Body); string(body) != "body" || err != nil {
-					t.Errorf("body %q, %v, want \"body\"", body, err)
-				}
-				io.WriteString(c, ok)
-			})
-			var informed []int
-			req := request(t, "POST", "/x", "body")
-			req.Header.Set("Expect", "100-continue")
-			req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-				Got1xxResponse: func(code int, _ textproto.MIMEHeader) error {
-					informed = append(informed, code)
-					return nil
-				},
-			}))
-			if got := outcome(transport.RoundTrip(req)); got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
-			}
-			if passed := len(informed) == 1; passed != test.sent {
-				t.Errorf("informational answers passed on: %v, want only 100 and only when the engine said so", informed)
-			}
-		})
-	}
-}
-
-// The engine restarts while connections are idle.
-func TestStaleConnections(t *testing.T) {
+// TestRequestOnStaleConnectionIsSentAgain asserts which requests are sent once more,
+// after the engine has restarted while connections were idle.
+func TestRequestOnStaleConnectionIsSentAgain(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name         string
 		method, body string
-		// reads is whether the dying engine still takes the request.
+		// reads is set if the dying engine still reads the request.
 		reads bool
 		want  string
 	}{
@@ -447,24 +141,24 @@ func TestStaleConnections(t *testing.T) {
 		{"body to the dead", "POST", "body", false, `200 "ok"`},
 		{"GET to the dying", "GET", "", true, `200 "ok"`},
 		{"HEAD to the dying", "HEAD", "", true, `200 ""`},
-		{"POST to the dying", "POST", "", true, `no answer: it closed the connection`},
-		{"DELETE to the dying", "DELETE", "", true, `no answer: it closed the connection`},
-		{"body to the dying", "PUT", "body", true, `no answer: it closed the connection`},
-		{"GET with a body to the dying", "GET", "body", true, `no answer: it closed the connection`},
+		{"POST to the dying", "POST", "", true, `error: it closed the connection`},
+		{"DELETE to the dying", "DELETE", "", true, `error: it closed the connection`},
+		{"body to the dying", "PUT", "body", true, `error: it closed the connection`},
+		{"GET with a body to the dying", "GET", "body", true, `error: it closed the connection`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dead := make(chan struct{})
 			transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-				hear(r)
+				readRequest(r)
 				io.WriteString(c, ok)
 				if test.reads {
-					hear(r)
+					readRequest(r)
 				}
 				c.Close()
 				close(dead)
-			}, say(ok))
+			}, respond(ok))
 			if got, want := outcome(transport.RoundTrip(request(t, "GET", "/x", ""))), `200 "ok"`; got != want {
 				t.Fatalf("got %s, want %s", got, want)
 			}
@@ -473,7 +167,7 @@ func TestStaleConnections(t *testing.T) {
 			}
 			req := request(t, test.method, "/x", test.body)
 			if test.body != "" {
-				req.ContentLength = -1 // sent again, what is left of it would look whole
+				req.ContentLength = -1 // if it were sent again, the rest of it would look complete
 			}
 			if got := outcome(transport.RoundTrip(req)); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
@@ -482,14 +176,14 @@ func TestStaleConnections(t *testing.T) {
 	}
 }
 
-// A client that closes its half, or all of it, is told to the engine, which
-// may still answer.
-func TestClientDone(t *testing.T) {
+// TestHalfCloseIsForwarded asserts that the engine learns that the client has closed
+// its half of the connection, and may still respond.
+func TestHalfCloseIsForwarded(t *testing.T) {
 	t.Parallel()
-	asked := make(chan struct{})
+	received := make(chan struct{})
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		hear(r)
-		close(asked)
+		readRequest(r)
+		close(received)
 		if n, err := io.Copy(io.Discard, r); n != 0 || err != nil {
 			t.Errorf("after the request came %d bytes and %v, want the end", n, err)
 		}
@@ -498,7 +192,7 @@ func TestClientDone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	req := request(t, "POST", "/containers/x/wait", "").WithContext(ctx)
 	go func() {
-		<-asked
+		<-received
 		cancel()
 	}()
 	if got, want := outcome(transport.RoundTrip(req)), `200 "ok"`; got != want {
@@ -511,10 +205,11 @@ func TestClientDone(t *testing.T) {
 	}
 }
 
-// A client that closed its half at once has still asked something.
-func TestClientDoneBefore(t *testing.T) {
+// TestRequestOfHalfClosedClientIsSent asserts that a request is sent although the
+// client has closed its half of the connection before.
+func TestRequestOfHalfClosedClientIsSent(t *testing.T) {
 	t.Parallel()
-	transport, _ := play(t, say(ok))
+	transport, _ := play(t, respond(ok))
 	for _, body := range []string{"", "body"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -525,22 +220,24 @@ func TestClientDoneBefore(t *testing.T) {
 	}
 }
 
-func TestCutByCause(t *testing.T) {
+// TestCancelWithCauseClosesTheConnection asserts that a context with a cause ends the
+// request with this error and closes the engine's connection.
+func TestCancelWithCauseClosesTheConnection(t *testing.T) {
 	t.Parallel()
-	asked, ended := make(chan struct{}), make(chan error, 1)
+	received, ended := make(chan struct{}), make(chan error, 1)
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		hear(r)
-		close(asked)
+		readRequest(r)
+		close(received)
 		waitEOF(c)
 		_, err := io.WriteString(c, ok)
 		ended <- err
 	})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		<-asked
+		<-received
 		cancel(errors.New("stopping"))
 	}()
-	if got, want := outcome(transport.RoundTrip(request(t, "GET", "/events", "").WithContext(ctx))), "no answer: stopping"; got != want {
+	if got, want := outcome(transport.RoundTrip(request(t, "GET", "/events", "").WithContext(ctx))), "error: stopping"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if err := <-ended; err == nil {
@@ -548,7 +245,7 @@ func TestCutByCause(t *testing.T) {
 	}
 }
 
-func TestEngineDown(t *testing.T) {
+func TestDialErrorIsReturned(t *testing.T) {
 	t.Parallel()
 	transport := &Transport{SocketPath: filepath.Join(t.TempDir(), "none")}
 	_, err := transport.RoundTrip(request(t, "GET", "/x", ""))
@@ -565,13 +262,14 @@ func TestIdleConnectionsAreShortLived(t *testing.T) { testIdle(t, 3, 50*time.Mil
 func testIdle(t *testing.T, most int, timeout time.Duration, gone int) {
 	t.Parallel()
 	closed := make(chan struct{}, 3)
-	// No answer comes before all requests have, each on its own connection.
-	var asked sync.WaitGroup
-	asked.Add(3)
+	// No response is sent before all requests have come, each on a connection of
+	// its own.
+	var received sync.WaitGroup
+	received.Add(3)
 	transport, _ := play(t, func(t *testing.T, c *net.UnixConn, r *bufio.Reader) {
-		hear(r)
-		asked.Done()
-		asked.Wait()
+		readRequest(r)
+		received.Done()
+		received.Wait()
 		io.WriteString(c, ok)
 		waitEOF(c)
 		closed <- struct{}{}

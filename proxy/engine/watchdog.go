@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -24,17 +23,17 @@ const (
 // errLost ends [Watchdog.Run].
 var errLost = errors.New("the engine is gone for too long")
 
-// checkInterval is how long [Watchdog.Check] repeats its last result: anyone
-// may ask for the status page as often as they like, and that must not make
-// the engine accept connections as often.
+// checkInterval is how long [Watchdog.Check] repeats its last result. A client of
+// the status page may request it at any rate, and that must not make the engine
+// accept connections at that rate.
 const checkInterval = time.Second
 
 // retryInterval is the time between two attempts to reach a lost engine.
 const retryInterval = time.Second
 
-// Watchdog notices the loss of the engine, and its return. It connects only
-// after a request has failed to: nobody needs to know of an engine that is not
-// asked for anything, and the health check asks. Make it with [NewWatchdog].
+// Watchdog notices the loss of the engine, and its return. It connects only after
+// a request could not: the loss of an engine matters when there are requests, and
+// the health check sends some. Make it with [NewWatchdog].
 type Watchdog struct {
 	engine Engine
 	log    zerolog.Logger
@@ -71,19 +70,11 @@ func (w *Watchdog) Check() error {
 		return w.lastError
 	}
 	w.checked, w.lastError = time.Now(), nil
-	if err := w.connect(); isLoss(err) {
+	if err := w.engine.connect(); isLoss(err) {
 		w.Note(err)
 		w.lastError = errors.New(w.engine.Explain(err))
 	}
 	return w.lastError
-}
-
-func (w *Watchdog) connect() error {
-	conn, err := net.Dial("unix", w.engine.SocketPath)
-	if err == nil {
-		conn.Close()
-	}
-	return err
 }
 
 // isLoss reports whether an error means that the engine is gone. A full
@@ -97,7 +88,7 @@ func isLoss(err error) bool {
 // error when the engine was gone for [Engine.MaxLoss].
 func (w *Watchdog) Run(ctx context.Context) error {
 	for {
-		if err := w.connect(); isLoss(err) {
+		if err := w.engine.connect(); isLoss(err) {
 			if err := w.awaitReturn(ctx, err); err != nil {
 				return err
 			}
@@ -127,7 +118,7 @@ func (w *Watchdog) awaitReturn(ctx context.Context, cause error) error {
 			return fmt.Errorf("%w: EXIT_ON_ENGINE_LOSS=%s", errLost, w.engine.MaxLoss)
 		case <-tick.C:
 		}
-		if err := w.connect(); err != nil {
+		if err := w.engine.connect(); err != nil {
 			logged = w.logLoss(err, logged)
 			continue
 		}
@@ -140,7 +131,7 @@ func (w *Watchdog) awaitReturn(ctx context.Context, cause error) error {
 // same. It returns the line.
 func (w *Watchdog) logLoss(cause error, last string) string {
 	message := w.engine.Explain(cause)
-	if socket, err := StatSocket(w.engine.SocketPath); err == nil && !socket.Deleted && errors.Is(cause, syscall.ECONNREFUSED) {
+	if socket, err := w.engine.Socket(); err == nil && !socket.Deleted && errors.Is(cause, syscall.ECONNREFUSED) {
 		message += ". " + refusedHint
 	}
 	if message != last {

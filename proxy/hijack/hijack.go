@@ -6,9 +6,9 @@
 // Each request has an engine connection of its own, used neither before nor
 // after, so that no byte of a stream can become the response to another request.
 // Until the engine has answered, it receives the request and not one byte more:
-// what the client sends behind it may be a second request, which nobody has
-// decided on. After the hijack, bytes pass in both directions unread, without a
-// time limit.
+// the bytes that the client sends after it may be a second request, on which no
+// decision was made. After the hijack, bytes pass in both directions unread,
+// without a time limit.
 package hijack
 
 import (
@@ -19,8 +19,10 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"postern/proxy/engine"
@@ -46,7 +48,11 @@ type Result struct {
 	Sent, Received int64
 	// Truncated is set when the response did not reach its end.
 	Truncated bool
-	// Err is why the engine did not answer, or nil.
+	// CutByClient is set when the response did not reach its end because the
+	// client had gone, or postern cut the request.
+	CutByClient bool
+	// Err is why the engine did not answer, or an [engine.BodyError] if the client
+	// broke its request, or nil.
 	Err error
 	// Resumable is the client's connection if it stayed HTTP and can serve
 	// another request. Otherwise it is nil, and the connection is closed.
@@ -67,13 +73,16 @@ type exchange struct {
 	engine  *net.UnixConn
 	result  Result
 
-	senderDone  chan struct{} // closed when the goroutine that sends has ended
-	requestSent bool          // to its end; set before senderDone is closed
+	senderDone  chan struct{}     // closed when the goroutine that sends has ended
+	requestSent bool              // to its end; set before senderDone is closed
+	broken      *engine.BodyError // how the client broke its request; set before senderDone is closed
+	clientDone  atomic.Bool       // the client has closed its direction of the connection
 
 	mu       sync.Mutex
 	answered chan struct{} // closed when the engine has answered
 	hijacked bool          // set before answered is closed
 	draining bool          // the client's connection has its last deadline
+	watcher  *time.Timer   // calls watch; nil when the exchange is over
 }
 
 // ServeHTTP forwards r, whose body must not have been read, and returns when
@@ -97,6 +106,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) Result {
 	}
 	defer x.engine.Close()
 	defer context.AfterFunc(r.Context(), x.cut)()
+	x.startWatch()
+	defer x.stopWatch()
 	go x.send()
 
 	wire := &recordingReader{r: x.engine}
@@ -105,6 +116,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) Result {
 	switch {
 	case err != nil:
 		x.decide(false)
+		<-x.senderDone
+		if x.broken != nil {
+			err = x.broken
+		}
 		x.respond(x.failure(err))
 	case x.isHijack(response):
 		x.decide(true)
@@ -114,6 +129,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) Result {
 		x.respond(response)
 	}
 	return x.result
+}
+
+// isCut reports whether an error comes from limitSilence or from cut.
+func (x *exchange) isCut(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || x.request.Context().Err() != nil
 }
 
 // cut ends the exchange when the request's context is done.
@@ -167,10 +187,10 @@ func (x *exchange) isAnswered() bool {
 
 // failure returns the response for a request that the engine did not answer.
 func (x *exchange) failure(err error) *http.Response {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if x.broken == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		err = errors.New("it closed the connection")
 	}
-	x.result.Err = err
+	x.result.Err, x.result.CutByClient = err, x.isCut(err)
 	return x.Failure(x.request, err)
 }
 

@@ -2,9 +2,11 @@ package hijack
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // respond sends a response that stays HTTP.
@@ -23,12 +25,17 @@ func (x *exchange) respond(response *http.Response) {
 	}
 	x.result.Status = response.StatusCode
 	w := bufio.NewWriter(x.client)
-	response.Body = &countedBody{ReadCloser: response.Body, flush: w, n: &x.result.Sent}
+	body := &countedBody{ReadCloser: response.Body, exchange: x, flush: w}
+	response.Body = body
 	err := response.Write(struct{ io.Writer }{w})
 	if err == nil {
 		err = w.Flush()
 	}
 	x.result.Truncated = err != nil
+	x.result.CutByClient = x.result.CutByClient || err != nil && (!body.failed || x.isCut(err))
+	if x.broken != nil && x.result.Err == nil {
+		x.result.Err = x.broken
+	}
 	if !keep || err != nil {
 		closeWrite(x.client)
 		x.drain()
@@ -36,23 +43,28 @@ func (x *exchange) respond(response *http.Response) {
 		x.client.Close()
 		return
 	}
-	x.result.Resumable = &Conn{x.client, x.input}
+	x.result.Resumable = x.resumable()
 }
 
 // countedBody is a response's body. It flushes before each read, since the read
-// may wait for the engine.
+// may wait for the engine, but not for long once the client has gone.
 type countedBody struct {
 	io.ReadCloser
-	flush *bufio.Writer
-	n     *int64
+	*exchange
+	flush  *bufio.Writer
+	failed bool // the engine broke it off
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	if err := b.flush.Flush(); err != nil {
 		return 0, err
 	}
+	if b.clientDone.Load() {
+		b.engine.SetReadDeadline(time.Now().Add(silenceLimit))
+	}
 	n, err := b.ReadCloser.Read(p)
-	*b.n += int64(n)
+	b.result.Sent += int64(n)
+	b.failed = err != nil && err != io.EOF
 	return n, err
 }
 
@@ -60,10 +72,28 @@ func (b *countedBody) Read(p []byte) (int, error) {
 // first what was read ahead.
 type Conn struct {
 	net.Conn
-	r *bufio.Reader
+	ahead []byte
 }
 
-func (c *Conn) Read(p []byte) (int, error) { return c.r.Read(p) }
+// resumable returns the client's connection with the bytes that were read ahead.
+// One that is resumed again and again must not become a chain of readers.
+func (x *exchange) resumable() *Conn {
+	ahead, _ := x.input.Peek(x.input.Buffered())
+	ahead = bytes.Clone(ahead)
+	if c, ok := x.client.(*Conn); ok {
+		return &Conn{c.Conn, append(ahead, c.ahead...)}
+	}
+	return &Conn{x.client, ahead}
+}
+
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(c.ahead) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.ahead)
+	c.ahead = c.ahead[n:]
+	return n, nil
+}
 
 // CloseWrite ends postern's direction of the connection.
 func (c *Conn) CloseWrite() error { return closeWrite(c.Conn) }

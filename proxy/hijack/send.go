@@ -4,28 +4,27 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"runtime/debug"
 	"strconv"
-	"time"
 
 	"postern/proxy/engine"
 )
 
-// send sends the request, waits for the engine's answer, and then, if the
+// send sends the request, waits for the engine's response, and then, if the
 // engine has hijacked the connection, sends the client's stream.
 func (x *exchange) send() {
 	defer close(x.senderDone)
 	defer x.recoverPanic()
 	w := bufio.NewWriter(x.engine)
 	err := x.sendRequest(w)
-	if flushErr := w.Flush(); err == nil {
-		err = flushErr
-	}
-	if err == nil {
+	switch flushErr := w.Flush(); {
+	case flushErr != nil: // the engine reads no more, and may answer
+	case err != nil:
+		x.breakOff(err)
+	default:
 		x.requestSent = true
 		x.awaitAnswer()
-	} else {
-		x.breakOff()
 	}
 	<-x.answered
 	x.resumeReading()
@@ -40,12 +39,17 @@ func (x *exchange) send() {
 // must not look complete to the engine, nor as if it were still coming. When the
 // engine has answered, decide has interrupted the body, and it goes on as part of
 // the stream.
-func (x *exchange) breakOff() {
+func (x *exchange) breakOff(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.isAnswered() {
-		x.engine.CloseWrite()
+	if x.isAnswered() {
+		return
 	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	x.broken = engine.NewBodyError(err)
+	x.engine.CloseWrite()
 }
 
 // sendRequest writes the request and its body as they came. It flushes before
@@ -72,13 +76,8 @@ func (x *exchange) sendRequest(w *bufio.Writer) error {
 // copyBody copies n bytes of the client's body.
 func (x *exchange) copyBody(w *bufio.Writer, n int64) error {
 	for n > 0 {
-		if x.input.Buffered() == 0 {
-			if err := w.Flush(); err != nil {
-				return err
-			}
-			if _, err := x.input.Peek(1); err != nil {
-				return err
-			}
+		if _, err := x.peek(w, 1); err != nil {
+			return err
 		}
 		piece, _ := x.input.Peek(int(min(n, int64(x.input.Buffered()))))
 		if _, err := w.Write(piece); err != nil {
@@ -89,6 +88,17 @@ func (x *exchange) copyBody(w *bufio.Writer, n int64) error {
 		n -= int64(len(piece))
 	}
 	return nil
+}
+
+// peek returns the next n bytes of the client without consuming them. It flushes
+// before it waits.
+func (x *exchange) peek(w *bufio.Writer, n int) ([]byte, error) {
+	if x.input.Buffered() < n {
+		if err := w.Flush(); err != nil {
+			return nil, err
+		}
+	}
+	return x.input.Peek(n)
 }
 
 // errChunk ends a body whose chunks are malformed. Chunk extensions and lines
@@ -111,7 +121,17 @@ func (x *exchange) copyChunks(w *bufio.Writer) error {
 		if size == 0 {
 			return x.copyTrailers(w)
 		}
-		if err := x.copyBody(w, int64(len(line))+int64(size)+int64(len("\r\n"))); err != nil {
+		if err := x.copyBody(w, int64(len(line))+int64(size)); err != nil {
+			return err
+		}
+		end, err := x.peek(w, len("\r\n"))
+		if err != nil {
+			return err
+		}
+		if string(end) != "\r\n" {
+			return x.forwardMalformed(w, end)
+		}
+		if err := x.copyBody(w, int64(len(end))); err != nil {
 			return err
 		}
 	}
@@ -150,10 +170,7 @@ func (x *exchange) peekLine(w *bufio.Writer) ([]byte, error) {
 			}
 			return line, nil
 		}
-		if err := w.Flush(); err != nil {
-			return nil, err
-		}
-		if _, err := x.input.Peek(len(ahead) + 1); err != nil {
+		if _, err := x.peek(w, len(ahead)+1); err != nil {
 			return nil, err // bufio.ErrBufferFull for a line of 4 KiB
 		}
 	}
@@ -166,18 +183,13 @@ func (x *exchange) peekLine(w *bufio.Writer) ([]byte, error) {
 func (x *exchange) awaitAnswer() {
 	for !x.isAnswered() && x.input.Buffered() < x.input.Size() {
 		if _, err := x.input.Peek(x.input.Buffered() + 1); err != nil {
-			x.limitSilence()
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			if !x.isAnswered() {
+				x.limitSilence()
+			}
 			return
 		}
-	}
-}
-
-// limitSilence gives the engine a limited time to answer.
-func (x *exchange) limitSilence() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.isAnswered() {
-		x.engine.SetReadDeadline(time.Now().Add(engine.SilenceLimit))
 	}
 }
 

@@ -1,8 +1,9 @@
-// Package learn records what clients ask for, and reports settings that would
-// have sufficed for it. It is the setting LEARN.
+// Package learn records the requests of clients and reports settings that would allow
+// them. It is the setting LEARN.
 package learn
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -25,10 +26,10 @@ type Recorder struct {
 
 	mu      sync.Mutex
 	records []*clientRecord
-	podman  bool // the settings or a request are about Podman's own API
+	podman  bool // a setting or a request is about Podman's own API
 }
 
-// clientRecord counts what one client has asked for.
+// clientRecord counts the requests of one client.
 type clientRecord struct {
 	client *client.Client
 	uses   map[acl.Subject]*use
@@ -49,9 +50,9 @@ type use struct {
 func New(mode string, clients []*client.Client, log zerolog.Logger) *Recorder {
 	const report = "the report on stderr, on SIGUSR1 and at exit"
 	if mode == "1" {
-		log.Warn().Msg("LEARN=1: nothing is refused but what DENY names: whoever can connect owns the engine; take LEARN away when " + report + ", has what is needed")
+		log.Warn().Msg("LEARN=1: nothing is refused but what DENY names: any client that can connect owns the engine; remove LEARN when " + report + ", has what is needed")
 	} else {
-		log.Info().Msg("LEARN=deny: requests are refused as the settings have it; " + report + ", says what was asked for")
+		log.Info().Msg("LEARN=deny: requests are refused by the settings; " + report + ", lists them")
 	}
 	r := &Recorder{mode: mode, log: log}
 	for _, c := range clients {
@@ -61,9 +62,9 @@ func New(mode string, clients []*client.Client, log zerolog.Logger) *Recorder {
 	return r
 }
 
-// Begin records a request. It ignores a redirect, since the client's next
-// request says what it wants, and a request that something else than the policy
-// refused, since no setting of the policy would allow it.
+// Begin records a request. It ignores a redirect, since the client sends the request
+// again with the clean path. It ignores a request that the proxy refused whatever the
+// policy is, since no setting of the policy would allow it.
 func (r *Recorder) Begin(e *proxy.Event) {
 	d := e.Decision
 	i := slices.IndexFunc(r.records, func(c *clientRecord) bool { return c.client == e.Client })
@@ -88,11 +89,11 @@ func (r *Recorder) Begin(e *proxy.Event) {
 	if d.Outcome == acl.Refused {
 		line.Str("remedy", c.remedy(d.Subject))
 	}
-	allow, _ := c.allow(r.podman)
-	line.Strs("set", c.toggles(r.podman)).Strs("or", allow).Msg("learned")
+	s := r.settings(c)
+	line.Strs("set", s.toggles).Strs("or", s.allow).Msg("learned")
 }
 
-// End does nothing: all that is recorded is known at the beginning.
+// End does nothing: Begin records all.
 func (r *Recorder) End(*proxy.Event) {}
 
 // add counts a request and reports whether it is the first of its kind.
@@ -125,41 +126,30 @@ func (c *clientRecord) list(forwarded bool) []*use {
 	return all
 }
 
-// needs lists the subjects that were forwarded.
-func (c *clientRecord) needs() (all []acl.Subject) {
+// settings suffice for what a client's requests were forwarded for.
+type settings struct {
+	toggles []string      // without ALLOW
+	allow   []string      // with ALLOW, which allow nothing else
+	unnamed []acl.Subject // what ALLOW cannot name
+}
+
+// settings leave out what closes Podman's own API unless it is asked for.
+func (r *Recorder) settings(c *clientRecord) (s settings) {
+	var needs []acl.Subject
 	for _, u := range c.list(true) {
-		all = append(all, u.Subject)
+		needs = append(needs, u.Subject)
 	}
-	return all
-}
-
-// toggles are the settings without ALLOW that suffice for what was forwarded.
-// Unless podman is set they leave out what closes Podman's own API.
-func (c *clientRecord) toggles(podman bool) []string {
 	rules := c.client.Policy.Rules()
-	settings := advise.MinimalToggles(rules, c.needs())
-	if podman {
-		return settings
+	s.toggles = advise.MinimalToggles(rules, needs)
+	s.allow, s.unnamed = advise.MinimalAllow(rules, needs)
+	if !r.podman {
+		s.toggles, s.allow = advise.WithoutPodman(rules, s.toggles), advise.WithoutPodman(rules, s.allow)
 	}
-	return advise.WithoutPodman(rules, settings)
+	return s
 }
 
-// allow are the settings with ALLOW that allow what was forwarded and nothing
-// else, and the subjects that ALLOW cannot name. podman is as in toggles.
-func (c *clientRecord) allow(podman bool) (settings []string, unnamed []acl.Subject) {
-	rules := c.client.Policy.Rules()
-	settings, unnamed = advise.MinimalAllow(rules, c.needs())
-	if !podman {
-		settings = advise.WithoutPodman(rules, settings)
-	}
-	return settings, unnamed
-}
-
-// remedy says in words what would allow a subject that was refused.
+// remedy puts into words which settings would allow a refused subject.
 func (c *clientRecord) remedy(s acl.Subject) string {
-	remedy := advise.RemedyFor(c.client.Policy, acl.Decision{Subject: s}).String()
-	if remedy == "" {
-		return "no setting allows it"
-	}
-	return remedy
+	remedy := advise.RemedyFor(c.client.Policy, acl.Decision{Subject: s})
+	return cmp.Or(remedy.String(), "no setting allows it")
 }

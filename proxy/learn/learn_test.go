@@ -20,12 +20,12 @@ func newRecorder(rules acl.Rules) (*Recorder, *client.Client) {
 	return New("1", []*client.Client{c}, zerolog.Nop()), c
 }
 
-// event is a request that the client's policy has decided.
+// event is a request with the decision of the client's policy.
 func event(c *client.Client, method, path string) *proxy.Event {
 	return &proxy.Event{Client: c, Method: method, Path: path, Decision: c.Policy.Decide(method, &url.URL{Path: path})}
 }
 
-// TestRecordsAreBounded asks for ever new paths.
+// TestRecordsAreBounded asserts that ever new paths do not take more memory.
 func TestRecordsAreBounded(t *testing.T) {
 	t.Parallel()
 	rec, c := newRecorder(acl.Rules{Learn: true})
@@ -47,9 +47,9 @@ func TestRecordsAreBounded(t *testing.T) {
 	}
 }
 
-// TestNotRecorded asserts that nothing is learned from requests that no setting
-// of the client's policy would have let pass.
-func TestNotRecorded(t *testing.T) {
+// TestRequestsWithoutRemedyAreNotRecorded asserts that requests are not recorded
+// that no setting of the client's policy would allow.
+func TestRequestsWithoutRemedyAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	rec, c := newRecorder(acl.Rules{Learn: true})
 	unknown := &client.Client{Policy: c.Policy}
@@ -72,7 +72,7 @@ func TestNotRecorded(t *testing.T) {
 }
 
 // TestReport asserts the words of a report on each kind of request.
-func TestReport(t *testing.T) {
+func TestReportOfEachKindOfRequest(t *testing.T) {
 	t.Parallel()
 	rec, c := newRecorder(acl.Rules{Learn: true, Toggles: acl.Toggles{"CONTAINERS": true}, Deny: []string{"*Prune"}})
 	for _, request := range []string{
@@ -100,7 +100,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// unread is a pipe that nobody empties.
+// unread is a pipe that is not read.
 type unread struct{ full, gone chan struct{} }
 
 func (u unread) Write(b []byte) (int, error) {
@@ -109,9 +109,9 @@ func (u unread) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestReportThatNobodyReads asserts that requests do not wait for a report that
+// TestUnreadReportHoldsNoRequest asserts that requests do not wait for a report that
 // cannot be written.
-func TestReportThatNobodyReads(t *testing.T) {
+func TestUnreadReportHoldsNoRequest(t *testing.T) {
 	t.Parallel()
 	rec, c := newRecorder(acl.Rules{Learn: true})
 	u := unread{make(chan struct{}), make(chan struct{})}

@@ -32,11 +32,11 @@ func (r *Recorder) ReportOn(sig os.Signal, w io.Writer) (end func()) {
 	}
 }
 
-// Report writes what has been learned: a stream of two YAML documents. Either
-// can stand under a service of a compose file.
+// Report writes two YAML documents, each with settings that would have sufficed.
+// Either can stand under a service of a compose file.
 func (r *Recorder) Report(w io.Writer) error {
-	// A pipe that nobody reads blocks the write. Requests need the mutex, so it
-	// is free by then.
+	// A pipe that is not read blocks the write. Requests need the mutex, so the
+	// write does not hold it.
 	_, err := io.WriteString(w, r.report())
 	return err
 }
@@ -48,15 +48,21 @@ func (r *Recorder) report() string {
 	fmt.Fprintf(&b, `# LEARN=%s: what was asked for since the start, and two environments that would have sufficed for what was forwarded.
 # Put one of the two under the service, in place of the toggles, ALLOW, DENY, PRESET and LEARN that it has.
 `, r.mode)
-	fmt.Fprintf(&b, "\n# 1. By toggles, which open %d operations more than were asked for:\n    environment:\n", r.excess())
+	excess := 0
+	found := map[*clientRecord]settings{}
 	for _, c := range r.records {
-		r.writeSettings(&b, c, c.toggles(r.podman))
+		s := r.settings(c)
+		found[c] = s
+		excess += r.width(c, s.toggles) - r.width(c, s.allow)
+	}
+	fmt.Fprintf(&b, "\n# 1. By toggles, which open %d operations more than were asked for:\n    environment:\n", excess)
+	for _, c := range r.records {
+		r.writeSettings(&b, c, found[c].toggles)
 	}
 	fmt.Fprint(&b, "---\n# 2. By ALLOW, which opens nothing else:\n    environment:\n")
 	for _, c := range r.records {
-		settings, unnamed := c.allow(r.podman)
-		r.writeSettings(&b, c, settings)
-		for _, s := range unnamed {
+		r.writeSettings(&b, c, found[c].allow)
+		for _, s := range found[c].unnamed {
 			fmt.Fprintf(&b, "      # not in it, for ALLOW cannot name it: %s; %s\n", c.uses[s].describe(), c.opening(s))
 		}
 	}
@@ -82,7 +88,7 @@ func (r *Recorder) writeSettings(b *strings.Builder, c *clientRecord, settings [
 		fmt.Fprint(b, "      # nothing was forwarded\n")
 	}
 	// A declared client that may do nothing stops the start.
-	if c.client.Name != "" && c.width(settings, r.podman) == 0 {
+	if c.client.Name != "" && r.width(c, settings) == 0 {
 		fmt.Fprintf(b, "      # nothing to set, and with nothing postern does not start: give it something, or take %sFROM and %sLISTEN away\n",
 			rules.Prefix, rules.Prefix)
 		return
@@ -95,12 +101,12 @@ func (r *Recorder) writeSettings(b *strings.Builder, c *clientRecord, settings [
 
 func (c *clientRecord) name() string {
 	if c.client.Name == "" {
-		return "everybody who is no declared client"
+		return "all clients that are not declared"
 	}
 	return "client " + c.client.Name
 }
 
-// writeRefused writes what was refused, as a comment.
+// writeRefused writes the refused requests, as a comment.
 func (r *Recorder) writeRefused(b *strings.Builder) {
 	head := "\n# Refused, and in neither:\n"
 	for _, c := range r.records {
@@ -138,7 +144,7 @@ func (c *clientRecord) opening(s acl.Subject) string {
 	return strings.Join(sets[0], " and ") + " would open it with the rest of its section"
 }
 
-// scalar is a value as YAML has it: numbers and lists of ids stand as they are.
+// scalar writes a value for YAML: numbers and lists of ids need no quotes.
 func scalar(value string) string {
 	if strings.ContainsAny(value, `*"`) {
 		return strconv.Quote(value)
@@ -146,19 +152,9 @@ func scalar(value string) string {
 	return value
 }
 
-// excess counts the operations that the toggles would open beyond those that
-// were asked for, over all clients.
-func (r *Recorder) excess() (n int) {
-	for _, c := range r.records {
-		allow, _ := c.allow(r.podman)
-		n += c.width(c.toggles(r.podman), r.podman) - c.width(allow, r.podman)
-	}
-	return n
-}
-
-// width counts the operations that settings allow, Podman's own only if podman is
-// set.
-func (c *clientRecord) width(settings []string, podman bool) int {
+// width counts the operations that settings allow a client, Podman's own only if
+// they are asked for.
+func (r *Recorder) width(c *clientRecord, settings []string) int {
 	environ := map[string]string{}
 	for _, s := range settings {
 		name, value, _ := strings.Cut(s, "=")
@@ -166,5 +162,5 @@ func (c *clientRecord) width(settings []string, podman bool) int {
 	}
 	// The settings come from advise, so they have no error.
 	rules, _ := acl.ParseRules(c.client.Policy.Rules().Prefix, environ)
-	return advise.Summarize(acl.Compile(rules), podman).Allowed
+	return advise.Summarize(acl.Compile(rules), r.podman).Allowed
 }

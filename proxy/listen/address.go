@@ -54,9 +54,9 @@ func Parse(s string) (Address, error) {
 	case isUnix || strings.HasPrefix(s, "/"):
 		return parseUnix(path)
 	case s == "0" || s == "1":
-		// People write these for off and on. As ports they would be a free port
-		// and one that nobody uses.
-		return Address{}, fmt.Errorf("%s is no address: %s", s, wanted)
+		// People write these for off and on. As ports they would mean any free
+		// port, and one that no program uses.
+		return Address{}, fmt.Errorf("%s is not an address: %s", s, wanted)
 	case isPort:
 		return parseTCP(":" + s)
 	case s == "" || strings.Contains(s, "/"):

@@ -64,9 +64,8 @@ func (a Address) listenUnix(owner Owner) (net.Listener, error) {
 	return listener, nil
 }
 
-// FileOwner returns the owner of the address's socket file. It reports false for
-// an address that is no socket file. It does not follow a link, whose target
-// other users could choose.
+// FileOwner returns the owner of the address's socket file, and false if there is no
+// socket file. It does not follow a link, whose target other users could choose.
 func (a Address) FileOwner() (Owner, bool) {
 	if a.Network != "unix" {
 		return Owner{}, false
@@ -79,8 +78,8 @@ func (a Address) FileOwner() (Owner, bool) {
 	return Owner{int(stat.Uid), int(stat.Gid)}, true
 }
 
-// bind listens at the address's path, which may lead to another directory than
-// file's if somebody has changed it.
+// bind listens at the address's path, which leads to another directory than file's if
+// another user has changed it.
 func (a Address) bind(file socketFile) (*net.UnixListener, error) {
 	if err := file.removeStale(); err != nil {
 		return nil, err
@@ -97,10 +96,10 @@ func (a Address) bind(file socketFile) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// setPermissions sets group, mode and owner of the address's socket file. The mode comes
-// after the group, so that it opens the file to no other group, and before the
-// owner: root without the capability FOWNER may not change the mode of a file
-// that it has given away.
+// setPermissions sets group, mode and owner of the address's socket file. The mode
+// comes after the group, so that it opens the file to no other group, and before the
+// owner: root without the capability FOWNER may not change the mode of a file that it
+// has given away.
 func (a Address) setPermissions(file pinned, fallback Owner) error {
 	err := setID(a.Owner.GID, fallback.GID, func(id int) error { return syscall.Chown(file.path, -1, id) })
 	if err == nil {

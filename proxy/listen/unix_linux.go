@@ -98,7 +98,7 @@ func leadsTo(path string, l *net.UnixListener) bool {
 		if err != nil {
 			return false
 		}
-		own := peerPID(c) == os.Getpid()
+		own := connectingPID(c) == os.Getpid()
 		c.Close()
 		if own {
 			return true
@@ -106,16 +106,16 @@ func leadsTo(path string, l *net.UnixListener) bool {
 	}
 }
 
-// peerPID returns the process that has made a connection, or -1.
-func peerPID(c *net.UnixConn) int {
+// connectingPID returns the process that has made a connection, or -1.
+func connectingPID(c *net.UnixConn) int {
 	pid := -1
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return pid
 	}
 	raw.Control(func(fd uintptr) {
-		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			pid = int(peer.Pid)
+		if credentials, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(credentials.Pid)
 		}
 	})
 	return pid

@@ -13,7 +13,7 @@ import (
 // These tests are not parallel: a listener that is being opened changes the umask
 // of the process.
 
-// unchanged leaves owner and group as they are, so that the tests need no root.
+// unchanged leaves owner and group as they are, so that the tests do not need root.
 var unchanged = Owner{-1, -1}
 
 // socketDir is a directory with a name short enough for a socket's path.
@@ -56,10 +56,9 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// TestReplacedSocket puts other files in the place of a socket that was just
-// bound. Only the socket itself, in the directory that was opened, may be taken
-// for it.
-func TestReplacedSocket(t *testing.T) {
+// TestReplacedSocketIsAnError puts other files in the place of a socket that was just
+// bound, and asserts that none of them gets its owner and mode.
+func TestReplacedSocketIsAnError(t *testing.T) {
 	for name, test := range map[string]struct {
 		replace func(dir, engine string) error
 		want    error
@@ -122,9 +121,10 @@ func TestReplacedSocket(t *testing.T) {
 	}
 }
 
-// TestReplacedAllTheTime opens a listener again and again while its socket is
-// replaced by a link to another file as fast as possible.
-func TestReplacedAllTheTime(t *testing.T) {
+// TestListenNeverFollowsALink opens a listener again and again while its socket is
+// replaced by a link as fast as possible, and asserts that the link's target keeps its
+// mode.
+func TestListenNeverFollowsALink(t *testing.T) {
 	dir, victim := socketDir(t), socketDir(t)+"/victim"
 	must(t, os.WriteFile(victim, nil, 0o600))
 	path := dir + "/api.sock"
@@ -193,9 +193,9 @@ func TestCloseRemovesItsOwn(t *testing.T) {
 	}
 }
 
-// TestStaleLinks asserts that a link in the place of the socket is neither
-// removed nor followed.
-func TestStaleLinks(t *testing.T) {
+// TestLinkIsNeitherRemovedNorFollowed asserts that Listen leaves a link in the place of
+// the socket alone.
+func TestLinkIsNeitherRemovedNorFollowed(t *testing.T) {
 	dir := socketDir(t)
 	listenOn(t, dir+"/dead").Close()
 	for _, target := range []string{"dead", "none"} {
@@ -217,9 +217,8 @@ func TestStaleLinks(t *testing.T) {
 	}
 }
 
-// TestFileOwner asserts that the owner of a link's target is not taken for the
-// socket's.
-func TestFileOwner(t *testing.T) {
+// TestFileOwnerFollowsNoLink asserts that the owner of a link's target is not returned.
+func TestFileOwnerFollowsNoLink(t *testing.T) {
 	dir := socketDir(t)
 	listenOn(t, dir+"/api.sock")
 	must(t, os.Symlink("api.sock", dir+"/link"))

@@ -1,6 +1,5 @@
-// Package logging makes the program's log and what writes to it: JSON or a
-// console format, an adapter for package log, and the escaping of text that
-// clients choose.
+// Package logging makes the program's log, as JSON or for a console. It has an adapter
+// for package log, and escapes text that clients choose.
 package logging
 
 import (
@@ -20,7 +19,7 @@ type Options struct {
 	Level zerolog.Level
 	// Console writes lines for people instead of JSON.
 	Console bool
-	// Stdout gets the log. Stderr is told if the log cannot be written. Both
+	// Stdout gets the log, and Stderr a line if the log cannot be written. Both
 	// must be set.
 	Stdout, Stderr io.Writer
 }
@@ -44,9 +43,9 @@ func New(o Options) (log zerolog.Logger, flush func()) {
 	return zerolog.New(out).Level(o.Level).With().Timestamp().Logger(), queue.close
 }
 
-// reportErrors returns a handler for errors of writing the log. It tells stderr
-// once a minute at most. Requests go on: a program that fills the disk must not
-// cut every client off from the engine.
+// reportErrors returns a handler for errors in writing the log. It writes to stderr at
+// most once a minute. Requests go on: a program that fills the disk must not cut every
+// client off from the engine.
 func reportErrors(stderr io.Writer) func(error) {
 	var mu sync.Mutex
 	var last time.Time

@@ -11,7 +11,7 @@ import (
 
 // TestPrintable asserts that nothing that a client sends can forge a line of the
 // log, control a terminal or turn the direction of text.
-func TestPrintable(t *testing.T) {
+func TestPrintableEscapes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, want string }{
 		{"/v1.41/containers/json", "/v1.41/containers/json"},
@@ -36,8 +36,8 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// TestStd asserts the level and text of what http.Server reports.
-func TestStd(t *testing.T) {
+// TestStdLevels asserts the level and the text of reports of http.Server.
+func TestStdLevels(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ report, want string }{
 		{"http: Accept error: accept tcp: too many open files; retrying in 5ms", "error"},
@@ -53,9 +53,9 @@ func TestStd(t *testing.T) {
 	}
 }
 
-// TestReportErrors asserts that a log that cannot be written is reported once and
-// not for every line.
-func TestReportErrors(t *testing.T) {
+// TestWriteErrorsAreReportedOnce asserts that a log that cannot be written is reported
+// once and not for every line.
+func TestWriteErrorsAreReportedOnce(t *testing.T) {
 	t.Parallel()
 	var stderr strings.Builder
 	report := reportErrors(&stderr)
@@ -68,9 +68,9 @@ func TestReportErrors(t *testing.T) {
 	}
 }
 
-// TestConsole asserts that the console shows a request in its message, and that
-// a path cannot look like a field.
-func TestConsole(t *testing.T) {
+// TestConsoleShowsRequests asserts that the console shows a request in its message, and
+// that a path cannot look like a field.
+func TestConsoleShowsRequests(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ event, want string }{
 		{`{"level":"info","message":"started","version":"1"}`, "<nil> INF started version=1\n"},

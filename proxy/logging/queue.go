@@ -14,10 +14,10 @@ const (
 	closeLimit = time.Second
 )
 
-// queue writes the log in a goroutine of its own. Nobody need read stdout: a
-// write to a full pipe blocks for as long as it likes, and requests, the health
-// check and the end of the program must not wait for it. What does not fit into
-// the queue is lost, and stderr is told how many lines.
+// queue writes the log in a goroutine of its own. If stdout is a pipe that is not read,
+// a write blocks without a limit, and requests, the health check and the end of the
+// program must not wait for it. Lines that do not fit into the queue are lost, and
+// their number goes to stderr.
 type queue struct {
 	out    io.Writer
 	failed func(error)

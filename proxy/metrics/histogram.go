@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,9 +15,7 @@ var bounds = [...]time.Duration{
 	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second,
 }
 
-// histogram counts durations. Its zero value is empty. The VictoriaMetrics library
-// has a histogram with fixed buckets only in versions whose initialization reads
-// the cgroup's files and writes to stderr.
+// histogram counts durations. Its zero value is empty.
 type histogram struct {
 	counts [len(bounds) + 1]atomic.Uint64 // the last one counts longer durations
 	total  atomic.Int64                   // nanoseconds
@@ -30,27 +27,21 @@ func (h *histogram) add(d time.Duration) {
 	h.total.Add(int64(d))
 }
 
-// writeHistograms writes the histograms that have counted something; operations
-// are their labels.
-func writeHistograms(w io.Writer, metric string, operations []string, all []histogram) {
-	header := fmt.Sprintf("# HELP %s\n# TYPE %s histogram\n", metric, metric)
-	for i := range all {
-		var counts [len(bounds) + 1]uint64
-		var sum uint64
-		for b := range counts {
-			sum += all[i].counts[b].Load()
-			counts[b] = sum
-		}
-		if sum == 0 {
-			continue
-		}
-		io.WriteString(w, header)
-		header = ""
-		for b, bound := range bounds {
-			fmt.Fprintf(w, "%s %d\n", name(metric+"_bucket", "operation", operations[i], "le", fmt.Sprint(bound.Seconds())), counts[b])
-		}
-		fmt.Fprintf(w, "%s %d\n", name(metric+"_bucket", "operation", operations[i], "le", "+Inf"), sum)
-		fmt.Fprintf(w, "%s %v\n", name(metric+"_sum", "operation", operations[i]), time.Duration(all[i].total.Load()).Seconds())
-		fmt.Fprintf(w, "%s %d\n", name(metric+"_count", "operation", operations[i]), sum)
+// write writes the samples of a histogram with one label, unless it is empty.
+func (h *histogram) write(x *exposition, metric, label, value string) {
+	var counts [len(bounds) + 1]uint64
+	var sum uint64
+	for i := range counts {
+		sum += h.counts[i].Load()
+		counts[i] = sum
 	}
+	if sum == 0 {
+		return
+	}
+	for i, bound := range bounds {
+		x.sample(metric+"_bucket", counts[i], label, value, "le", fmt.Sprint(bound.Seconds()))
+	}
+	x.sample(metric+"_bucket", sum, label, value, "le", "+Inf")
+	x.sample(metric+"_sum", time.Duration(h.total.Load()).Seconds(), label, value)
+	x.sample(metric+"_count", sum, label, value)
 }

@@ -15,17 +15,29 @@ type markup string
 // document collects HTML. Its zero value is empty.
 type document struct{ bytes.Buffer }
 
-// put adds markup, with a value for each %s and %d. Everything but an int is
+// put adds markup as [render] returns it.
+func (d *document) put(m markup, values ...any) { d.WriteString(string(render(m, values...))) }
+
+// render fills in a value for each %s and %d. Everything but an int and markup is
 // escaped. A %s may be in text and between double quotes, nowhere else.
-func (d *document) put(m markup, values ...any) {
+func render(m markup, values ...any) markup {
 	for i, value := range values {
-		switch value := value.(type) {
-		case int:
-		case string:
-			values[i] = html.EscapeString(value)
+		switch value.(type) {
+		case int, markup:
 		default:
 			values[i] = html.EscapeString(fmt.Sprint(value))
 		}
 	}
-	fmt.Fprintf(d, string(m), values...)
+	return markup(fmt.Sprintf(string(m), values...))
+}
+
+// join renders each of the values and puts a separator between them.
+func join[T string | markup](each markup, values []T, separator markup) (all markup) {
+	for i, value := range values {
+		if i > 0 {
+			all += separator
+		}
+		all += render(each, value)
+	}
+	return all
 }

@@ -1,13 +1,12 @@
 // Package metrics shows what the proxy does on a listener of its own: metrics for
 // Prometheus, /healthz and /readyz for a supervisor, and a status page.
 //
-// It never sends a request to the engine and never changes a setting. Requests of
-// the proxy's clients cannot reach it. It keeps no secret from a reader who can
-// connect to its listener: permissions, the paths of requests, and their number.
+// It never sends a request to the engine and never changes a setting. Requests to the
+// proxy's listeners cannot reach it. A client that can connect to its own listener can
+// read permissions, the paths of requests, and their number.
 package metrics
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -48,14 +47,13 @@ type Server struct {
 // New returns a server for a proxy with these clients. The first one stands for
 // all that are not declared.
 func New(version string, clients []*client.Client) *Server {
-	s := &Server{
+	return &Server{
 		version:  version,
 		started:  time.Now(),
 		policies: renderPolicies(clients),
 		streams:  streams{open: map[*proxy.Event]struct{}{}},
+		counters: newCounters(clients),
 	}
-	s.counters = newCounters(s, clients)
-	return s
 }
 
 // Begin and End make the Server a [proxy.Observer].
@@ -124,9 +122,7 @@ func (s *Server) limit(c net.Conn, state http.ConnState) {
 			s.conns = s.conns[1:]
 		}
 	case http.StateClosed, http.StateHijacked:
-		if i := slices.Index(s.conns, c); i >= 0 {
-			s.conns = slices.Delete(s.conns, i, i+1)
-		}
+		s.conns = slices.DeleteFunc(s.conns, func(open net.Conn) bool { return open == c })
 	}
 }
 
@@ -141,9 +137,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", contentSecurity)
 		respond(w, http.StatusOK, "text/html; charset=utf-8", s.page())
 	case "/metrics":
-		var b bytes.Buffer
-		s.counters.write(&b)
-		respond(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())
+		respond(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", s.metrics())
 	case "/healthz":
 		respond(w, http.StatusOK, plainText, []byte("ok\n"))
 	case "/readyz":

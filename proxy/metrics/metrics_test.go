@@ -32,9 +32,9 @@ func event(c *client.Client, method, path string) *proxy.Event {
 	return e
 }
 
-// TestNothingIsMarkup puts hostile text in every place of the page, also in those
-// that only an operator or the engine can fill.
-func TestNothingIsMarkup(t *testing.T) {
+// TestNoTextBecomesMarkup puts hostile text in every place of the page, also in those
+// that only an operator or the engine can fill, and asserts that it is escaped.
+func TestNoTextBecomesMarkup(t *testing.T) {
 	t.Parallel()
 	for _, attack := range []string{
 		`<script>alert(1)</script>`, `</code></table><img src=x onerror=alert(1)>`, `" onmouseover="alert(1)`, `' onmouseover='alert(1)`,
@@ -101,7 +101,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 	list := s.refusals.list()
 	if len(list) != 2 || list[0].client != "other" || list[0].times != 1000 || list[1].client != "" || list[1].times != 1 {
-		t.Errorf("got %+v, want other's 1000, then everybody's one", list)
+		t.Errorf("got %+v, want 1000 of client other, then one of the default client", list)
 	}
 	// The same request, but another rule refuses it, so another setting allows it.
 	shutOut := event(all[0], "GET", "/info")

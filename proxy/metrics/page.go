@@ -1,11 +1,13 @@
 package metrics
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -17,20 +19,27 @@ import (
 )
 
 //go:embed page.css
-var style string
+var style markup
 
-// contentSecurity allows the page its own style and nothing else. If a path that an
-// attacker has requested became markup in spite of the escaping, it could not run
-// a script, load anything or send anything.
+// contentSecurity allows the page its own style and nothing else. If the path of an
+// attacker's request became markup in spite of the escaping, it could not run a
+// script, load anything or send anything.
 var contentSecurity = func() string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
+// second is the form of a moment on the page.
+const second = time.DateTime + " MST"
+
 // page renders the status page.
 func (s *Server) page() []byte {
 	now := time.Now()
+	state, text := "good", "The engine answers."
+	if status, reason := s.ready(); status != http.StatusOK {
+		state, text = "bad", reason
+	}
 	d := &document{}
 	d.put(`<!doctype html>
 <html lang="en">
@@ -39,19 +48,14 @@ func (s *Server) page() []byte {
 <meta name="color-scheme" content="light dark">
 <title>postern</title>
 <link rel="icon" href="data:,">
-<style>`)
-	d.WriteString(style)
-	d.put(`</style>
+<style>%s</style>
 <header>
 <h1>postern</h1>
-`)
-	if status, text := s.ready(); status == 200 {
-		d.put("<p class=\"state good\">The engine answers.</p>\n")
-	} else {
-		d.put("<p class=\"state bad\">%s</p>\n", text)
-	}
-	d.put("<p class=\"about\">version %s, up for %s, seen at %s; <a href=\"/metrics\">metrics</a></p>\n</header>\n<main>\n",
-		s.version, span(now.Sub(s.started)), now.Format(time.DateTime+" MST"))
+<p class="state %s">%s</p>
+<p class="about">version %s, up for %s, seen at %s; <a href="/metrics">metrics</a></p>
+</header>
+<main>
+`, style, state, text, s.version, span(now.Sub(s.started)), now.Format(second))
 	d.putRefusals(s.refusals.list(), now)
 	oldest, open := s.streams.list()
 	d.putStreams(oldest, open, now)
@@ -64,46 +68,47 @@ func (s *Server) page() []byte {
 // first one stands for all that are not declared, and is shown last.
 func renderPolicies(clients []*client.Client) []byte {
 	d := &document{}
-	d.put("<section>\n<h2>Who may do what</h2>\n")
-	for i := range clients {
-		d.putPolicy(clients[(i+1)%len(clients)], len(clients) > 1)
+	d.put("<section>\n<h2>Permissions</h2>\n")
+	for _, c := range clients[1:] {
+		d.putPolicy(c.Name, c)
+	}
+	if len(clients) > 1 {
+		d.putPolicy("all other clients", clients[0])
+	} else {
+		d.putPolicy("all clients", clients[0])
 	}
 	d.put("</section>\n")
 	return d.Bytes()
 }
 
-func (d *document) putPolicy(c *client.Client, others bool) {
-	summary := advise.Summarize(c.Policy, true)
-	d.put("<article>\n<h3>")
-	switch {
-	case c.Name != "":
-		d.put("%s", c.Name)
-	case others:
-		d.put("everybody else")
-	default:
-		d.put("everybody")
-	}
-	d.put("</h3>\n")
+func (d *document) putPolicy(title string, c *client.Client) {
+	d.put("<article>\n<h3>%s</h3>\n", title)
 	if from := c.From.Items(); len(from) > 0 {
 		d.put("<p>from %s</p>\n", strings.Join(from, ", "))
 	} else if c.Name != "" {
 		d.put("<p>through a listener of its own</p>\n")
 	}
-	d.put("<dl>\n<dt>may run<dd>%d of %d operations\n", summary.Allowed, summary.Of)
-	d.putSections("reads", summary.Reads)
-	d.putSections("writes", summary.Writes)
-	d.put("</dl>\n")
+	summary := advise.Summarize(c.Policy, true)
+	d.put("<dl>\n<dt>may run<dd>%d of %d operations\n<dt>reads<dd>%s\n<dt>writes<dd>%s\n</dl>\n",
+		summary.Allowed, summary.Of, sections(summary.Reads), sections(summary.Writes))
 	d.putDangers(advise.Dangers(c.Policy))
 	if summary.Allowed > 0 {
 		d.put("<details><summary>Each operation and what allows it</summary>\n<table>\n<tr><th>operation<th>request<th>allowed by\n")
 		for i, op := range acl.Operations {
 			if decided := c.Policy.Operation(i); decided.Outcome == acl.Allowed {
-				d.put("<tr><td>%s<td data-is=\"request\"><code>%s %s</code><td data-is=\"allowed by\"><code>%s</code>\n", op.ID, op.Method, op.Path(), decided.Rule)
+				d.put(`<tr><td>%s<td data-is="request"><code>%s %s</code><td data-is="allowed by"><code>%s</code>`+"\n", op.ID, op.Method, op.Path(), decided.Rule)
 			}
 		}
 		d.put("</table>\n</details>\n")
 	}
 	d.put("</article>\n")
+}
+
+func sections(variables []string) markup {
+	if len(variables) == 0 {
+		return "nothing"
+	}
+	return join("<code>%s</code>", variables, " ")
 }
 
 // putDangers writes one line for each kind of danger. Dangers of a kind are next to
@@ -112,90 +117,39 @@ func (d *document) putDangers(dangers []advise.Danger) {
 	if len(dangers) == 0 {
 		return
 	}
-	d.put("<ul class=\"dangers\">\n")
+	d.put(`<ul class="dangers">` + "\n")
 	var kind advise.DangerKind
-	for _, w := range dangers {
-		if w.Kind != kind {
-			d.put("<li><b>%s</b>: ", w.Kind)
-			kind = w.Kind
+	for _, danger := range dangers {
+		if danger.Kind != kind {
+			kind = danger.Kind
+			d.put("<li><b>%s</b>: ", kind)
 		} else {
 			d.put(", ")
 		}
-		d.put("<code title=\"lets a client %s\">%s</code>", w.Why, strings.Join(w.All, " with "))
+		d.put(`<code title="lets a client %s">%s</code>`, danger.Why, strings.Join(danger.All, " with "))
 	}
 	d.put("</ul>\n")
-}
-
-func (d *document) putSections(title string, names []string) {
-	d.put("<dt>%s<dd>", title)
-	if len(names) == 0 {
-		d.put("nothing")
-	}
-	for _, name := range names {
-		d.put("<code>%s</code> ", name)
-	}
-	d.put("\n")
 }
 
 func (d *document) putRefusals(list []refusal, now time.Time) {
 	d.put("<section>\n<h2>Refused</h2>\n")
 	if len(list) == 0 {
-		d.put("<p class=\"none\">Nothing has been refused yet.</p>\n</section>\n")
+		d.put(`<p class="none">Nothing has been refused yet.</p>` + "\n</section>\n")
 		return
 	}
 	d.put("<p>The last %d that differ, the latest first.</p>\n<table>\n<tr><th>request<th>what would allow it<th>client<th>last<th>times\n", maxRefusals)
 	for _, r := range list {
-		d.put("<tr><td><code class=\"path\">%s %s</code>", r.method, r.path)
-		if r.operation != "" {
-			d.put("<small>%s</small>", r.operation)
-		}
-		d.put("<td data-is=\"allowed by\">")
-		d.putRemedies(advise.RemedyFor(r.policy, r.decision))
-		d.putClient(r.client, r.address)
-		d.put("<td data-is=\"last\"><time title=\"%s\">%s ago</time><td data-is=\"times\">%d\n",
-			r.last.Format(time.DateTime+" MST"), span(now.Sub(r.last)), r.times)
+		d.put(`<tr>%s<td data-is="allowed by">%s%s<td data-is="last"><time title="%s">%s ago</time><td data-is="times">%d`+"\n",
+			requestCell(r.method, r.path, r.operation), remedy(advise.RemedyFor(r.policy, r.decision)), clientCell(r.client, r.address),
+			r.last.Format(second), span(now.Sub(r.last)), r.times)
 	}
 	d.put("</table>\n</section>\n")
-}
-
-// putRemedies writes the settings that would allow the request.
-func (d *document) putRemedies(r advise.Remedy) {
-	for i, settings := range r.Sets {
-		if i > 0 {
-			d.put(" or ")
-		}
-		for j, setting := range settings {
-			if j > 0 {
-				d.put(" and ")
-			}
-			d.put("<code>%s</code>", setting)
-		}
-	}
-	switch {
-	case len(r.Sets) > 0:
-	case r.Text != "":
-		d.put("nothing: %s", r.Text)
-	default:
-		d.put("nothing: %s", proxy.OutsideAPI)
-	}
-}
-
-func (d *document) putClient(name, address string) {
-	d.put("<td data-is=\"client\">")
-	if name != "" {
-		d.put("%s ", name)
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = "unix socket"
-	}
-	d.put("<small>%s</small>", host)
 }
 
 func (d *document) putStreams(oldest []stream, open int, now time.Time) {
 	d.put("<section>\n<h2>Open streams</h2>\n")
 	if open == 0 {
-		d.put("<p class=\"none\">None.</p>\n</section>\n")
+		d.put(`<p class="none">None.</p>` + "\n</section>\n")
 		return
 	}
 	if open > len(oldest) {
@@ -203,11 +157,41 @@ func (d *document) putStreams(oldest []stream, open int, now time.Time) {
 	}
 	d.put("<table>\n<tr><th>request<th>client<th>open for\n")
 	for _, s := range oldest {
-		d.put("<tr><td><code class=\"path\">%s %s</code><small>%s</small>", s.method, logging.Printable(s.path), s.operation)
-		d.putClient(s.client, s.address)
-		d.put("<td data-is=\"open for\"><time title=\"since %s\">%s</time>\n", s.start.Format(time.DateTime+" MST"), span(now.Sub(s.start)))
+		d.put(`<tr>%s%s<td data-is="open for"><time title="since %s">%s</time>`+"\n",
+			requestCell(s.method, logging.Printable(s.path), s.operation), clientCell(s.client, s.address), s.start.Format(second), span(now.Sub(s.start)))
 	}
 	d.put("</table>\n</section>\n")
+}
+
+func requestCell(method, path, operation string) markup {
+	cell := render(`<td><code class="path">%s %s</code>`, method, path)
+	if operation != "" {
+		cell += render("<small>%s</small>", operation)
+	}
+	return cell
+}
+
+func clientCell(name, address string) markup {
+	if name != "" {
+		name += " "
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = "unix socket"
+	}
+	return render(`<td data-is="client">%s<small>%s</small>`, name, host)
+}
+
+// remedy renders the settings that would allow a request.
+func remedy(r advise.Remedy) markup {
+	if len(r.Sets) == 0 {
+		return render("nothing: %s", cmp.Or(r.Text, proxy.OutsideAPI))
+	}
+	var sets []markup
+	for _, settings := range r.Sets {
+		sets = append(sets, join("<code>%s</code>", settings, " and "))
+	}
+	return join("%s", sets, " or ")
 }
 
 // span formats a duration for people: 45 s, 12 min, 5 h 3 min, 20 d 4 h.

@@ -18,8 +18,7 @@ const (
 	maxStreams  = 100
 )
 
-// refusal is a refused request and its repetitions. The address is the last
-// one's.
+// refusal is a refused request and its repetitions. The address is that of the last.
 type refusal struct {
 	client, address, method, path, operation string
 	decision                                 acl.Decision
@@ -43,26 +42,20 @@ func (r *refusals) add(e *proxy.Event) {
 	i := slices.IndexFunc(r.all, func(known *refusal) bool {
 		return known.path == path && known.method == e.Method && known.client == e.Client.Name && known.decision.Rule == e.Decision.Rule
 	})
-	switch {
-	case i >= 0:
-	case len(r.all) < maxRefusals:
-		i = len(r.all)
-		r.all = append(r.all, &refusal{})
-	default:
-		i = 0
-		*r.all[0] = refusal{}
-	}
-	this := r.all[i]
-	if this.times == 0 {
+	var this *refusal
+	if i >= 0 {
+		this = r.all[i]
+		r.all = slices.Delete(r.all, i, i+1)
+	} else {
 		// Clone, because a substring keeps the whole request header in memory.
-		this.client, this.method, this.path, this.operation = e.Client.Name, strings.Clone(e.Method), strings.Clone(path), e.Decision.OperationID()
+		this = &refusal{client: e.Client.Name, method: strings.Clone(e.Method), path: strings.Clone(path), operation: e.Decision.OperationID()}
+		r.all = slices.Delete(r.all, 0, max(len(r.all)-maxRefusals+1, 0))
 	}
 	this.address, this.last = e.Address, e.Start
 	this.policy, this.decision = e.Client.Policy, e.Decision
 	this.decision.Method, this.decision.Path, this.decision.Redirect = "", "", ""
 	this.times++
-	copy(r.all[i:], r.all[i+1:])
-	r.all[len(r.all)-1] = this
+	r.all = append(r.all, this)
 }
 
 // list returns the refusals, the latest first.

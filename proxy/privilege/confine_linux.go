@@ -15,8 +15,8 @@ import (
 // in place, so it keeps its inode and stays readable under the rule.
 var resolverFiles = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"}
 
-// dnsPort is the only TCP port that a confined process may connect to: the
-// resolver asks again by TCP when a response is too long for UDP.
+// dnsPort is the only TCP port that a confined process may connect to: the resolver
+// uses TCP when a response is too long for UDP.
 const dnsPort = 53
 
 // Confine denies the process all other files, executing programs, new listeners,

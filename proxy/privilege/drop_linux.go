@@ -13,8 +13,9 @@ import (
 )
 
 // Drop gives up every capability, sets no_new_privs, and hides memory and files
-// of the process from other processes of its user. If the process runs as root, Drop also makes it the user `to`, with one group. An identity with UID 0
-// keeps user and groups; so does a process that is not root.
+// of the process from other processes of its user. If the process runs as root,
+// Drop also makes it the user `to`, with one group. An identity with UID 0 keeps
+// user and groups; so does a process that is not root.
 //
 // Drop returns the credentials that the kernel reports afterwards. After an
 // error the process must not serve: it may still have some of its privileges.

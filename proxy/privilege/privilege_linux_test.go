@@ -67,9 +67,9 @@ func outcome(err error) string {
 	return err.Error()
 }
 
-// TestDrop asserts the rights of every thread after Drop. Started as another user
-// than root, the process stays that user.
-func TestDrop(t *testing.T) {
+// TestDropHoldsForEveryThread asserts the rights of every thread after Drop. A process
+// that was not started as root keeps its user.
+func TestDropHoldsForEveryThread(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, nil, 0); err != nil {
@@ -97,15 +97,15 @@ func dropJob(secret string) map[string]string {
 		_, _, idErr := syscall.RawSyscall(syscall.SYS_SETUID, 0, 0, 0)
 		_, _, groupsErr := syscall.RawSyscall(syscall.SYS_SETGROUPS, 0, 0, 0)
 		return map[string]string{
-			"drop": outcome(err), "who": whoAmI(),
+			"drop": outcome(err), "who": threadCredentials(),
 			"open a root-only file": outcome(openErr), "setuid(0)": outcome(idErr), "setgroups": outcome(groupsErr),
 		}
 	})
 }
 
-// TestDropIsTried asserts that Drop tries to read root's files, even if the state
-// that the kernel reports is right.
-func TestDropIsTried(t *testing.T) {
+// TestDropTriesToReadRootsFiles asserts that Drop tries to read root's files, even if
+// the state that the kernel reports is right.
+func TestDropTriesToReadRootsFiles(t *testing.T) {
 	t.Parallel()
 	open := filepath.Join(t.TempDir(), "open")
 	if err := os.WriteFile(open, nil, 0o444); err != nil {
@@ -157,8 +157,8 @@ func onThreads(find func() map[string]string) map[string]string {
 	return all
 }
 
-// whoAmI returns the credentials of the calling thread from /proc.
-func whoAmI() string {
+// threadCredentials returns the credentials of the calling thread from /proc.
+func threadCredentials() string {
 	status, err := os.ReadFile("/proc/thread-self/status")
 	if err != nil {
 		return err.Error()
@@ -173,9 +173,9 @@ func whoAmI() string {
 	return strings.Join(all, ", ")
 }
 
-// TestVerify asserts an error if the kernel reports a different state, or lets the
-// process become root again.
-func TestVerify(t *testing.T) {
+// TestVerifyFindsLeftPrivileges asserts an error if the kernel reports a different
+// state, or lets the process become root again.
+func TestVerifyFindsLeftPrivileges(t *testing.T) {
 	t.Parallel()
 	ordinary := State{UID: [4]int{7, 7, 7, 7}, GID: [4]int{7, 7, 7, 7}, Groups: "7", NoNewPrivs: true, Threads: 3}
 	for name, change := range map[string]func(*State){
@@ -208,7 +208,7 @@ func TestVerify(t *testing.T) {
 
 // TestParse asserts that the text of old and new kernels is read, and that an
 // incomplete or malformed one is an error.
-func TestParse(t *testing.T) {
+func TestParseReadsOldAndNewKernels(t *testing.T) {
 	t.Parallel()
 	const old = "Name:\tpostern\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t9 10 \n" +
 		"CapInh:\t0000000000000001\nCapPrm:\t0000000000000002\nCapEff:\t0000000000000004\nCapBnd:\t0000003fffffffff\n"
@@ -230,9 +230,9 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestConfine asserts the rights of an attacker's code in a confined process. They
-// depend on the kernel's Landlock version.
-func TestConfine(t *testing.T) {
+// TestConfinedProcessIsDenied asserts what an attacker's code in a confined process
+// cannot do. It depends on the kernel's Landlock version.
+func TestConfinedProcessIsDenied(t *testing.T) {
 	t.Parallel()
 	version, err := llsyscall.LandlockGetABIVersion()
 	if err != nil {

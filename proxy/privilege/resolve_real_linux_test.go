@@ -59,8 +59,8 @@ func resolveJob(string) map[string]string {
 // nameServer is a loopback address that no other program uses.
 const nameServer = "127.53.53.53:53"
 
-// serveNames starts a name server for the confined process. Its UDP responses for tcp.test. are truncated, as
-// if they were too long, so that the resolver asks again by TCP.
+// serveNames starts a name server for the confined process. Its UDP responses for
+// tcp.test. are truncated, as if they were too long, so that the resolver tries TCP.
 func serveNames(t *testing.T) {
 	t.Helper()
 	udp, err := net.ListenPacket("udp", nameServer)

@@ -123,7 +123,7 @@ func filter(name string, a architecture) program {
 	for _, number := range slices.Concat(refused, a.others) {
 		p.endIf(unix.BPF_JEQ, number, deny)
 	}
-	// A new thread is no new process. The flags of clone3(2) are in memory, where
+	// A new thread is allowed, a new process is not. The flags of clone3(2) are in memory, where
 	// a filter cannot read them; the C library takes clone(2) where there is none.
 	p.endIf(unix.BPF_JEQ, unix.SYS_CLONE3, doesNotExist)
 	p.call(unix.SYS_CLONE, func(p *program) {

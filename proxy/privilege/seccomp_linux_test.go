@@ -100,9 +100,9 @@ var socketCalls = []struct {
 	{"send messages with TCP Fast Open", "denied", func() string { return call(unix.SYS_SENDMMSG, none, 0, 0, unix.MSG_FASTOPEN) }},
 }
 
-// TestCalls asserts which system calls every thread can make under the filter
-// alone, without Landlock.
-func TestCalls(t *testing.T) {
+// TestFilterDeniesSystemCalls asserts which system calls every thread can make
+// under the filter alone, without Landlock.
+func TestFilterDeniesSystemCalls(t *testing.T) {
 	t.Parallel()
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -74,7 +74,7 @@ frontend clients
 }
 
 // launch starts the program with its access log in a file, and waits until it
-// answers a ping.
+// responds to a ping.
 func (p *program) launch(ctx context.Context, logFile string) error {
 	log, err := os.Create(logFile)
 	if err != nil {

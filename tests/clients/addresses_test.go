@@ -8,9 +8,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLimitExcept is nginx's limit_except GET { allow 10.0.0.5; deny all; }:
+// TestOneAddressMayWrite is nginx's limit_except GET { allow 10.0.0.5; deny all; }:
 // every client reads networks, one address creates them.
-func TestLimitExcept(t *testing.T) {
+func TestOneAddressMayWrite(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	p := harness.Start(t, map[string]string{
@@ -37,7 +37,7 @@ func TestLimitExcept(t *testing.T) {
 		t.Errorf("creating a network from 127.0.0.6: %q, want %q at the end", a.Message(), want)
 	}
 
-	// What a request says of where it comes from is nothing.
+	// Headers that name another address change nothing.
 	for _, header := range []string{"X-Forwarded-For: 127.0.0.5", "X-Real-IP: 127.0.0.5", "Forwarded: for=127.0.0.5", "X-Forwarded-Host: 127.0.0.5", "Via: 1.1 127.0.0.5"} {
 		if a := harness.Send(t, p.DialFrom("127.0.0.6"), harness.Head("POST", "/networks/create", "Content-Length: 0", header)); a.Status != 403 {
 			t.Errorf("creating a network from 127.0.0.6 with %s: status %d, want 403", header, a.Status)
@@ -47,7 +47,7 @@ func TestLimitExcept(t *testing.T) {
 		t.Errorf("creating a network from 127.0.0.6 behind a PROXY line: status %d, want 400", a.Status)
 	}
 
-	// What the client was not given names its own variables, in the log too.
+	// A refusal names the client's own variables, in the log too.
 	a = harness.Send(t, p.DialFrom("127.0.0.5"), harness.Head("GET", "/info"))
 	if want := "set CLIENT_ADMIN_INFO=1, or CLIENT_ADMIN_ALLOW=SystemInfo"; a.Status != 403 || !strings.HasSuffix(a.Message(), want) {
 		t.Errorf("GET /info from 127.0.0.5: status %d, %q, want 403 and %q", a.Status, a.Message(), want)
@@ -58,11 +58,11 @@ func TestLimitExcept(t *testing.T) {
 	}
 	e = p.AwaitLog(func(e harness.Entry) bool { return e["operation"] == "NetworkCreate" && e["message"] == "refused" })
 	if _, named := e["client"]; named {
-		t.Errorf("the log names a client for somebody who is none: %v", e)
+		t.Errorf("the log names a client for an undeclared one: %v", e)
 	}
 }
 
-func TestAllowFrom(t *testing.T) {
+func TestAllowFromRefusesOtherAddresses(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	unix := filepath.Join(harness.SocketDir(t), "p.sock")
@@ -99,11 +99,11 @@ func TestAllowFrom(t *testing.T) {
 	if e["message"] != "refused" || e["level"] != "warn" {
 		t.Errorf("the log has %v, want a refusal", e)
 	}
-	// A unix socket's permissions say who may connect.
+	// ALLOW_FROM does not limit unix sockets: the file's mode does.
 	if a := harness.Send(t, harness.Dial(t, "unix", unix), harness.Head("GET", "/containers/json")); a.Status != 200 {
 		t.Errorf("on the unix socket: status %d, want 200", a.Status)
 	}
-	// The health check is no client, and nobody becomes one by its name.
+	// The health check works, and its User-Agent gives a client no other operation.
 	environ["LISTEN"] = "tcp://" + p.Addr
 	if r := harness.Run(t, environ, "healthcheck"); r.Status != 0 {
 		t.Errorf("health check: status %d: %s", r.Status, r.Stderr)

@@ -10,9 +10,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestClientListeners: whoever connects to a client's own listener is that
-// client, and nobody else is.
-func TestClientListeners(t *testing.T) {
+// TestListenerIdentifiesItsClient asserts that connections to a client's own listener
+// belong to that client, and no others do.
+func TestListenerIdentifiesItsClient(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	dir := harness.SocketDir(t)

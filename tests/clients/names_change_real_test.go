@@ -9,17 +9,18 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestChangingClients recreates, scales and renames clients while others ask,
-// on a network so small that addresses come back, and counts wrong decisions.
-func TestChangingClients(t *testing.T) {
+// TestChangingClientsGetNoWrongDecision recreates, scales and renames clients
+// while others ask, on a network so small that addresses come back, and counts
+// wrong decisions.
+func TestChangingClientsGetNoWrongDecision(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "--subnet", subnet())
 	p := s.serve(map[string]string{
 		"CLIENT_READER_FROM":       "reader",
 		"CLIENT_READER_CONTAINERS": "1",
 	})
-	// The path of a request says who asks, so that the log tells what each was
-	// taken for.
+	// The path of a request names the container that sends it, so that the log shows
+	// the client for each.
 	const reader, other = "/containers/reader/json", "/containers/other/json"
 	background := s.member()
 	harness.MustDocker(t, "exec", "-d", background, "/ask", "-every", "20ms", p.URL(), "GET", other)
@@ -87,9 +88,9 @@ func TestChangingClients(t *testing.T) {
 	}
 }
 
-// TestKeptConnectionOfRenamed: a connection that lasts belongs to a client as
-// long as the client's name does.
-func TestKeptConnectionOfRenamed(t *testing.T) {
+// TestKeptConnectionFollowsARename asserts that a kept connection belongs to a client
+// as long as its address has the client's name.
+func TestKeptConnectionFollowsARename(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	member, other := s.member(), harness.Unused(t)
@@ -117,11 +118,11 @@ func TestKeptConnectionOfRenamed(t *testing.T) {
 	}
 }
 
-// TestGoneFromInternalNetwork: Docker's resolver passes a name that it no longer
-// knows on to a server that an internal network cannot reach (engines before
-// 23.0.11), and says nothing. Neither the first connection from the address of a
-// client that is gone nor a later one may have its permissions.
-func TestGoneFromInternalNetwork(t *testing.T) {
+// TestGoneClientLosesItsAddress asserts that no connection from the address of a
+// client that is gone has its permissions. Docker's resolver (engines before
+// 23.0.11) passes such a name on to a server that an internal network cannot
+// reach, and does not answer.
+func TestGoneClientLosesItsAddress(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "--internal", "--subnet", subnet())
 	p := s.serve(map[string]string{"CLIENT_READER_FROM": "reader", "CLIENT_READER_CONTAINERS": "1"})
@@ -142,8 +143,9 @@ func TestGoneFromInternalNetwork(t *testing.T) {
 	}
 }
 
-// TestDNSIsCut: known clients keep working, and nobody is let in.
-func TestDNSIsCut(t *testing.T) {
+// TestKnownClientsWorkWithoutDNS asserts that known clients keep their permissions
+// while the resolver cannot be reached, and that no other client gets any.
+func TestKnownClientsWorkWithoutDNS(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.serve(map[string]string{"CLIENT_READER_FROM": "reader", "CLIENT_READER_CONTAINERS": "1", "INFO": "1"})

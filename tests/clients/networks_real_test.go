@@ -32,10 +32,10 @@ func subnet() string {
 	return fmt.Sprintf("10.%d.%d.%d/29", 128+rand.IntN(128), rand.IntN(256), rand.IntN(32)*8)
 }
 
-// TestClientContainers: three clients, by service name, by subnet and by a
-// socket in a shared volume, and one that is not declared. Each may do what its policy says
-// and nothing else.
-func TestClientContainers(t *testing.T) {
+// TestContainersGetTheirPolicies asserts that three clients, by service name, by subnet
+// and by a socket in a shared volume, and an undeclared one may do what their policies
+// allow and nothing else.
+func TestContainersGetTheirPolicies(t *testing.T) {
 	t.Parallel()
 	theirs := subnet()
 	here, there := newSite(t), newSite(t, "--subnet", theirs)
@@ -81,9 +81,9 @@ func TestClientContainers(t *testing.T) {
 	}
 }
 
-// TestSearchDomains: the proxy's container has a search domain in which there is
-// an entry of the name that a client has. It leads to another container.
-func TestSearchDomains(t *testing.T) {
+// TestSearchDomainsAreIgnored asserts that a client's name is not looked up in a search
+// domain, where it leads to another container.
+func TestSearchDomainsAreIgnored(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.serve(map[string]string{"CLIENT_READER_FROM": "reader", "CLIENT_READER_CONTAINERS": "1"}, "--dns-search", "web.test")
@@ -97,7 +97,7 @@ func TestSearchDomains(t *testing.T) {
 	}
 }
 
-func TestIPv6Client(t *testing.T) {
+func TestIPv6ClientIsIdentified(t *testing.T) {
 	t.Parallel()
 	six := fmt.Sprintf("fd00:%x:%x::/64", rand.IntN(1<<16), rand.IntN(1<<16))
 	s := newSite(t, "--ipv6", "--subnet", six)
@@ -123,9 +123,9 @@ func TestIPv6Client(t *testing.T) {
 	}
 }
 
-// TestHostNetworkClient: a program in the host's network has the address of the
-// network's gateway.
-func TestHostNetworkClient(t *testing.T) {
+// TestHostNetworkHasTheGatewaysAddress asserts that a program in the host's network is
+// known by the address of the network's gateway.
+func TestHostNetworkHasTheGatewaysAddress(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	gateway := strings.TrimSpace(harness.MustDocker(t, "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", s.name))
@@ -140,9 +140,9 @@ func TestHostNetworkClient(t *testing.T) {
 	}
 }
 
-// TestOverlappingNames: two networks have a container of the same name each. The
-// name of the network behind it tells which.
-func TestOverlappingNames(t *testing.T) {
+// TestNetworkNameTellsContainersApart asserts that <name>.<network> is one of two
+// containers that have the same name in two networks.
+func TestNetworkNameTellsContainersApart(t *testing.T) {
 	t.Parallel()
 	one, two := newSite(t), newSite(t)
 	p := one.serve(map[string]string{
@@ -183,8 +183,8 @@ func (s site) args(name string, more ...string) []string {
 	return append(args, more...)
 }
 
-// first runs a container that asks at once, and returns the status: what the
-// proxy takes a container for that it has never seen.
+// first runs a container that sends a request at once, and returns the status: the
+// proxy has not seen the container before.
 func (s site) first(host, method, target string, more ...string) int {
 	s.t.Helper()
 	name := harness.Unused(s.t)

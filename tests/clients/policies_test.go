@@ -11,7 +11,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestClientHasItsOwnRulesOnly: what everybody may do is not a client's.
+// TestClientHasItsOwnRulesOnly asserts that the unprefixed permissions are not a
+// declared client's.
 func TestClientHasItsOwnRulesOnly(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
@@ -63,7 +64,7 @@ func TestClientHasItsOwnRulesOnly(t *testing.T) {
 	}
 }
 
-func TestExplainClient(t *testing.T) {
+func TestExplainOfOneClient(t *testing.T) {
 	t.Parallel()
 	environ := map[string]string{
 		"CLIENT_PORTAINER_FROM":       "portainer",
@@ -76,7 +77,7 @@ func TestExplainClient(t *testing.T) {
 		status int
 		want   string
 	}{
-		{harness.Words("explain"), 0, "Whoever is not portainer, traefik (see --client) may run 4 of 115"},
+		{harness.Words("explain"), 0, "Clients other than portainer, traefik (see --client) may run 4 of 115"},
 		{harness.Words("explain --client portainer"), 0, "Client portainer may run "},
 		{harness.Words("explain --client portainer"), 0, "warning: leaks secrets: ContainerInspect lets a client "},
 		{harness.Words("explain --client PORTAINER GET /containers/json"), 0, "allowed: GET /containers/json (ContainerList) by CLIENT_PORTAINER_CONTAINERS=1"},
@@ -92,8 +93,9 @@ func TestExplainClient(t *testing.T) {
 	}
 }
 
-// TestClientDangers: the start's warnings say whose permissions are dangerous.
-func TestClientDangers(t *testing.T) {
+// TestDangersNameTheirClient asserts that a warning at the start names the client whose
+// permissions are dangerous.
+func TestDangersNameTheirClient(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	p := harness.Start(t, map[string]string{
@@ -114,6 +116,6 @@ func TestClientDangers(t *testing.T) {
 		t.Errorf("the client is known from %s, want what its variable says", from)
 	}
 	if i := slices.IndexFunc(p.Log(), func(e harness.Entry) bool { return e["danger"] != nil && e["client"] != "admin" }); i >= 0 {
-		t.Errorf("a danger is somebody else's: %v", p.Log()[i])
+		t.Errorf("a danger names another client: %v", p.Log()[i])
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestBadConfiguration asserts that whatever is wrong stops the start, and that
-// one message names all of it.
-func TestBadConfiguration(t *testing.T) {
+// TestEveryMistakeStopsTheStart asserts that each mistake stops the start, and that one
+// message names all mistakes.
+func TestEveryMistakeStopsTheStart(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	dir := harness.SocketDir(t)
@@ -56,7 +56,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"LOG_LEVEL=loud", []string{`invalid LOG_LEVEL="loud": ` + levels}},
 		{"LOG_LEVEL=trace", []string{`invalid LOG_LEVEL="trace": ` + levels}},
 		{"ACCESS_LOG=some", []string{`invalid ACCESS_LOG="some": want all, denied or none`}},
-		{"METRICS_LISTEN=1", []string{`invalid METRICS_LISTEN="1": 1 is no address: ` + address}},
+		{"METRICS_LISTEN=1", []string{`invalid METRICS_LISTEN="1": 1 is not an address: ` + address}},
 		{"METRICS_LISTEN=off", []string{`invalid METRICS_LISTEN="off": no port: ` + address}},
 		{"METRICS_LISTEN=http://:9323", []string{`invalid METRICS_LISTEN="http://:9323": ` + address}},
 		{"METRICS_LISTEN=:66000", []string{`invalid METRICS_LISTEN=":66000": bad port "66000": ` + address}},
@@ -95,7 +95,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"SOCKET_PATH=/none/x.sock", []string{`no socket at SOCKET_PATH="/none/x.sock": mount the engine's with -v /var/run/docker.sock:/none/x.sock`}},
 		{"SOCKET_PATH=" + dir, []string{`SOCKET_PATH="` + dir + `" is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling, and remove the directory that was made there`}},
 		{"SOCKET_PATH=" + file, []string{`SOCKET_PATH="` + file + `" is not a socket`}},
-		{"ALLOW_FROM=10.0.0.300,10.0.0.1/8,web", []string{`invalid ALLOW_FROM="10.0.0.300,10.0.0.1/8,web": "10.0.0.300" is no address; want one such as 10.0.0.5 or fd00::5; "10.0.0.1/8" names an address and a subnet; want 10.0.0.0/8 for all of it, or 10.0.0.1`}},
+		{"ALLOW_FROM=10.0.0.300,10.0.0.1/8,web", []string{`invalid ALLOW_FROM="10.0.0.300,10.0.0.1/8,web": "10.0.0.300" is not an address; want one such as 10.0.0.5 or fd00::5; "10.0.0.1/8" names an address and a subnet; want 10.0.0.0/8 for all of it, or 10.0.0.1`}},
 		{"CLIENT_A_FROM=*.example CLIENT_A_INFO=1", []string{`invalid CLIENT_A_FROM="*.example": "*.example" is neither an address such as`}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=ja", []string{`invalid CLIENT_A_INFO="ja": ` + boolean}},
 		{"CLIENT_A_FROM=web CLIENT_A_DENY=Nothing", []string{`invalid CLIENT_A_DENY="Nothing": no operation has this id; `}},
@@ -115,7 +115,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"CLIENT_A__FROM=web CLIENT_A__INFO=1", []string{`invalid client name in CLIENT_A__FROM: `}},
 		{"CLIENT_A_FROM=web CLIENT_A__POST=1 CLIENT_A_INFO=1", []string{`CLIENT_A__POST="1" is not a client variable: `}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_ALLOW_FROM=10.0.0.5", []string{`client a_allow may do nothing: `}},
-		{"CLIENT_ALLOW_FROM=10.0.0.5", []string{`client allow may do nothing: set what it needs, as in CLIENT_ALLOW_CONTAINERS=1; ALLOW_FROM is for everybody and has no prefix`}},
+		{"CLIENT_ALLOW_FROM=10.0.0.5", []string{`client allow may do nothing: set what it needs, as in CLIENT_ALLOW_CONTAINERS=1; ALLOW_FROM is for all clients and has no prefix`}},
 		{"CLIENT_A_FROM=web. CLIENT_A_INFO=1 CLIENT_B_FROM=Web CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have web: `}},
 		{"CLIENT_A_FROM=10.0.0.0/8 CLIENT_A_INFO=1 CLIENT_B_FROM=::ffff:10.0.0.0/104 CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have 10.0.0.0/8: `}},
 		{"CLIENT_A_FROM=fd00:0::1 CLIENT_A_INFO=1 CLIENT_B_FROM=fd00::0:1/128 CLIENT_B_INFO=1", []string{`CLIENT_A_FROM and CLIENT_B_FROM both have fd00::1: `}},
@@ -172,9 +172,9 @@ func TestBadConfiguration(t *testing.T) {
 	}
 }
 
-// TestBadConfigurationLeavesNothing asserts that a start that fails for one
+// TestFailedStartLeavesNoSocket asserts that a start that fails for one
 // reason does not leave the socket of a listener that was fine.
-func TestBadConfigurationLeavesNothing(t *testing.T) {
+func TestFailedStartLeavesNoSocket(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(harness.SocketDir(t), "postern.sock")
 	harness.Run(t, map[string]string{"SOCKET_PATH": "/none/x.sock", "LISTEN": "unix://" + path})
@@ -183,9 +183,9 @@ func TestBadConfigurationLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestNoPermission asserts that a socket which postern's user may not use stops
-// the start, with whose it is and what helps.
-func TestNoPermission(t *testing.T) {
+// TestNoPermissionStopsTheStart asserts that a socket which postern's user may not use
+// stops the start, with its owner and the remedy.
+func TestNoPermissionStopsTheStart(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	if err := os.Chmod(socket, 0); err != nil {

@@ -8,9 +8,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestCommandLine asserts what postern's commands print, where, and their exit
+// TestCommandsPrintAndExit asserts what postern's commands print, where, and their exit
 // status.
-func TestCommandLine(t *testing.T) {
+func TestCommandsPrintAndExit(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		args           string
@@ -39,7 +39,7 @@ func TestCommandLine(t *testing.T) {
 		{"version --help", 0, `usage: postern version(?s:.*)`, ""},
 		{"help nothing", 2, "", `postern: unknown command "nothing": want .*\n`},
 		{"explian", 2, "", `postern: unknown command "explian": did you mean explain\?\n`},
-		{"CONTAINERS=1", 2, "", `postern: unknown command "CONTAINERS=1": settings are environment variables, as in docker run -e CONTAINERS=\.\.\.\n`},
+		{"CONTAINERS=1", 2, "", `postern: unknown command "CONTAINERS=1": settings are environment variables, as in docker run -e CONTAINERS=VALUE\n`},
 		{"-listenip=0.0.0.0", 2, "", `postern: unknown flag "-listenip=0.0.0.0": settings are .*\n`},
 		{"presets traefik,dozzle", 0, `(?s)traefik: .*\nPRESET=traefik .*\ndozzle: .*\nPRESET=dozzle .*`, ""},
 		{"presets traefik, nothing", 2, "", `postern: invalid preset "nothing": .*\n`},
@@ -50,7 +50,7 @@ func TestCommandLine(t *testing.T) {
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()
-			// Nothing of the environment matters to them.
+			// The environment does not matter to them.
 			r := harness.Run(t, map[string]string{"POST": "ture"}, strings.Fields(test.args)...)
 			whole := func(pattern, s string) bool { return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(s) }
 			if r.Status != test.status || !whole(test.stdout, r.Stdout) || !whole(test.stderr, r.Stderr) {

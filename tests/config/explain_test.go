@@ -13,7 +13,7 @@ import (
 	"postern/tests/internal/harness"
 )
 
-func TestExplainRequest(t *testing.T) {
+func TestExplainOfOneRequest(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		environ, request string
@@ -54,9 +54,9 @@ func TestExplainRequest(t *testing.T) {
 	}
 }
 
-// TestExplainWarns asserts that each kind of danger is said, in explain and in
-// the log at start, and nothing when there is none.
-func TestExplainWarns(t *testing.T) {
+// TestExplainAndLogNameEachDanger asserts that explain and the log at start name each
+// kind of danger, and none where there is none.
+func TestExplainAndLogNameEachDanger(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	for _, test := range []struct{ allow, dangers string }{
@@ -123,10 +123,10 @@ func TestExplainWarns(t *testing.T) {
 	}
 }
 
-// TestDangersByDefault asserts that explain names the danger of /events, which is
-// on by default, and that the log does not: it says no word of what every start
-// opens, and says once what clients can do in several ways.
-func TestDangersByDefault(t *testing.T) {
+// TestDefaultDangersAreInExplainOnly asserts that explain names the danger of /events,
+// which is on by default, and that the log does not. The log has one line for a danger
+// that several operations open.
+func TestDefaultDangersAreInExplainOnly(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	for _, test := range []struct {
@@ -160,9 +160,9 @@ func TestDangersByDefault(t *testing.T) {
 	}
 }
 
-// TestStartSaysWhatIsOpen asserts that the log says at start what explain does,
-// in short, and each open section in the README's words.
-func TestStartSaysWhatIsOpen(t *testing.T) {
+// TestStartLogNamesOpenSections asserts that the log has a summary of explain at start,
+// and each open section in the README's words.
+func TestStartLogNamesOpenSections(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	environ := map[string]string{
@@ -205,9 +205,9 @@ func TestStartSaysWhatIsOpen(t *testing.T) {
 	}
 }
 
-// TestPodmansOperations asserts that explain and the start show Podman's own
-// operations only to those who mean Podman, or ask for all.
-func TestPodmansOperations(t *testing.T) {
+// TestPodmanOperationsAreShownOnRequest asserts that explain and the start show
+// Podman's own operations only with --all or where a setting is about Podman.
+func TestPodmanOperationsAreShownOnRequest(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	for _, test := range []struct {
@@ -254,9 +254,9 @@ func TestPodmansOperations(t *testing.T) {
 	}
 }
 
-// TestExplainSaysWhatHasNoEffect asserts that explain repeats the warnings of the
+// TestExplainRepeatsWarnings asserts that explain repeats the warnings of the
 // start.
-func TestExplainSaysWhatHasNoEffect(t *testing.T) {
+func TestExplainRepeatsWarnings(t *testing.T) {
 	t.Parallel()
 	text := harness.Run(t, map[string]string{"CONTAINER": "1"}, "explain").Stdout
 	if want := "\nwarning: CONTAINER=\"1\" has no effect: did you mean CONTAINERS?\n"; !strings.Contains(text, want) {

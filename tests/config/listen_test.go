@@ -9,9 +9,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestAddresses asserts that an address of each form serves, in each setting that
-// takes one.
-func TestAddresses(t *testing.T) {
+// TestEveryFormOfAddressServes asserts that an address of each form serves, in
+// each setting that takes one.
+func TestEveryFormOfAddressServes(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	for _, form := range []string{
@@ -37,7 +37,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// freePort is a port that nobody listens on.
+// freePort is a port that no program listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

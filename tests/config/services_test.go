@@ -43,10 +43,10 @@ func link(alias string, own map[string]string) map[string]string {
 	return all
 }
 
-// TestServices asserts that variables which Kubernetes and Docker links put into
-// a container neither stop the start, nor declare a client, nor get a warning.
-// Client a is declared in each.
-func TestServices(t *testing.T) {
+// TestServiceVariablesAreIgnored asserts that variables which Kubernetes and
+// Docker links put into a container neither stop the start, nor declare a client,
+// nor get a warning. Client a is declared in each.
+func TestServiceVariablesAreIgnored(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	services := map[string]map[string]string{
@@ -92,9 +92,9 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// TestLikeServices asserts that variables which only look like a service's are
-// read.
-func TestLikeServices(t *testing.T) {
+// TestVariablesLikeServicesAreRead asserts that variables which only look like a
+// service's are read.
+func TestVariablesLikeServicesAreRead(t *testing.T) {
 	t.Parallel()
 	for settings, want := range map[string]string{
 		"CLIENT_A_SERVICE_PORT_LISTEN=tcp://:x": `invalid CLIENT_A_SERVICE_PORT_LISTEN="tcp://:x": `,

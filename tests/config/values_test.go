@@ -11,8 +11,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestGoodValues asserts what is accepted beside 1 and 0, by what it opens.
-func TestGoodValues(t *testing.T) {
+// TestToggleValues asserts which values of a toggle besides 1 and 0 open a section.
+func TestToggleValues(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	for _, test := range []struct {
@@ -35,9 +35,9 @@ func TestGoodValues(t *testing.T) {
 	}
 }
 
-// TestNearMisses asserts a warning for what looks like a mistake, with the
-// right name, and none for what a container's environment is full of.
-func TestNearMisses(t *testing.T) {
+// TestMisspeltVariablesAreWarnings asserts a warning with the right name for a variable
+// that looks like a mistake, and none for the usual variables of a container.
+func TestMisspeltVariablesAreWarnings(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	want := map[string]string{
@@ -139,8 +139,9 @@ func TestNearMisses(t *testing.T) {
 	}
 }
 
-// TestPatternFiles asserts that ALLOW_FILE and DENY_FILE add to ALLOW and DENY.
-func TestPatternFiles(t *testing.T) {
+// TestPatternFilesAddToAllowAndDeny asserts that ALLOW_FILE and DENY_FILE add to
+// ALLOW and DENY.
+func TestPatternFilesAddToAllowAndDeny(t *testing.T) {
 	t.Parallel()
 	dir := harness.SocketDir(t)
 	allow, deny := filepath.Join(dir, "allow"), filepath.Join(dir, "deny")

@@ -8,9 +8,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestTogglesThatOpenNothing asserts a warning of each toggle that is on and has no
-// effect because of another, and none where it has one.
-func TestTogglesThatOpenNothing(t *testing.T) {
+// TestToggleThatOpensNothingIsAWarning asserts a warning of each toggle that is on
+// and has no effect because of another, and none where it has one.
+func TestToggleThatOpensNothingIsAWarning(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	const post = "POST=1 opens nothing: no section is on in which there is something to write; set one, such as CONTAINERS=1"
@@ -53,8 +53,8 @@ func TestTogglesThatOpenNothing(t *testing.T) {
 	}
 }
 
-// TestNameWithoutAddress asserts a warning that names the setting.
-func TestNameWithoutAddress(t *testing.T) {
+// TestNameWithoutAddressIsAWarning asserts a warning that names the setting.
+func TestNameWithoutAddressIsAWarning(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "CLIENT_WEB_APP_FROM": "nothing.invalid", "CLIENT_WEB_APP_INFO": "1"})

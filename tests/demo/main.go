@@ -87,15 +87,15 @@ func run(ctx context.Context) error {
 		defer close(gone)
 		postern.Wait()
 	}()
-	if awaitAnswer("http://"+address+"/_ping", gone) {
+	if awaitResponse("http://"+address+"/_ping", gone) {
 		fmt.Printf(whatToTry, address)
 	}
 	<-gone
 	return fmt.Errorf("postern ended: %v", postern.ProcessState)
 }
 
-// awaitAnswer asks url until there is an answer, or until gone is closed.
-func awaitAnswer(url string, gone <-chan struct{}) bool {
+// awaitResponse sends requests to url until it gets a response, or until gone is closed.
+func awaitResponse(url string, gone <-chan struct{}) bool {
 	client := http.Client{Timeout: time.Second}
 	for {
 		if resp, err := client.Get(url); err == nil {

@@ -14,8 +14,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestDemo runs the demo as the README says and does what it says to try.
-func TestDemo(t *testing.T) {
+// TestDemoWorksAsDescribed runs the demo as the README says and does what it says
+// to try.
+func TestDemoWorksAsDescribed(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // it builds postern
 	defer cancel()
@@ -72,6 +73,6 @@ func TestDemo(t *testing.T) {
 	}
 	demo.Wait() // go run's status after Control-C is its own
 	if !strings.Contains(last, `"message":"stopped"`) || stderr.Len() > 0 {
-		t.Errorf("after Control-C the demo said %q and on stderr %q, want postern's last word", last, stderr.String())
+		t.Errorf("after Control-C the demo said %q and on stderr %q, want postern's last line", last, stderr.String())
 	}
 }

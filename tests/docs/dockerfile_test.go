@@ -13,10 +13,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestDockerfileDefaults compares the ENV lines of the image with the code's
+// TestDockerfileHasTheDefaults compares the ENV lines of the image with the code's
 // defaults. What is unset there must be a variable whose unset state has a
 // meaning that no value has.
-func TestDockerfileDefaults(t *testing.T) {
+func TestDockerfileHasTheDefaults(t *testing.T) {
 	t.Parallel()
 	dockerfile, err := os.ReadFile(harness.File("Dockerfile"))
 	if err != nil {

@@ -53,9 +53,9 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// TestExamples compares what the README shows of postern's output with what
-// postern prints.
-func TestExamples(t *testing.T) {
+// TestREADMEShowsRealOutput compares what the README shows of postern's output
+// with what postern prints.
+func TestREADMEShowsRealOutput(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile(harness.File("README.md"))
 	if err != nil {

@@ -26,8 +26,9 @@ func refuses(t *testing.T, args ...string) string {
 	return r.Stderr
 }
 
-// TestCannotStart asserts that a start which cannot work ends with what to do.
-func TestCannotStart(t *testing.T) {
+// TestFailedStartNamesTheRemedy asserts that a start which cannot work ends with
+// what to do.
+func TestFailedStartNamesTheRemedy(t *testing.T) {
 	t.Parallel()
 	group := engineGroup(t)
 	file := filepath.Join(harness.SocketDir(t), "file")
@@ -58,7 +59,7 @@ func TestCannotStart(t *testing.T) {
 			[]string{"--user=65532", harness.Mount(harness.EngineSocket)},
 			[]string{fmt.Sprintf("belongs to 0:%d with mode 0660, and postern runs as 65532:0;", group), fmt.Sprintf(`group_add: ["%d"], or user: "65532:%d"`, group, group)},
 		},
-		"mode that opens to nobody": {
+		"mode that lets no user connect": {
 			[]string{socket(0, 998, 0o440)},
 			[]string{"mode 0440", "chmod 0660 /var/run/docker.sock on the host"},
 		},
@@ -105,17 +106,17 @@ func TestCannotStart(t *testing.T) {
 // acl(5): as with SELinux, the mode does not show it.
 func denyUser(t *testing.T, path string, uid uint32) {
 	t.Helper()
-	const readWrite, nobody = 6, ^uint32(0)
+	const readWrite, noID = 6, ^uint32(0)
 	list := binary.LittleEndian.AppendUint32(nil, 2) // the format's version
 	for _, e := range []struct {
 		tag, permissions uint16
 		id               uint32
 	}{
-		{0x01, readWrite, nobody}, // the owner
+		{0x01, readWrite, noID}, // the owner
 		{0x02, 0, uid},
-		{0x04, readWrite, nobody}, // the group
-		{0x10, readWrite, nobody}, // the mask
-		{0x20, 0, nobody},         // others
+		{0x04, readWrite, noID}, // the group
+		{0x10, readWrite, noID}, // the mask
+		{0x20, 0, noID},         // others
 	} {
 		list = binary.LittleEndian.AppendUint16(list, e.tag)
 		list = binary.LittleEndian.AppendUint16(list, e.permissions)

@@ -13,9 +13,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestComposeUp brings the project's compose file up as the README says, on a
+// TestComposeFileServes brings the project's compose file up as the README says, on a
 // free port, and tries the README's first two commands.
-func TestComposeUp(t *testing.T) {
+func TestComposeFileServes(t *testing.T) {
 	t.Parallel()
 	compose := harness.NeedCompose(t)
 	needBaseImage(t)
@@ -98,9 +98,9 @@ func assertHardened(t *testing.T, id string) {
 	}
 }
 
-// TestComposeConsumer asserts that the file stays valid when its user takes
-// the comment signs off the consumer.
-func TestComposeConsumer(t *testing.T) {
+// TestComposeFileWithConsumerIsValid asserts that the file stays valid when its
+// user takes the comment signs off the consumer.
+func TestComposeFileWithConsumerIsValid(t *testing.T) {
 	t.Parallel()
 	compose := harness.NeedCompose(t)
 	file := editCompose(t)

@@ -19,10 +19,10 @@ func health(t *testing.T, c harness.Container, want string) {
 	harness.Await(t, want+" container", func() bool { return c.Inspect("{{.State.Health.Status}}") == want })
 }
 
-// TestReplacedSocket restarts the engine, as far as a container can tell: its
+// TestReplacedSocketIsReported restarts the engine, as far as a container can tell: its
 // socket's file is removed and another is put in its place. A mount of the file
 // goes on showing the first one.
-func TestReplacedSocket(t *testing.T) {
+func TestReplacedSocketIsReported(t *testing.T) {
 	t.Parallel()
 	socket := serveSocket(t, 0, 998, 0o660)
 	c := launch(t, harness.Mount(socket.path), checks, "--health-retries=1")
@@ -53,8 +53,9 @@ func TestReplacedSocket(t *testing.T) {
 	c.CheckVersion()
 }
 
-// TestMountedDirectory does the same to a container that has the directory.
-func TestMountedDirectory(t *testing.T) {
+// TestMountedDirectoryShowsTheNewSocket does the same to a container that has the
+// directory.
+func TestMountedDirectoryShowsTheNewSocket(t *testing.T) {
 	t.Parallel()
 	socket := serveSocket(t, 0, 998, 0o660)
 	dir := filepath.Dir(socket.path)
@@ -77,9 +78,9 @@ func TestMountedDirectory(t *testing.T) {
 	}
 }
 
-// TestSocketServedLater starts postern in front of a socket on which nothing
+// TestSocketServedLaterIsUsed starts postern in front of a socket on which nothing
 // listens.
-func TestSocketServedLater(t *testing.T) {
+func TestSocketServedLaterIsUsed(t *testing.T) {
 	t.Parallel()
 	socket := serveSocket(t, 0, 998, 0o660)
 	socket.leave()
@@ -92,13 +93,13 @@ func TestSocketServedLater(t *testing.T) {
 		t.Error("the health check passes without an engine")
 	}
 	socket.replace(t, 0, 998, 0o660)
-	harness.Await(t, "answer", c.Healthy)
+	harness.Await(t, "successful health check", c.Healthy)
 	c.CheckVersion()
 }
 
-// TestExitOnEngineLoss lets a restart policy mend what a mount of the file
-// cannot.
-func TestExitOnEngineLoss(t *testing.T) {
+// TestExitOnEngineLossRestartsTheContainer lets a restart policy mend what a mount
+// of the file cannot.
+func TestExitOnEngineLossRestartsTheContainer(t *testing.T) {
 	t.Parallel()
 	socket := serveSocket(t, 0, 998, 0o660)
 	c := launch(t, harness.Mount(socket.path), checks, "--restart=on-failure", "--env=EXIT_ON_ENGINE_LOSS=500ms")
@@ -106,7 +107,7 @@ func TestExitOnEngineLoss(t *testing.T) {
 
 	socket.replace(t, 0, 998, 0o660)
 	harness.Await(t, "restart", func() bool { return c.Inspect("{{.RestartCount}} {{.State.Status}}") == "1 running" })
-	harness.Await(t, "answer", c.Healthy)
+	harness.Await(t, "successful health check", c.Healthy)
 	c.CheckVersion()
 	if said := c.Entries("stopped"); len(said) != 1 || !strings.Contains(said[0].String(), "EXIT_ON_ENGINE_LOSS=500ms") {
 		t.Errorf("the log gives no reason for the exit: %v", said)

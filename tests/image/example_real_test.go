@@ -15,9 +15,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestExampleClients brings the example up with containers of busybox in the
-// programs' place, and tries what each may do.
-func TestExampleClients(t *testing.T) {
+// TestExampleClientsHaveTheirOwnPermissions brings the example up with containers
+// of busybox in the programs' place, and tries what each may do.
+func TestExampleClientsHaveTheirOwnPermissions(t *testing.T) {
 	t.Parallel()
 	compose := harness.NeedCompose(t)
 	image := buildImage(t)

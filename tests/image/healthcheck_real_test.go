@@ -11,9 +11,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestHealthcheckFromElsewhere asserts that a request from another container
-// that claims to be the health check is decided on, and logged, like any other.
-func TestHealthcheckFromElsewhere(t *testing.T) {
+// TestHealthcheckFromAnotherContainerIsRefused asserts that a request from another
+// container that claims to be the health check is decided on, and logged, like any
+// other.
+func TestHealthcheckFromAnotherContainerIsRefused(t *testing.T) {
 	t.Parallel()
 	other := harness.Box(t)
 	e, socket := harness.StandIn(t)
@@ -30,9 +31,9 @@ func TestHealthcheckFromElsewhere(t *testing.T) {
 	p.AwaitLog(func(e harness.Entry) bool { return e["message"] == "refused" && e["path"] == "/_ping" })
 }
 
-// TestHealthcheckOverAMountedSocket asserts the same of a unix socket that
+// TestHealthcheckOverAMountedSocketIsRefused asserts the same of a unix socket that
 // other containers can open.
-func TestHealthcheckOverAMountedSocket(t *testing.T) {
+func TestHealthcheckOverAMountedSocketIsRefused(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	dir := filepath.Dir(socket)

@@ -76,9 +76,9 @@ func TestImageVersion(t *testing.T) {
 	}
 }
 
-// TestImageContent asserts that the image is one static binary, for this
+// TestImageIsOneStaticBinary asserts that the image is one static binary, for this
 // machine's architecture and cross-compiled for another.
-func TestImageContent(t *testing.T) {
+func TestImageIsOneStaticBinary(t *testing.T) {
 	t.Parallel()
 	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 	other := "arm64"
@@ -126,9 +126,9 @@ func TestImageContent(t *testing.T) {
 	}
 }
 
-// TestImageHealth asserts that the engine finds the container healthy, also
-// when clients may not ping.
-func TestImageHealth(t *testing.T) {
+// TestImageBecomesHealthy asserts that the engine reports the container as
+// healthy, also with PING=0.
+func TestImageBecomesHealthy(t *testing.T) {
 	t.Parallel()
 	name := harness.Unused(t)
 	harness.MustDocker(t, "run", "--detach", "--name", name, "--volume", harness.EngineSocket+":"+harness.EngineSocket,
@@ -138,8 +138,8 @@ func TestImageHealth(t *testing.T) {
 	})
 }
 
-// TestImageTimeZone asserts that the image knows zones without a file.
-func TestImageTimeZone(t *testing.T) {
+// TestImageKnowsTimeZones asserts that the image knows zones without a file.
+func TestImageKnowsTimeZones(t *testing.T) {
 	t.Parallel()
 	name := harness.Unused(t)
 	harness.MustDocker(t, "run", "--detach", "--name", name, "--volume", harness.EngineSocket+":"+harness.EngineSocket,

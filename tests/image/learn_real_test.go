@@ -9,9 +9,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLearnInContainer follows README: a signal to the container, and the
-// report is in its log, apart from the log's lines.
-func TestLearnInContainer(t *testing.T) {
+// TestLearnReportIsInTheContainersLog follows README: a signal to the container,
+// and the report is in its log, apart from the log's lines.
+func TestLearnReportIsInTheContainersLog(t *testing.T) {
 	t.Parallel()
 	c := launch(t, "--read-only", "-v", harness.EngineSocket+":"+harness.EngineSocket, "-e", "LEARN=1")
 	if r := harness.Docker(t, c.Host(), "ps"); r.Status != 0 {

@@ -13,10 +13,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestListenerFile asserts who a listener's file belongs to when root made it
-// and another serves, that the health check passes without PING, and that the
-// file is removed at exit where the directory lets it.
-func TestListenerFile(t *testing.T) {
+// TestListenerFileBelongsToItsUser asserts the owner of a listener's file that
+// root made and another user serves, that the health check passes with PING=0, and
+// that the file is removed at exit if the directory allows that.
+func TestListenerFileBelongsToItsUser(t *testing.T) {
 	t.Parallel()
 	group := engineGroup(t)
 	hardened := []string{"--cap-drop=ALL", "--cap-add=SETUID", "--cap-add=SETGID"}

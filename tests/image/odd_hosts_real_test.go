@@ -11,9 +11,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestOddHosts starts the image where the kernel or the engine gives less, or
-// more, than usual.
-func TestOddHosts(t *testing.T) {
+// TestStartOnUnusualHosts starts the image where the kernel or the engine gives
+// less, or more, than usual.
+func TestStartOnUnusualHosts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		args   []string

@@ -78,8 +78,8 @@ func inGroup(group int, p privileges) privileges {
 	return p
 }
 
-// TestBecomes starts the image in the ways that users do.
-func TestBecomes(t *testing.T) {
+// TestImageBecomesItsUser starts the image in the ways that users do.
+func TestImageBecomesItsUser(t *testing.T) {
 	t.Parallel()
 	group := engineGroup(t)
 	hardened := []string{"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"}
@@ -137,9 +137,9 @@ func privileged(t *testing.T) []string {
 	return []string{"--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"}
 }
 
-// TestSockets starts the image as root in front of sockets of all kinds of
-// owners.
-func TestSockets(t *testing.T) {
+// TestImageKeepsTheSocketsGroup starts the image as root in front of sockets of
+// all kinds of owners.
+func TestImageKeepsTheSocketsGroup(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		uid, gid int
@@ -150,11 +150,11 @@ func TestSockets(t *testing.T) {
 	}{
 		"root:docker":            {0, 998, 0o660, nil, becomes(65532, 998, 0), "started"},
 		"root:root, as Synology": {0, 0, 0o660, nil, becomes(65532, 0, 0), "running with group 0, because the engine's socket belongs to root's group"},
-		"a group nobody has":     {0, 54321, 0o660, nil, becomes(65532, 54321, 0), "started"},
+		"a group without users":  {0, 54321, 0o660, nil, becomes(65532, 54321, 0), "started"},
 		"open to all":            {0, 0, 0o666, nil, becomes(65532, 65532, 0), "started"},
 		"closed to its group":    {0, 65532, 0o606, []string{"--env=RUN_AS=1234"}, becomes(1234, 1234, 0), "started"},
 		"another user's":         {1000, 1000, 0o600, []string{"--env=RUN_AS=1000"}, becomes(1000, 1000, 0), "started"},
-		"root's alone":           {0, 0, 0o600, []string{"--env=RUN_AS=0"}, becomes(0, 0, 0), "running as root, as RUN_AS=0 asks"},
+		"root's alone":           {0, 0, 0o600, []string{"--env=RUN_AS=0"}, becomes(0, 0, 0), "running as root, because RUN_AS=0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

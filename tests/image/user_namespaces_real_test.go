@@ -12,10 +12,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestUserNamespaces starts postern where numbers of users are not the
+// TestStartInUserNamespaces starts postern where numbers of users are not the
 // machine's: as in a container of a rootless engine, or of Podman's keep-id.
-// There is no image in it, only the namespace that such a container has.
-func TestUserNamespaces(t *testing.T) {
+// It runs no image, only the namespace that such a container has.
+func TestStartInUserNamespaces(t *testing.T) {
 	t.Parallel()
 	harness.NeedDocker(t)
 	harness.NeedRoot(t)            // a map of many users takes it

@@ -16,8 +16,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLearnedCompose pastes what a proxy reports into a compose file.
-func TestLearnedCompose(t *testing.T) {
+// TestReportIsValidCompose pastes what a proxy reports into a compose file.
+func TestReportIsValidCompose(t *testing.T) {
 	t.Parallel()
 	program := harness.NeedCommand(t, "docker-compose", "docker-compose")
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": harness.MarkingEngine(t), "LEARN": "1", "DENY": "*Prune"})

@@ -14,10 +14,11 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLearn has a proxy learn what three clients ask, and starts others with
-// each of the two environments that it reports: they forward what was asked;
-// ALLOW forwards no more; nothing of either can be taken away.
-func TestLearn(t *testing.T) {
+// TestLearnedSettingsSufficeForClients has a proxy learn the requests of three clients,
+// and starts others with each of the two environments that it reports. It asserts that
+// they forward these requests, that ALLOW forwards no others, and that no item of
+// either can be taken away.
+func TestLearnedSettingsSufficeForClients(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
 	requests := harness.Requests(t)
@@ -29,14 +30,14 @@ func TestLearn(t *testing.T) {
 		return some
 	}
 	asked := map[string][]harness.Request{
-		"everybody": pick("SystemPing SystemVersion ContainerList NetworkList ContainerList"),
-		"manager":   pick("ContainerCreate ContainerStop ExecStart ContainerArchive"),
-		"healer":    pick("ContainerRestart ContainerStop ContainerListLibpod"),
+		"undeclared": pick("SystemPing SystemVersion ContainerList NetworkList ContainerList"),
+		"manager":    pick("ContainerCreate ContainerStop ExecStart ContainerArchive"),
+		"healer":     pick("ContainerRestart ContainerStop ContainerListLibpod"),
 	}
 	dir := harness.SocketDir(t)
 	base := map[string]string{"SOCKET_PATH": socket}
 	for name := range asked {
-		if name != "everybody" {
+		if name != "undeclared" {
 			base["CLIENT_"+strings.ToUpper(name)+"_LISTEN"] = "unix://" + filepath.Join(dir, name) + "?mode=0666"
 		}
 	}
@@ -46,7 +47,7 @@ func TestLearn(t *testing.T) {
 		got := map[string][]bool{}
 		for name := range asked {
 			conn := p.Dial
-			if name != "everybody" {
+			if name != "undeclared" {
 				conn = func() net.Conn { return harness.Dial(t, "unix", filepath.Join(dir, name)) }
 			}
 			got[name] = p.ForwardedOn(conn(), requests(name))
@@ -66,7 +67,7 @@ func TestLearn(t *testing.T) {
 		p := harness.Start(t, harness.With(base, settings))
 		for name, forwarded := range through(t, p, theirs) {
 			if slices.Contains(forwarded, false) {
-				t.Errorf("%v: %s is refused what it asked for: %v", settings, name, forwarded)
+				t.Errorf("%v: a request of %s that was learned is refused: %v", settings, name, forwarded)
 			}
 		}
 		p.Stop()
@@ -83,7 +84,7 @@ func TestLearn(t *testing.T) {
 			p.Stop()
 		}
 	}
-	// Exactly: for each client the ids it asked for, and no path without one.
+	// ALLOW has for each client the ids of its requests, and no others.
 	p = harness.Start(t, harness.With(base, learned.Exact))
 	for name, forwarded := range through(t, p, func(string) []harness.Request { return requests }) {
 		for i, r := range requests {
@@ -95,9 +96,9 @@ func TestLearn(t *testing.T) {
 	}
 }
 
-// TestLearnDeny asserts that LEARN=deny changes no decision, and reports what
-// was refused and what would allow it.
-func TestLearnDeny(t *testing.T) {
+// TestLearnDenyChangesNoDecision asserts that LEARN=deny changes no decision, and
+// reports the refused requests with their remedies.
+func TestLearnDenyChangesNoDecision(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
 	requests := harness.Requests(t)
@@ -117,7 +118,7 @@ func TestLearnDeny(t *testing.T) {
 			t.Errorf("the report has no %q", line)
 		}
 	}
-	// What it prints allows what was forwarded, and what was refused it does not.
+	// The reported settings allow the forwarded requests and not the refused ones.
 	exact := harness.Start(t, harness.With(map[string]string{"SOCKET_PATH": socket}, learned.Exact)).Forwarded(requests)
 	for i, r := range requests {
 		if exact[i] != (plain[i] && r.ID != "") {
@@ -126,10 +127,9 @@ func TestLearnDeny(t *testing.T) {
 	}
 }
 
-// TestLearnHijacks asserts that connections leave HTTP under LEARN=1 as if it
-// had been allowed, and that nothing is learned from addresses outside ALLOW_FROM or requests that
-// are refused for their length.
-func TestLearnHijacks(t *testing.T) {
+// TestLearnForwardsHijacks asserts that LEARN=1 forwards a hijack, and that nothing is
+// learned from addresses outside ALLOW_FROM or from requests that are too long.
+func TestLearnForwardsHijacks(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "LEARN": "1"})
@@ -138,9 +138,9 @@ func TestLearnHijacks(t *testing.T) {
 	}
 	conn := p.Dial()
 	io.WriteString(conn, harness.Head("POST", "/v1.41/containers/web/attach?stream=1&stdin=1", "Connection: Upgrade", "Upgrade: tcp"))
-	answer := make([]byte, len("HTTP/1.1 101 "))
-	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 101 " {
-		t.Errorf("attach with Upgrade: %q, %v, want 101", answer, err)
+	response := make([]byte, len("HTTP/1.1 101 "))
+	if _, err := io.ReadFull(conn, response); err != nil || string(response) != "HTTP/1.1 101 " {
+		t.Errorf("attach with Upgrade: %q, %v, want 101", response, err)
 	}
 	conn.Close()
 	harness.AwaitRequest(t, e, func(r engine.Request) bool { return r.Ended })
@@ -154,13 +154,13 @@ func TestLearnHijacks(t *testing.T) {
 	}
 	outside.Terminate()
 	if text := outside.Stderr.String(); strings.Contains(text, "ContainerList") {
-		t.Errorf("learned from somebody who may not connect:\n%s", text)
+		t.Errorf("learned from an address that may not connect:\n%s", text)
 	}
 }
 
-// TestNothingToReport asserts that a proxy that learns nothing survives the
+// TestNoReportWithoutLearn asserts that a proxy that learns nothing survives the
 // signal that asks for a report, and says nothing.
-func TestNothingToReport(t *testing.T) {
+func TestNoReportWithoutLearn(t *testing.T) {
 	t.Parallel()
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": harness.MarkingEngine(t)})
 	p.Signal(syscall.SIGUSR1)

@@ -33,7 +33,7 @@ func requests(t *testing.T, p *harness.Postern) (all []harness.Request) {
 	return all
 }
 
-func TestLearnDockerPy(t *testing.T) {
+func TestLearnedSettingsSufficeForDockerPy(t *testing.T) {
 	t.Parallel()
 	image := harness.Busybox(t)
 	python := harness.NeedDockerPy(t)
@@ -48,7 +48,7 @@ func TestLearnDockerPy(t *testing.T) {
 	}).check(t, 3)
 }
 
-func TestLearnDockerCompose(t *testing.T) {
+func TestLearnedSettingsSufficeForDockerCompose(t *testing.T) {
 	t.Parallel()
 	image := harness.Busybox(t)
 	program := harness.NeedCommand(t, "docker-compose", "docker-compose")
@@ -80,7 +80,7 @@ func TestLearnDockerCompose(t *testing.T) {
 // check lets the program use the real engine under LEARN=1, starts with
 // each of the two environments that postern reports, and runs it again: it
 // works. With one item less it does not. A run takes seconds, so that most items
-// are asked for with the requests that the program sent: one has to be refused.
+// are tried with the requests that the program sent: one has to be refused.
 func (program learnedProgram) check(t *testing.T, removals int) {
 	t.Helper()
 	try := func(environ map[string]string) (p *harness.Postern, worked bool, said string) {

@@ -12,9 +12,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLearnReports asserts when a report is written, what the log says
-// meanwhile, and that the health check is no client.
-func TestLearnReports(t *testing.T) {
+// TestReportsAreWrittenOnSignalAndExit asserts when a report is written, what the
+// log has meanwhile, and that the health check is not recorded.
+func TestReportsAreWrittenOnSignalAndExit(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "LEARN": "1", "CONTAINERS": "1", "DENY": "*Prune"})
@@ -47,7 +47,7 @@ func TestLearnReports(t *testing.T) {
 		return e["message"] == "learned" && e["remedy"] == "DENY=*Prune forbids it"
 	})
 
-	// Everything is open, which has been said once: 40 lines would hide it.
+	// One warning says that everything is open: a line for each danger would hide it.
 	for _, e := range p.Log() {
 		if e["danger"] != nil {
 			t.Errorf("a warning for each danger of LEARN=1: %v", e)
@@ -55,7 +55,7 @@ func TestLearnReports(t *testing.T) {
 		}
 	}
 	if p.Stderr.String() != "" {
-		t.Errorf("a report before anybody asked: %s", p.Stderr.String())
+		t.Errorf("a report before the signal: %s", p.Stderr.String())
 	}
 	p.Signal(syscall.SIGUSR1)
 	harness.Await(t, "report", func() bool { return strings.Contains(p.Stderr.String(), "no setting allows it") })
@@ -91,21 +91,21 @@ func TestLearnReports(t *testing.T) {
 	}
 }
 
-// TestLearnNothing asserts that a report of which nothing can be learned yet
-// says so, for each client, and what then keeps postern from starting.
-func TestLearnNothing(t *testing.T) {
+// TestReportWithoutRequests asserts that a report says for each client that it has sent
+// no request, and that such settings would keep postern from starting.
+func TestReportWithoutRequests(t *testing.T) {
 	t.Parallel()
 	base := map[string]string{"SOCKET_PATH": harness.MarkingEngine(t), "CLIENT_IDLE_LISTEN": "unix://" + filepath.Join(harness.SocketDir(t), "idle")}
 	p := harness.Start(t, harness.With(base, map[string]string{"LEARN": "1", "CLIENT_IDLE_INFO": "1"}))
 	p.Get("/info")
 	learned := p.Learned()
 	const (
-		everybody = "      # everybody who is no declared client\n      # 1x GET /info (SystemInfo)\n"
-		idle      = "      # client idle\n      # nothing was forwarded\n" +
+		undeclared = "      # all clients that are not declared\n      # 1x GET /info (SystemInfo)\n"
+		idle       = "      # client idle\n      # nothing was forwarded\n" +
 			"      # nothing to set, and with nothing postern does not start: give it something, or take CLIENT_IDLE_FROM and CLIENT_IDLE_LISTEN away\n"
 	)
-	if text := p.Stderr.String(); strings.Count(text, idle) != 2 || strings.Count(text, everybody) != 2 {
-		t.Errorf("the report does not have twice\n%s%sbut is\n%s", everybody, idle, text)
+	if text := p.Stderr.String(); strings.Count(text, idle) != 2 || strings.Count(text, undeclared) != 2 {
+		t.Errorf("the report does not have twice\n%s%sbut is\n%s", undeclared, idle, text)
 	}
 	for _, settings := range []map[string]string{learned.Toggles, learned.Exact} {
 		if r := harness.Run(t, harness.With(base, settings), "serve"); r.Status != 2 || !strings.Contains(r.Stderr, "client idle may do nothing") {

@@ -14,8 +14,7 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// asOrdinary makes root start a command as another user. Another user starts it
-// as himself.
+// asOrdinary makes a command run as an ordinary user if the tests run as root.
 func asOrdinary(cmd *exec.Cmd) *exec.Cmd {
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
@@ -40,9 +39,9 @@ func assertHidden(t *testing.T, pid int) {
 	}
 }
 
-// TestConfined asserts what keeps code in the process, and another process of
-// its user, from the engine: a start as an ordinary user has no root to give up.
-func TestConfined(t *testing.T) {
+// TestProcessIsConfined asserts that a process that was started as an ordinary user is
+// confined, and that another process of its user cannot reach the engine through it.
+func TestProcessIsConfined(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	if err := os.Chmod(socket, 0o666); err != nil {

@@ -12,9 +12,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestClientGone asserts that the engine learns that a client has gone, so
-// that it can stop working for it.
-func TestClientGone(t *testing.T) {
+// TestEngineLearnsThatTheClientIsGone asserts that the engine learns that a client
+// has gone, so that it can stop working for it.
+func TestEngineLearnsThatTheClientIsGone(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket})
@@ -24,9 +24,9 @@ func TestClientGone(t *testing.T) {
 	p.AwaitLog(func(e harness.Entry) bool { return e["message"] == "cut off by the client" })
 }
 
-// TestEngineRestarts asserts that postern outlives the engine and says what is
-// wrong meanwhile.
-func TestEngineRestarts(t *testing.T) {
+// TestProxySurvivesEngineRestart asserts that postern responds with 503 and the reason
+// while the engine is down, and goes on when it is back.
+func TestProxySurvivesEngineRestart(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
@@ -61,8 +61,8 @@ func TestEngineRestarts(t *testing.T) {
 	}
 }
 
-// TestEngineComesLater asserts that postern can be started first.
-func TestEngineComesLater(t *testing.T) {
+// TestEngineMayStartLater asserts that postern can be started first.
+func TestEngineMayStartLater(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	e.Crash()
@@ -76,9 +76,9 @@ func TestEngineComesLater(t *testing.T) {
 	}
 }
 
-// TestEngineDiesInAnswer asserts that half an answer never looks like a whole
-// one: a client would take a cut archive for all files.
-func TestEngineDiesInAnswer(t *testing.T) {
+// TestTruncatedResponseIsAnError asserts that a truncated response never looks
+// complete: a client would take part of an archive for all files.
+func TestTruncatedResponseIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
@@ -111,9 +111,9 @@ func TestEngineDiesInAnswer(t *testing.T) {
 	}
 }
 
-// TestEngineGivesNoAnswer asserts that an engine that hangs up is an error in
+// TestEngineThatHangsUpIsA502 asserts that an engine that hangs up is an error in
 // the engine's own shape.
-func TestEngineGivesNoAnswer(t *testing.T) {
+func TestEngineThatHangsUpIsA502(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	e.Handle("/info", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))

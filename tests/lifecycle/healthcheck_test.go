@@ -9,9 +9,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestHealthcheck asserts that the check goes through the listener to the
-// engine, whatever the policy, and says what is wrong.
-func TestHealthcheck(t *testing.T) {
+// TestHealthcheckReportsTheEngine asserts that the check goes through the listener
+// to the engine, whatever the policy, and says what is wrong.
+func TestHealthcheckReportsTheEngine(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, listen string }{
 		{"tcp", "tcp://127.0.0.1:0"},

@@ -14,9 +14,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestUnixListener asserts a socket file with the permissions that were asked
-// for, which serves, and which is gone when postern is.
-func TestUnixListener(t *testing.T) {
+// TestUnixListenerHasItsPermissions asserts that a socket file has the permissions in
+// LISTEN, that postern serves on it, and removes it at exit.
+func TestUnixListenerHasItsPermissions(t *testing.T) {
 	t.Parallel()
 	_, engine := harness.StandIn(t)
 	uid, gid := os.Getuid(), os.Getgid()
@@ -64,9 +64,9 @@ func TestUnixListener(t *testing.T) {
 	}
 }
 
-// TestUnixListenerAfterCrash asserts that a socket which a killed postern left
+// TestStaleSocketIsReplaced asserts that a socket which a killed postern left
 // behind does not keep the next one from starting.
-func TestUnixListenerAfterCrash(t *testing.T) {
+func TestStaleSocketIsReplaced(t *testing.T) {
 	t.Parallel()
 	_, engine := harness.StandIn(t)
 	path := filepath.Join(harness.SocketDir(t), "postern.sock")
@@ -82,8 +82,8 @@ func TestUnixListenerAfterCrash(t *testing.T) {
 	}
 }
 
-// TestListeners asserts that every address of LISTEN serves.
-func TestListeners(t *testing.T) {
+// TestEveryListenerServes asserts that every address of LISTEN serves.
+func TestEveryListenerServes(t *testing.T) {
 	t.Parallel()
 	_, engine := harness.StandIn(t)
 	path := filepath.Join(harness.SocketDir(t), "postern.sock")
@@ -100,9 +100,9 @@ func TestListeners(t *testing.T) {
 	}
 }
 
-// TestIPv6 asserts that postern listens on both kinds of address, and with
-// DISABLE_IPV6=1 on IPv4 alone.
-func TestIPv6(t *testing.T) {
+// TestListensOnIPv4AndIPv6 asserts that postern listens on both kinds of address,
+// and with DISABLE_IPV6=1 on IPv4 alone.
+func TestListensOnIPv4AndIPv6(t *testing.T) {
 	t.Parallel()
 	_, engine := harness.StandIn(t)
 	for _, test := range []struct {

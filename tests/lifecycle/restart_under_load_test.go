@@ -71,12 +71,12 @@ func TestEngineRestartsUnderLoad(t *testing.T) {
 	defer stop()
 	for range restarts {
 		enough := answered.Load() + between
-		harness.Await(t, "answers", func() bool { return answered.Load() >= enough })
+		harness.Await(t, "responses", func() bool { return answered.Load() >= enough })
 		e.Crash()
 		e = startEngine()
 	}
 	enough := answered.Load() + between
-	harness.Await(t, "answers after the last restart", func() bool { return answered.Load() >= enough })
+	harness.Await(t, "responses after the last restart", func() bool { return answered.Load() >= enough })
 	stop()
 	wg.Wait()
 	t.Logf("%d of %d visits were answered", answered.Load(), asked.Load())
@@ -94,8 +94,8 @@ func TestEngineRestartsUnderLoad(t *testing.T) {
 }
 
 // visitor is a client that has one connection, which it may drop at any moment.
-// Its methods return 1 if the visit was answered to its end. It is no fault if it
-// was not.
+// Its methods return 1 if all its responses were complete, and 0 else, which is not a
+// failure.
 type visitor struct {
 	t     *testing.T
 	addr  string
@@ -133,7 +133,7 @@ func (c visitor) asks() int64 {
 			return 0
 		}
 		if string(got) != want {
-			c.t.Errorf("asked for %s and got %d %q", want, response.StatusCode, got)
+			c.t.Errorf("sent a request for %s and got %d %q", want, response.StatusCode, got)
 		}
 	}
 	return 1

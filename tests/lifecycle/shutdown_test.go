@@ -15,8 +15,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestStopCutsStreams asserts that nobody who holds a stream open holds the
-// process: it goes on for SHUTDOWN_GRACE and no longer.
+// TestStopCutsStreams asserts that open streams hold the process for SHUTDOWN_GRACE and
+// no longer.
 func TestStopCutsStreams(t *testing.T) {
 	t.Parallel()
 	const (
@@ -81,7 +81,7 @@ func TestStopLetsRequestsEnd(t *testing.T) {
 	for _, test := range []struct {
 		name, begin, rest string
 	}{
-		{"slow answer", "GET /info HTTP/1.1\r\nHost: docker\r\n\r\n", ""},
+		{"slow response", "GET /info HTTP/1.1\r\nHost: docker\r\n\r\n", ""},
 		{"slow request", "POST /images/load HTTP/1.1\r\nHost: docker\r\nContent-Length: 2\r\n\r\na", "b"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -27,9 +27,9 @@ func accessesAtEnd(p *harness.Postern) []harness.Entry {
 	return accesses(p)
 }
 
-// TestLogFields asserts the names of the fields that README lists, and what is
-// in those that do not depend on the moment.
-func TestLogFields(t *testing.T) {
+// TestLogHasTheFieldsOfTheREADME asserts the names of the fields that the README lists,
+// and the values of those that do not vary from run to run.
+func TestLogHasTheFieldsOfTheREADME(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	e.Handle("/images/json", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
@@ -81,9 +81,9 @@ func TestLogFields(t *testing.T) {
 	}
 }
 
-// TestLogOfStreams asserts that what stays open is in the log while it is
-// open, and again when it is over, with the number of bytes that went by.
-func TestLogOfStreams(t *testing.T) {
+// TestStreamsAreLoggedAtBeginAndEnd asserts that the log has a line when a stream
+// opens, and another with the number of bytes when it has ended.
+func TestStreamsAreLoggedAtBeginAndEnd(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket}))
@@ -107,9 +107,9 @@ func TestLogOfStreams(t *testing.T) {
 		}
 	}
 
-	_, answer, conn := p.Open(harness.Head("GET", "/events"))
+	_, response, conn := p.Open(harness.Head("GET", "/events"))
 	e.Emit("start", "web")
-	if _, err := answer.ReadByte(); err != nil {
+	if _, err := response.ReadByte(); err != nil {
 		t.Fatal(err)
 	}
 	opened("SystemEvents")
@@ -146,7 +146,7 @@ func TestLogOfStreams(t *testing.T) {
 		}
 	}
 
-	// A refusal is one line, whatever was asked for.
+	// A refused stream is one line.
 	p = harness.Start(t, map[string]string{"SOCKET_PATH": socket})
 	p.Get("/containers/web/logs")
 	if lines := accessesAtEnd(p); len(lines) != 1 || lines[0]["message"] != "refused" {
@@ -154,8 +154,8 @@ func TestLogOfStreams(t *testing.T) {
 	}
 }
 
-// TestAccessLog asserts which requests are logged.
-func TestAccessLog(t *testing.T) {
+// TestAccessLogSelectsRequests asserts which requests are logged.
+func TestAccessLogSelectsRequests(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	const all = "allowed /_ping, cut off by the client /events, opened /events, redirected //info, refused /info"

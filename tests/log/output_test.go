@@ -16,9 +16,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLogCannotBeWritten asserts that requests go on when the log's reader has gone
-// or the disk is full, and that stderr tells, once.
-func TestLogCannotBeWritten(t *testing.T) {
+// TestRequestsGoOnWithoutALog asserts that requests go on when the log's reader
+// has gone or the disk is full, and that stderr tells, once.
+func TestRequestsGoOnWithoutALog(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -66,9 +66,9 @@ func TestLogCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestConsoleLog asserts one line a request, in colour on a terminal alone,
-// that a path cannot make look like another.
-func TestConsoleLog(t *testing.T) {
+// TestConsoleLogHasALineForEachRequest asserts one line for each request, in
+// colour on a terminal alone, and that a path cannot forge another line.
+func TestConsoleLogHasALineForEachRequest(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	const request = `^\S+ WRN refused GET "/a status=200\\\\nx" operation= rule="no section" status=403 ms=\S+ bytes=\d+ received=0 address=\S+$`

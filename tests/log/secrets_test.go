@@ -11,9 +11,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLogKeepsSecrets asserts that nothing of a query, a header or a body gets
-// into the log; with LOG_LEVEL=debug, that the query alone does.
-func TestLogKeepsSecrets(t *testing.T) {
+// TestLogHasNoSecrets asserts that nothing of a query, a header, a body or a
+// trailer gets into the log; with LOG_LEVEL=debug, that the query alone does.
+func TestLogHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	for _, level := range []string{"info", "debug"} {
@@ -24,6 +24,9 @@ func TestLogKeepsSecrets(t *testing.T) {
 				"Authorization: Bearer s3cr3t-in-a-header", "X-Registry-Auth: s3cr3t-in-a-header", "X-Registry-Config: s3cr3t-in-a-header",
 				"Cookie: s3cr3t-in-a-header", "User-Agent: s3cr3t-in-a-header", "Referer: s3cr3t-in-a-header",
 				"Content-Type: s3cr3t-in-a-header", fmt.Sprint("Content-Length: ", len(body)))+body)
+		}
+		for _, path := range []string{"/images/load", "/containers/x/attach"} {
+			harness.Send(t, p.Dial(), harness.Head("POST", path, "Transfer-Encoding: chunked")+"0\r\ns3cr3t-in-a-trailer\r\n\r\n")
 		}
 		p.Terminate()
 		queries := 0
@@ -45,9 +48,9 @@ func TestLogKeepsSecrets(t *testing.T) {
 	}
 }
 
-// TestLogOfOddTargets asserts that no form of a target brings its query into the
-// log, nor into the response, and that a password in it does not either.
-func TestLogOfOddTargets(t *testing.T) {
+// TestLogHasNoQueryOfOddTargets asserts that no form of a target brings its query
+// into the log, nor into the response, and that a password in it does not either.
+func TestLogHasNoQueryOfOddTargets(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket}))
@@ -76,9 +79,9 @@ func TestLogOfOddTargets(t *testing.T) {
 	}
 }
 
-// TestLogOfLongPaths asserts that a path takes at most 2 KiB of a line, also when
+// TestLogCutsLongPaths asserts that a path takes at most 2 KiB of a line, also when
 // its bytes are escaped.
-func TestLogOfLongPaths(t *testing.T) {
+func TestLogCutsLongPaths(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket})
@@ -115,9 +118,9 @@ func TestLogOfLongPaths(t *testing.T) {
 	}
 }
 
-// TestLogOfUnixClients binds the client's end of a connection to names that look
-// like another client's address, or would turn a line of the log around.
-func TestLogOfUnixClients(t *testing.T) {
+// TestLogHasNoAddressOfUnixClients asserts that the name of a client's end of a unix
+// connection is not logged: it can look like another client's address.
+func TestLogHasNoAddressOfUnixClients(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	dir := harness.SocketDir(t)

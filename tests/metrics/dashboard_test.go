@@ -12,8 +12,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestDashboard asserts that every metric in the example for Grafana exists.
-func TestDashboard(t *testing.T) {
+// TestDashboardUsesExportedMetrics asserts that every metric in the example for
+// Grafana exists.
+func TestDashboardUsesExportedMetrics(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(harness.File("examples/grafana-dashboard.json"))
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestMonitorAnswers asserts what is there, what is not, and what a browser is
-// told to keep to.
-func TestMonitorAnswers(t *testing.T) {
+// TestMetricsListenerResponses asserts the status of each path, and the headers that
+// restrict a browser.
+func TestMetricsListenerResponses(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	_, monitor := monitored(t, map[string]string{"SOCKET_PATH": socket})
@@ -43,11 +43,11 @@ func TestMonitorAnswers(t *testing.T) {
 			t.Errorf("%s %s: %d %s, want %d %s", test.method, test.target, a.Status, got, test.status, test.contentType)
 		}
 		if strings.Contains(a.Body, "<script") {
-			t.Errorf("%s %s: the answer repeats the path: %s", test.method, test.target, a.Body)
+			t.Errorf("%s %s: the response repeats the path: %s", test.method, test.target, a.Body)
 		}
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
-			// A page of somebody else's can neither embed it nor learn where it was.
+			// A page of another site can neither embed it nor learn its address.
 			"Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer", "Access-Control-Allow-Origin": "",
 		} {
 			if got := a.Header.Get(name); got != want {
@@ -62,9 +62,9 @@ func TestMonitorAnswers(t *testing.T) {
 	}
 }
 
-// TestReady asserts that /readyz tells what a client would meet and /healthz
-// that the process lives.
-func TestReady(t *testing.T) {
+// TestReadyFollowsTheEngine asserts that /readyz says whether the engine can be
+// reached, and /healthz that the process lives.
+func TestReadyFollowsTheEngine(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	p, monitor := monitored(t, map[string]string{"SOCKET_PATH": socket, "SHUTDOWN_GRACE": "30s"})
@@ -85,7 +85,7 @@ func TestReady(t *testing.T) {
 	if page := monitor.Get(t, "/").Body; !strings.Contains(page, "the Docker Engine is down: no socket at "+socket) {
 		t.Errorf("the page does not say that the engine is down:\n%s", page)
 	}
-	// Nobody has asked the proxy for anything, and it has noticed.
+	// The proxy has noticed although it got no request.
 	p.AwaitLog(func(e harness.Entry) bool { return e["message"] == "the Docker Engine is down: no socket at "+socket })
 	harness.StartEngine(t, socket)
 	ready(200, "ready\n")
@@ -96,10 +96,10 @@ func TestReady(t *testing.T) {
 	events.Close()
 }
 
-// TestMonitorIsNoWayIn asserts that nothing sent to the monitor's listener
-// reaches the engine, whatever the policy, and that the monitor cannot be
+// TestMetricsListenerReachesNoEngine asserts that nothing sent to the monitor's
+// listener reaches the engine, whatever the policy, and that the monitor cannot be
 // reached through the proxy's.
-func TestMonitorIsNoWayIn(t *testing.T) {
+func TestMetricsListenerReachesNoEngine(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	unix := filepath.Join(filepath.Dir(socket), "monitor.sock")
@@ -134,8 +134,9 @@ func TestMonitorIsNoWayIn(t *testing.T) {
 	}
 }
 
-// TestMonitorIsOff asserts that no listener is opened unasked.
-func TestMonitorIsOff(t *testing.T) {
+// TestMetricsListenerIsOffByDefault asserts that no listener is opened without the
+// setting.
+func TestMetricsListenerIsOffByDefault(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	for _, environ := range []map[string]string{nil, {"METRICS_LISTEN": ""}} {
@@ -146,10 +147,10 @@ func TestMonitorIsOff(t *testing.T) {
 	}
 }
 
-// TestMonitorFlood opens more connections than the monitor keeps, and sends
-// requests that never end on them: neither may harm the proxy, nor shut others
-// out of the monitor.
-func TestMonitorFlood(t *testing.T) {
+// TestMetricsListenerLimitsConnections opens more connections than the monitor
+// keeps, and sends requests that never end on them: neither may harm the proxy,
+// nor shut others out of the monitor.
+func TestMetricsListenerLimitsConnections(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	p, monitor := monitored(t, map[string]string{"SOCKET_PATH": socket})

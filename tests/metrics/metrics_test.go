@@ -69,9 +69,9 @@ func scrape(t *testing.T, monitor harness.Endpoint) families {
 	return all
 }
 
-// TestMetrics asserts that a scrape counts what was done, by client, operation
-// and decision.
-func TestMetrics(t *testing.T) {
+// TestMetricsCountRequests asserts that a scrape counts what was done, by client,
+// operation and decision.
+func TestMetricsCountRequests(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	e.Handle("/images/json", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
@@ -86,21 +86,21 @@ func TestMetrics(t *testing.T) {
 		"CLIENT_A_LISTEN": "unix://" + dir + "/a", "CLIENT_A_NETWORKS": "1",
 		"CLIENT_B_LISTEN": "unix://" + dir + "/b", "CLIENT_B_ALLOW": "SystemEvents,ContainerAttach", "CLIENT_B_PING": "0",
 	})
-	a, b, everybody := harness.Unix(dir+"/a"), harness.Unix(dir+"/b"), harness.TCP(p.Addr)
+	a, b, undeclared := harness.Unix(dir+"/a"), harness.Unix(dir+"/b"), harness.TCP(p.Addr)
 	const body = "0123456789"
 	for _, r := range []struct {
 		times   int
 		from    harness.Endpoint
 		request string
 	}{
-		{3, everybody, harness.Head("GET", "/containers/json")},
-		{2, everybody, harness.Head("POST", "/containers/create", "Content-Length: 10") + body},
-		{4, everybody, harness.Head("GET", "/networks")},
-		{1, everybody, harness.Head("GET", "//networks")},
-		{5, everybody, harness.Head("GET", "/nothing")},
-		{1, everybody, harness.Head("GET", "/containers/a/b/c")},
-		{1, everybody, harness.Head("GET", "/images/json")},
-		{1, everybody, harness.Head("GET", "/_ping", "User-Agent: postern-healthcheck")},
+		{3, undeclared, harness.Head("GET", "/containers/json")},
+		{2, undeclared, harness.Head("POST", "/containers/create", "Content-Length: 10") + body},
+		{4, undeclared, harness.Head("GET", "/networks")},
+		{1, undeclared, harness.Head("GET", "//networks")},
+		{5, undeclared, harness.Head("GET", "/nothing")},
+		{1, undeclared, harness.Head("GET", "/containers/a/b/c")},
+		{1, undeclared, harness.Head("GET", "/images/json")},
+		{1, undeclared, harness.Head("GET", "/_ping", "User-Agent: postern-healthcheck")},
 		{2, a, harness.Head("GET", "/v1.41/networks")},
 		{3, a, harness.Head("GET", "/networks/")},
 		{1, a, harness.Head("GET", "/containers/json")},
@@ -122,7 +122,7 @@ func TestMetrics(t *testing.T) {
 	var f families
 	assert := func(name string, want map[string]float64) {
 		t.Helper()
-		// An answer can have come before its request is counted.
+		// A response can have come before its request is counted.
 		var got map[string]float64
 		defer func() {
 			if t.Failed() {
@@ -173,9 +173,9 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsStayBounded asks for thousands of paths that nobody foresaw: they
-// must not become labels.
-func TestMetricsStayBounded(t *testing.T) {
+// TestLabelsStayBounded requests thousands of unknown paths and asserts that they
+// do not become labels.
+func TestLabelsStayBounded(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	p, monitor := monitored(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket, "ACCESS_LOG": "none", "POST": "0"}))
@@ -184,7 +184,7 @@ func TestMetricsStayBounded(t *testing.T) {
 		known[r.ID] = true
 	}
 	conn := p.Dial()
-	answers := bufio.NewReader(conn)
+	responses := bufio.NewReader(conn)
 	random := rand.New(rand.NewPCG(1, 2))
 	pieces := []string{"containers", "images", "libpod", "v1.41", "json", "x\"y", "a{b=c}", "%0a", "%00", "%22", "\\", "é", "events", "..", "networks", "info", "<b>"}
 	storm := func() {
@@ -202,7 +202,7 @@ func TestMetricsStayBounded(t *testing.T) {
 				continue // it would not end
 			}
 			io.WriteString(conn, harness.Head(method, target, "Connection: keep-alive"))
-			response, err := http.ReadResponse(answers, &http.Request{Method: method})
+			response, err := http.ReadResponse(responses, &http.Request{Method: method})
 			if err != nil {
 				t.Fatalf("%s %s: %v", method, target, err)
 			}
@@ -231,11 +231,11 @@ func TestMetricsStayBounded(t *testing.T) {
 	for range 2 {
 		storm()
 	}
-	// A combination that the first storm left out may still come.
+	// The first requests may have left a combination out.
 	if after := series(); before < 20 || after > before+20 {
 		t.Errorf("%d series after 2000 paths and %d after 6000, want the same", before, after)
 	}
 	if got := scrape(t, monitor).values("postern_requests_total"); got["- refused -"] < 1000 {
-		t.Errorf("the storm was not counted: %v", got)
+		t.Errorf("the requests were not counted: %v", got)
 	}
 }

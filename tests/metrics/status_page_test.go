@@ -46,7 +46,7 @@ func seen(t *testing.T) (monitor harness.Endpoint, page string) {
 var facts = []string{
 	"The engine answers.", "version dev",
 	"ci through a listener of its own may run 11 of 255 operations", "board from 10.1.2.3, 10.9.0.0/16 may run 8 of 255 operations",
-	"everybody else may run 13 of 255 operations reads CONTAINERS PING EVENTS VERSION LIBPOD_PING LIBPOD_VERSION writes nothing",
+	"all other clients may run 13 of 255 operations reads CONTAINERS PING EVENTS VERSION LIBPOD_PING LIBPOD_VERSION writes nothing",
 	"root on the host : Grpc", "leaks secrets : ContainerInspect , ContainerLogs",
 	"GET /v1.41/info SystemInfo INFO=1 or ALLOW=SystemInfo 127.0.0.1 ",
 	"POST /containers/web/restart ContainerRestart ALLOW_RESTARTS=1 or POST=1 or ALLOW=ContainerRestart 127.0.0.1",
@@ -62,8 +62,9 @@ func text(page string) string {
 	return strings.Join(strings.Fields(html.UnescapeString(page)), " ")
 }
 
-// TestPage asserts that the page tells what people come for.
-func TestPage(t *testing.T) {
+// TestStatusPageShowsFacts asserts that the page shows refusals, streams and
+// permissions.
+func TestStatusPageShowsFacts(t *testing.T) {
 	t.Parallel()
 	_, page := seen(t)
 	checkFacts(t, page)

@@ -9,10 +9,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestAllowedAlone gives each operation to a client of its own. What the client
-// asks of that operation is forwarded; the rest of its section is refused, and
-// so is a random tenth of the other operations.
-func TestAllowedAlone(t *testing.T) {
+// TestAllowOpensOneOperation gives each operation to a client of its own, and
+// asserts that its requests for that operation are forwarded, and that the rest of
+// the section and a random tenth of the other operations are refused.
+func TestAllowOpensOneOperation(t *testing.T) {
 	t.Parallel()
 	requests := harness.Requests(t)
 	random := seeded(t)
@@ -57,9 +57,9 @@ func section(r harness.Request) string {
 	return first
 }
 
-// TestPodmanReadsPathsEscaped sends a request that Docker's router reads as one
+// TestBothReadingsMustBeAllowed sends a request that Docker's router reads as one
 // operation and Podman's as another: both have to be allowed.
-func TestPodmanReadsPathsEscaped(t *testing.T) {
+func TestBothReadingsMustBeAllowed(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
 	for _, test := range []struct {

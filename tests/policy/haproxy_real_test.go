@@ -86,8 +86,8 @@ func engineToggles() []string {
 }
 
 // TestDiffersFromHAProxyAsDocumented gives random settings to postern and to
-// HAProxy and expects every request to fare the same, but for what the README
-// lists under its six differences; and each of those to be there.
+// HAProxy and asserts that both forward the same requests, but for the README's
+// six differences, and that each of these occurs.
 func TestDiffersFromHAProxyAsDocumented(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)

@@ -104,10 +104,10 @@ func matches(pattern, s string) bool {
 	return re.(*regexp.Regexp).MatchString(s)
 }
 
-// TestModel asks the running proxy for every operation of Docker and Podman,
-// with and without a version, under random settings, and compares what is
+// TestProxyDecidesLikeTheModel sends every operation of Docker and Podman to the proxy,
+// with and without a version, under random settings, and compares which requests are
 // forwarded with the model.
-func TestModel(t *testing.T) {
+func TestProxyDecidesLikeTheModel(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
 	requests := harness.Requests(t)

@@ -7,10 +7,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestNoReads sends the GETs that act, read the host's files or hand out a key:
-// with POST=0 none reaches the engine, also by HEAD, and the refusal says why a
-// GET needs POST.
-func TestNoReads(t *testing.T) {
+// TestGETsThatActNeedPOST sends the GETs that act, read the host's files or hand
+// out a key: with POST=0 none reaches the engine, also by HEAD, and the refusal
+// says why a GET needs POST.
+func TestGETsThatActNeedPOST(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
 	sections := map[string]string{"SOCKET_PATH": socket}
@@ -56,7 +56,7 @@ func TestNoReads(t *testing.T) {
 			t.Errorf("HEAD %s with POST=0: forwarded", test.target)
 		}
 	}
-	// What only looks like one of them is still a read.
+	// A path that only looks like one of them is still a read.
 	for _, target := range []string{"/containers/web/json", "/containers/web/top", "/secrets/web", "/v5.0.0/libpod/secrets/json", "/v5.0.0/libpod/volumes/json"} {
 		if got, body := forwarded(reading, "GET", target); !got {
 			t.Errorf("GET %s with POST=0: not forwarded\n%s", target, body)

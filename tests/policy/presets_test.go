@@ -11,8 +11,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// programNeeds is what a preset's program asks of the engine, as operation ids, and
-// which of them are guesses.
+// programNeeds are the operations that a preset's program runs, by id, and which of
+// them are guesses.
 type programNeeds struct{ all, guessed map[string]bool }
 
 // presetNeeds reads testdata/presets.txt, which knows the programs' sources,
@@ -38,7 +38,7 @@ func presetNeeds(t *testing.T, requests []harness.Request) map[string]programNee
 			name = line
 			needs[name] = programNeeds{map[string]bool{}, map[string]bool{}}
 		case ids[request] == "":
-			t.Fatalf("%s: %s is no operation", name, request)
+			t.Fatalf("%s: %s is not an operation", name, request)
 		default:
 			needs[name].all[ids[request]] = true
 			if guessed {
@@ -49,9 +49,9 @@ func presetNeeds(t *testing.T, requests []harness.Request) map[string]programNee
 	return needs
 }
 
-// TestPresets replays under each preset every operation of Docker and Podman:
-// what its program asks passes, everything else is refused.
-func TestPresets(t *testing.T) {
+// TestPresetsAllowTheirProgramsOnly sends under each preset every operation of
+// Docker and Podman: those of its program are forwarded, all others are refused.
+func TestPresetsAllowTheirProgramsOnly(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
 	requests := harness.Requests(t)
@@ -125,9 +125,9 @@ func checkDescribed(t *testing.T, name string, need programNeeds) {
 	}
 }
 
-// TestPresetWithOthers asserts how a preset goes with the other settings, and
+// TestPresetsWithOtherSettings asserts how a preset goes with the other settings, and
 // which rule is named.
-func TestPresetWithOthers(t *testing.T) {
+func TestPresetsWithOtherSettings(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ environ, request, want string }{
 		{"PRESET=traefik", "GET /containers/json", "allowed: GET /containers/json (ContainerList) by PRESET=traefik\n"},
@@ -159,9 +159,9 @@ func TestPresetWithOthers(t *testing.T) {
 	}
 }
 
-// TestRefusalWithPreset asserts a warning where a toggle that is to refuse an
-// operation refuses nothing, and none where it does.
-func TestRefusalWithPreset(t *testing.T) {
+// TestIneffectiveRefusalIsAWarning asserts a warning where a toggle that is to
+// refuse an operation refuses nothing, and none where it does.
+func TestIneffectiveRefusalIsAWarning(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	for _, test := range []struct {

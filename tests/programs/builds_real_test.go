@@ -87,8 +87,8 @@ func TestBuildx(t *testing.T) {
 	}
 }
 
-// TestCancelledBuildx asserts that a build stops when its client does.
-func TestCancelledBuildx(t *testing.T) {
+// TestCancelledBuildxStops asserts that a build stops when its client does.
+func TestCancelledBuildxStops(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	marker := rand.Text()
@@ -128,8 +128,8 @@ func runs(t *testing.T, argument string) bool {
 	return false
 }
 
-// TestCancelledBuild asserts that a build stops when its client is killed.
-func TestCancelledBuild(t *testing.T) {
+// TestCancelledBuildStops asserts that a build stops when its client is killed.
+func TestCancelledBuildStops(t *testing.T) {
 	t.Parallel()
 	image, dir := harness.Busybox(t), t.TempDir()
 	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": harness.EngineSocket}))

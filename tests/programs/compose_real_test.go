@@ -13,10 +13,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestDockerCompose asserts that docker-compose 1.29, a Python program on an
-// old version of the API, works through a unix listener. TestLearnDockerCompose
-// uses a TCP listener.
-func TestDockerCompose(t *testing.T) {
+// TestDockerComposeWorks asserts that docker-compose 1.29, a Python program on an
+// old version of the API, works through a unix listener.
+// TestLearnedSettingsSufficeForDockerCompose uses a TCP listener.
+func TestDockerComposeWorks(t *testing.T) {
 	t.Parallel()
 	image := harness.Busybox(t)
 	program := harness.NeedCommand(t, "docker-compose", "docker-compose")

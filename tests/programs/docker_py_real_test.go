@@ -10,9 +10,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestDockerPy asserts that a docker-py program sees the same through the
-// proxy as on the socket.
-func TestDockerPy(t *testing.T) {
+// TestDockerPyActsAsOnTheSocket asserts that a docker-py program sees the same
+// through the proxy as on the socket.
+func TestDockerPyActsAsOnTheSocket(t *testing.T) {
 	t.Parallel()
 	image := harness.Busybox(t)
 	python := harness.NeedDockerPy(t)

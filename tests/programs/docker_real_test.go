@@ -59,9 +59,9 @@ const (
 	long = `[0-9a-f]{64}`
 )
 
-// TestDockerCommands compares docker through postern, with nothing on but what
-// the command needs, with docker on the socket.
-func TestDockerCommands(t *testing.T) {
+// TestDockerCommandsActAsOnTheSocket compares docker through postern, with nothing
+// on but what the command needs, with docker on the socket.
+func TestDockerCommandsActAsOnTheSocket(t *testing.T) {
 	t.Parallel()
 	box, image, in := harness.Box(t), harness.Busybox(t), t.TempDir()
 	writeInput(t, in, image)

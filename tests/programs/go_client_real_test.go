@@ -14,9 +14,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestGoClient asserts that programs on Docker's Go client work: it upgrades,
-// takes connections over and half-closes by itself.
-func TestGoClient(t *testing.T) {
+// TestGoClientHijacks asserts that programs on Docker's Go client work, which upgrades,
+// hijacks and half-closes connections by itself.
+func TestGoClientHijacks(t *testing.T) {
 	t.Parallel()
 	container := harness.Box(t)
 	for _, w := range harness.ThroughProxy(t) {
@@ -47,8 +47,8 @@ func TestGoClient(t *testing.T) {
 	}
 }
 
-// TestAttachWebsocket talks to a container over a websocket.
-func TestAttachWebsocket(t *testing.T) {
+// TestAttachWebsocketEchoes talks to a container over a websocket.
+func TestAttachWebsocketEchoes(t *testing.T) {
 	t.Parallel()
 	image, name := harness.Busybox(t), harness.Unused(t)
 	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": harness.EngineSocket}))

@@ -11,9 +11,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestSaveIntoLoad moves 300 MB out of the engine and back into it through the
-// proxy, whose memory must not grow with it.
-func TestSaveIntoLoad(t *testing.T) {
+// TestLargeImagesTakeLittleMemory moves 300 MB out of the engine and back into it
+// through the proxy, whose memory must not grow with it.
+func TestLargeImagesTakeLittleMemory(t *testing.T) {
 	t.Parallel()
 	image, name := harness.Busybox(t), harness.Unused(t)
 	buildFrom(t, name, "FROM "+image+"\nRUN head -c 300000000 /dev/zero >/large\n")

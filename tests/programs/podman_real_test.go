@@ -52,7 +52,7 @@ func podmanService(t *testing.T) string {
 		service.Process.Kill()
 		service.Wait()
 	})
-	harness.Await(t, "answer of Podman", func() bool {
+	harness.Await(t, "response of Podman", func() bool {
 		return exec.Command("podman", "--remote", "--url", "unix://"+socket, "version").Run() == nil
 	})
 	// As podman.socket has it, Podman's unit for systemd.
@@ -81,9 +81,9 @@ func podmanRemote(t *testing.T, host, stdin string, args ...string) harness.Resu
 	return harness.Finish(t, cmd)
 }
 
-// TestPodman runs Podman's own client, on Podman's own API, and the docker
+// TestPodmanClientsWork runs Podman's own client, on Podman's own API, and the docker
 // command on Podman's Docker API, with the toggles that each needs.
-func TestPodman(t *testing.T) {
+func TestPodmanClientsWork(t *testing.T) {
 	t.Parallel()
 	socket := podmanService(t)
 	libpod := harness.Start(t, map[string]string{

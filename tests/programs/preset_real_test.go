@@ -9,9 +9,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestPresetDockerCommand tries docker-cli-readonly with the docker command on
-// the real engine: what looks works, what changes is refused.
-func TestPresetDockerCommand(t *testing.T) {
+// TestReadonlyPresetAllowsReadsOnly tries docker-cli-readonly with the docker
+// command on the real engine: what looks works, what changes is refused.
+func TestReadonlyPresetAllowsReadsOnly(t *testing.T) {
 	t.Parallel()
 	container, image := harness.Box(t), harness.Busybox(t)
 	p := harness.Start(t, harness.With(harness.DefaultsOff, map[string]string{"SOCKET_PATH": harness.EngineSocket, "PRESET": "docker-cli-readonly"}))

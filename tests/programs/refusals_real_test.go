@@ -26,9 +26,9 @@ var refusedTests = []dockerTest{
 	{name: "cp of a big file in", args: harness.Words("cp {in}/big/file {box}:/tmp/file"), needs: "CONTAINERS ALLOW_ARCHIVE POST"},
 }
 
-// TestRefusedDockerCommands takes away each thing that a command needs, with
-// all else on, and asserts that docker prints the variable to set.
-func TestRefusedDockerCommands(t *testing.T) {
+// TestRefusedDockerCommandsPrintTheRemedy takes away each thing that a command
+// needs, with all else on, and asserts that docker prints the variable to set.
+func TestRefusedDockerCommandsPrintTheRemedy(t *testing.T) {
 	t.Parallel()
 	in := t.TempDir()
 	writeInput(t, in, harness.Busybox(t))

@@ -53,9 +53,9 @@ func followCommand(t *testing.T, cmd *exec.Cmd) *follower {
 // prints two.
 const waiting = "echo one; until [ -e /go ]; do sleep 0.02; done; echo two"
 
-// TestStreams asserts that each line arrives before the next is produced: what
-// produces it waits for the test to have read the one before.
-func TestStreams(t *testing.T) {
+// TestStreamsArriveLineByLine asserts that each line arrives before the next is
+// produced: what produces it waits for the test to have read the one before.
+func TestStreamsArriveLineByLine(t *testing.T) {
 	t.Parallel()
 	image := harness.Busybox(t)
 	environ := harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": harness.EngineSocket})
@@ -154,9 +154,9 @@ func lines(f *follower, container string) {
 	}
 }
 
-// TestConversation asserts that what is typed is answered while the command
-// goes on, in both directions of docker run and docker exec.
-func TestConversation(t *testing.T) {
+// TestInputAndOutputAlternate asserts that each line of input to docker run and
+// docker exec gets its output while the command goes on.
+func TestInputAndOutputAlternate(t *testing.T) {
 	t.Parallel()
 	image := harness.Busybox(t)
 	name := harness.Box(t)

@@ -14,9 +14,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestClientDisconnectsFromEngine asserts that the connection to the real engine
-// ends soon after the client's, though nothing is sent on either.
-func TestClientDisconnectsFromEngine(t *testing.T) {
+// TestClientDisconnectReachesTheRealEngine asserts that the connection to the real
+// engine ends soon after the client's, though nothing is sent on either.
+func TestClientDisconnectReachesTheRealEngine(t *testing.T) {
 	t.Parallel()
 	container := harness.Unused(t)
 	harness.MustDocker(t, "run", "-di", "--network", "none", "--name", container, harness.Busybox(t), "sleep", "1000")

@@ -31,10 +31,10 @@ func handleSilent(e *engine.Engine) {
 	e.Handle("/containers/web/silent", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 }
 
-// TestClientDisconnects asserts that the engine's side of a stream ends when the
-// client closes its connection, as the kernel does for a client that is killed,
-// also where nothing is sent on it in either direction.
-func TestClientDisconnects(t *testing.T) {
+// TestClientDisconnectReachesTheEngine asserts that the engine's side of a stream
+// ends when the client closes its connection, as the kernel does for a client that
+// is killed, also where nothing is sent on it in either direction.
+func TestClientDisconnectReachesTheEngine(t *testing.T) {
 	t.Parallel()
 	for name, request := range streamRequests {
 		for _, network := range []string{"tcp", "unix"} {
@@ -57,10 +57,10 @@ func TestClientDisconnects(t *testing.T) {
 	}
 }
 
-// TestEngineDisconnects asserts that a client whose stream the engine cannot finish
-// sees that it is cut: no response, a body without its end, or the end of a
-// hijacked connection.
-func TestEngineDisconnects(t *testing.T) {
+// TestEngineDisconnectReachesTheClient asserts that a client whose stream the
+// engine cannot finish sees that it is cut: no response, a body without its end,
+// or the end of a hijacked connection.
+func TestEngineDisconnectReachesTheClient(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ request, want string }{
 		{"silent", "502"},

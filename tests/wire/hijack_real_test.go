@@ -25,7 +25,7 @@ type stream struct {
 	scene string
 	tty   bool
 	path  string // of the exec or container
-	// head is the answer's; seen is what else the scene saw.
+	// head is the response's; seen is what else the scene saw.
 	Head string
 	seen bytes.Buffer
 }
@@ -77,9 +77,9 @@ func (s *stream) size() int {
 	return 16 << 20
 }
 
-// TestHijackedConnections plays each scene on the engine's socket and through
-// the proxy: the client must not be able to tell which it is.
-func TestHijackedConnections(t *testing.T) {
+// TestHijackedConnectionsActAsOnTheSocket plays each scene on the engine's socket
+// and through the proxy: the client must not be able to tell which it is.
+func TestHijackedConnectionsActAsOnTheSocket(t *testing.T) {
 	t.Parallel()
 	image, container := harness.Busybox(t), harness.Box(t)
 	ways := harness.ThroughProxy(t)
@@ -180,9 +180,9 @@ func (s *stream) outcome(t *testing.T, inspect string) string {
 	return fmt.Sprintf("head %q\nseen %s\nexit %s", s.Head, s.seen.String(), cmp.Or(exitCode.FindString(state), "unknown"))
 }
 
-// TestDetach asserts that the detach keys end the connection and not the
-// container.
-func TestDetach(t *testing.T) {
+// TestDetachKeysEndTheConnectionOnly asserts that the detach keys end the
+// connection and not the container.
+func TestDetachKeysEndTheConnectionOnly(t *testing.T) {
 	t.Parallel()
 	image := harness.Busybox(t)
 	detach := func(w harness.Endpoint) string {

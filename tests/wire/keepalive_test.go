@@ -14,9 +14,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestKeepAlive asserts that the kernel looks whether a client is still there,
-// on every connection that may be silent for days.
-func TestKeepAlive(t *testing.T) {
+// TestSilentClientsAreProbed asserts that the kernel probes the client of every
+// connection that may be silent for days.
+func TestSilentClientsAreProbed(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	handleSilent(e)

@@ -8,9 +8,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestMalformedRequests asserts that what is not HTTP harms nobody: it is
-// refused in plain words, does not reach the engine, and the next client is
-// served.
+// TestMalformedRequests asserts that bytes that are not HTTP are refused in plain text,
+// do not reach the engine, and do not disturb the next client.
 func TestMalformedRequests(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
@@ -59,7 +58,7 @@ func TestMalformedRequests(t *testing.T) {
 			t.Errorf("%.80q: status %d, want %d", test.sent, got.Status, test.status)
 		}
 		if strings.Contains(got.Header.Get("Content-Type"), "html") || strings.Contains(got.Body, "<") {
-			t.Errorf("%.80q: the answer is %s: %q, want no HTML", test.sent, got.Header.Get("Content-Type"), got.Body)
+			t.Errorf("%.80q: the response is %s: %q, want no HTML", test.sent, got.Header.Get("Content-Type"), got.Body)
 		}
 		if received := harness.Targets(e); len(received) > 0 {
 			t.Errorf("%.80q: the engine received %q, want nothing", test.sent, received)

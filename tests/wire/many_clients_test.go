@@ -12,9 +12,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestManyClients asserts that clients that work at the same time get their own
-// responses: forwarded and refused requests and hijacked connections mixed.
-func TestManyClients(t *testing.T) {
+// TestConcurrentClientsGetTheirOwnResponses asserts that clients that work at the
+// same time get their own responses: forwarded and refused requests and hijacked
+// connections mixed.
+func TestConcurrentClientsGetTheirOwnResponses(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	e.Handle("/images/{name}/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

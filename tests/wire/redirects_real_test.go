@@ -8,8 +8,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestUncleanPathsOnEngine compares with the real engine.
-func TestUncleanPathsOnEngine(t *testing.T) {
+// TestRedirectsMatchTheEngine compares with the real engine.
+func TestRedirectsMatchTheEngine(t *testing.T) {
 	t.Parallel()
 	harness.NeedDocker(t)
 	checkRedirects(t, harness.EngineSocket)

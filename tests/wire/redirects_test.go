@@ -37,9 +37,9 @@ var uncleanTargets = []string{
 	"http://elsewhere.example/_ping/../containers/json?a=b",
 }
 
-// TestUncleanPaths asserts that such a path never reaches the engine and is
-// answered as the engine's router would.
-func TestUncleanPaths(t *testing.T) {
+// TestUncleanPathsAreRedirected asserts that such a path never reaches the engine,
+// and gets the redirect of the engine's router.
+func TestUncleanPathsAreRedirected(t *testing.T) {
 	t.Parallel()
 	router := mux.NewRouter()
 	router.HandleFunc("/{any:.*}", func(w http.ResponseWriter, r *http.Request) {})

@@ -9,9 +9,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestSlowHeaders asserts that headers that come for ever do not hold a
+// TestSlowHeadersAreCut asserts that headers that come for ever do not hold a
 // connection, and that nothing else is as short of time.
-func TestSlowHeaders(t *testing.T) {
+func TestSlowHeadersAreCut(t *testing.T) {
 	t.Parallel()
 	_, socket := harness.StandIn(t)
 	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket}))

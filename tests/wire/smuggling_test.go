@@ -38,7 +38,7 @@ func TestNothingIsSmuggled(t *testing.T) {
 			fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner},
 		{"body of a HEAD", "HEAD /_ping HTTP/1.1\r\nHost: docker\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(inner)) + inner},
 		{"refused upgrade", "POST /secrets/x/attach HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + inner},
-		{"tunnel to a path", "CONNECT /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n" + inner},
+		{"CONNECT with a path", "CONNECT /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n" + inner},
 		{"folded header", "GET /_ping HTTP/1.1\r\nHost: docker\r\nA: b\r\n GET /secrets HTTP/1.1\r\n\r\n" + inner},
 		{"bad chunk", "POST /containers/create HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + inner},
 		{"upgrade of an ordinary request", "GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + inner},

@@ -11,9 +11,10 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestTargetsHideNothing asks for an open path in ways that end in a closed one,
-// or have it in their query: the engine must get the path that was decided on.
-func TestTargetsHideNothing(t *testing.T) {
+// TestOddTargetsReachNoClosedPath sends targets that begin with an open path and
+// end in a closed one, or have it in their query: the engine must get the path
+// that was decided on.
+func TestOddTargetsReachNoClosedPath(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "ALLOW_START": "1"})

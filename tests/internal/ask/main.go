@@ -1,4 +1,4 @@
-// Ask sends requests to a proxy and prints the status of each answer on a line
+// Ask sends requests to a proxy and prints the status of each response on a line
 // of its own: a client for containers that have no other program.
 //
 //	ask tcp://postern:2375 GET /info

@@ -71,7 +71,7 @@ func (e *Engine) state(c *container) string {
 }
 
 // action is something done to a container: from the states in from it goes to
-// state to and the events are emitted; in any other state the answer is otherwise.
+// state to and the events are emitted; in any other state the status is otherwise.
 type action struct {
 	from      []string
 	to        string

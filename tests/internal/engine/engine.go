@@ -1,10 +1,10 @@
-// Package engine is a stand-in for the Docker Engine: it answers on a unix
-// socket what a real one would for three made-up containers, well enough for
-// the docker command, and records every request it receives.
+// Package engine is a stand-in for the Docker Engine: on a unix socket it has the
+// responses of an engine with three made-up containers, good enough for the docker
+// command, and records every request it receives.
 //
-// Known routes answer like the engine's (see routes.go); anything else is
-// drained and answered with 200 and {"stand-in":true}, so that a test can tell
-// "forwarded" from "refused" for operations that nobody had to imitate.
+// Known routes respond like the engine's (see routes.go). Any other request gets 200
+// and {"stand-in":true}, so that a test can tell "forwarded" from "refused" for
+// operations that the stand-in does not imitate.
 package engine
 
 import (
@@ -33,7 +33,7 @@ type Options struct {
 	// Tick is the pause between two lines of what the stand-in produces by
 	// itself: followed logs, stats and build output. If zero, 100 ms.
 	Tick time.Duration
-	// Handlers answer in place of the stand-in from the first request on, by
+	// Handlers respond in place of the stand-in from the first request on, by
 	// pattern; see [Engine.Handle] for adding more later.
 	Handlers map[string]http.Handler
 }
@@ -62,7 +62,7 @@ type Engine struct {
 // Start listens on socketPath with mode 0660, as the engine does, and serves
 // until [Engine.Close] or [Engine.Crash]. To bring an engine back, start
 // another one on the same path: a socket that a crash left behind is replaced,
-// one that somebody serves is an error.
+// one that another process serves is an error.
 func Start(socketPath string, opts Options) (*Engine, error) {
 	l, err := listen(socketPath)
 	if err != nil {
@@ -153,9 +153,9 @@ func (e *Engine) track(c net.Conn, state http.ConnState) {
 	}
 }
 
-// Handle answers the requests that match pattern, in the syntax of
+// Handle responds to the requests that match pattern, in the syntax of
 // [http.ServeMux] and without the API version in front, with h instead of the
-// stand-in's own answer. It panics if the pattern conflicts with one handled before.
+// stand-in's own handler. It panics if the pattern conflicts with one handled before.
 func (e *Engine) Handle(pattern string, h http.Handler) { e.overrides.Handle(pattern, h) }
 
 func (e *Engine) serve(w http.ResponseWriter, r *http.Request) {
@@ -218,7 +218,7 @@ func unversioned(r *http.Request) *http.Request {
 	return r2
 }
 
-// standIn is the answer to everything that has no answer of its own.
+// standIn responds to requests that have no handler of their own.
 func standIn(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	writeJSON(w, http.StatusOK, object{"stand-in": true})

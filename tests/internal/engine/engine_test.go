@@ -60,17 +60,17 @@ func send(t *testing.T, socket, method, target, header, body string, early ...st
 	return c, in, resp
 }
 
-// do sends a request and reads all of a JSON answer, into v unless v is nil.
+// do sends a request and reads all of a JSON response, into v unless v is nil.
 func do(t *testing.T, socket, method, target, body string, v any) int {
 	t.Helper()
 	_, _, resp := send(t, socket, method, target, "", body)
-	answer, err := io.ReadAll(resp.Body)
+	got, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, target, err)
 	}
 	if v != nil {
-		if err := json.Unmarshal(answer, v); err != nil {
-			t.Fatalf("%s %s: answer %q: %v", method, target, answer, err)
+		if err := json.Unmarshal(got, v); err != nil {
+			t.Fatalf("%s %s: response %q: %v", method, target, got, err)
 		}
 	}
 	return resp.StatusCode
@@ -127,7 +127,7 @@ func TestExecEchoesUntilHalfClose(t *testing.T) {
 		tty         bool
 		status      int
 		contentType string
-		answer      string
+		echo        string
 	}{
 		{"", false, 200, multiplexed, "\x01\x00\x00\x00\x00\x00\x00\x04HI\xff\n"},
 		{upgrade, false, 101, multiplexed, "\x01\x00\x00\x00\x00\x00\x00\x04HI\xff\n"},
@@ -146,18 +146,18 @@ func TestExecEchoesUntilHalfClose(t *testing.T) {
 			}
 			c, in, resp := send(t, socket, "POST", "/exec/"+exec.ID+"/start", test.header, "{}", "hi\xff\n")
 			if got := resp.Header.Get("Content-Type"); resp.StatusCode != test.status || got != test.contentType {
-				t.Fatalf("answer = %d %s, want %d %s", resp.StatusCode, got, test.status, test.contentType)
+				t.Fatalf("response = %d %s, want %d %s", resp.StatusCode, got, test.status, test.contentType)
 			}
 			for range 2 {
-				got := make([]byte, len(test.answer))
-				if _, err := io.ReadFull(in, got); err != nil || string(got) != test.answer {
-					t.Fatalf("echo = %q, %v, want %q", got, err, test.answer)
+				got := make([]byte, len(test.echo))
+				if _, err := io.ReadFull(in, got); err != nil || string(got) != test.echo {
+					t.Fatalf("echo = %q, %v, want %q", got, err, test.echo)
 				}
 				io.WriteString(c, "hi\xff\n")
 			}
 			c.CloseWrite()
-			if rest, err := io.ReadAll(in); err != nil || string(rest) != test.answer {
-				t.Errorf("at the end of input: %q, %v, want %q and the end", rest, err, test.answer)
+			if rest, err := io.ReadAll(in); err != nil || string(rest) != test.echo {
+				t.Errorf("at the end of input: %q, %v, want %q and the end", rest, err, test.echo)
 			}
 			do(t, socket, "GET", "/exec/"+exec.ID+"/json", "", &exec)
 			if exec.Running {
@@ -311,7 +311,7 @@ func TestLogsFollowUntilTheContainerStops(t *testing.T) {
 	}
 }
 
-func TestHandleReplacesAnAnswer(t *testing.T) {
+func TestHandleReplacesAResponse(t *testing.T) {
 	t.Parallel()
 	socket := socketIn(t)
 	e := start(t, socket)

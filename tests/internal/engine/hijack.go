@@ -41,7 +41,7 @@ func (f frames) Write(p []byte) (int, error) {
 }
 
 // Demultiplex reads frames until src ends and writes their payloads to out
-// and, for stderr, errOut. An end between two frames is no error.
+// and, for stderr, errOut. An end between two frames is not an error.
 func Demultiplex(out, errOut io.Writer, src io.Reader) error {
 	var header [8]byte
 	for {
@@ -68,13 +68,13 @@ func contentType(tty bool) string {
 	return "application/vnd.docker.multiplexed-stream"
 }
 
-// hijack takes the connection over: with 101 if the client asked for an
-// upgrade, to whatever, else with a 200 that has no length and never ends. The
+// hijack hijacks the connection: with 101 if the client sent Upgrade, whatever its
+// value is, else with a 200 that has no length and never ends. The
 // reader has what the client sent early, which the engine may lose.
 func hijack(w http.ResponseWriter, r *http.Request, tty bool) (net.Conn, io.Reader, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		writeError(w, http.StatusInternalServerError, "taking over the connection: %v", err)
+		writeError(w, http.StatusInternalServerError, "hijacking the connection: %v", err)
 		return nil, nil, err
 	}
 	var head bytes.Buffer
@@ -239,8 +239,8 @@ func (e *Engine) inspectExec(w http.ResponseWriter, r *http.Request, x *executio
 	})
 }
 
-// readJSON reads the whole body, since a connection with an unread body cannot
-// be taken over. No body is an empty object.
+// readJSON reads the whole body, since a connection with an unread body cannot be
+// hijacked. No body is an empty object.
 func readJSON(r *http.Request, v any) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil || len(body) == 0 {

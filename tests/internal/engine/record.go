@@ -26,7 +26,7 @@ type Request struct {
 	// BodySHA256 is in hexadecimal; empty until the whole body has been read,
 	// and when there was none.
 	BodySHA256 string
-	// Ended is set when the answer is complete, or the hijacked connection
+	// Ended is set when the response is complete, or the hijacked connection
 	// over: because it was done, or because the client went away.
 	Ended bool
 }
@@ -51,7 +51,7 @@ func (e *Engine) Reset() {
 }
 
 // Await returns the first recorded request that matches and waits for it if
-// need be. It asks again as bodies are read and answers end, so match may look
+// need be. It tries again as bodies are read and responses end, so match may look
 // at those too; it must not call the Engine. Once ctx is done the error is ctx's.
 func (e *Engine) Await(ctx context.Context, match func(Request) bool) (Request, error) {
 	defer context.AfterFunc(ctx, func() {

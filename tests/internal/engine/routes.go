@@ -13,11 +13,11 @@ func (e *Engine) newRoutes() *http.ServeMux {
 	for pattern, h := range map[string]http.HandlerFunc{
 		"/":                             standIn,
 		"GET /_ping":                    ping,
-		"GET /version":                  answer(version),
-		"GET /info":                     answer(e.info),
-		"GET /images/json":              answer(images),
-		"GET /networks":                 answer(networks),
-		"GET /volumes":                  answer(volumes),
+		"GET /version":                  respond(version),
+		"GET /info":                     respond(e.info),
+		"GET /images/json":              respond(images),
+		"GET /networks":                 respond(networks),
+		"GET /volumes":                  respond(volumes),
 		"GET /events":                   e.events,
 		"GET /containers/json":          e.list,
 		"GET /containers/{id}/json":     e.withContainer(e.inspect),
@@ -40,7 +40,7 @@ func (e *Engine) newRoutes() *http.ServeMux {
 	return mux
 }
 
-func answer(v func() any) http.HandlerFunc {
+func respond(v func() any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, v()) }
 }
 
@@ -55,7 +55,7 @@ func ping(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(name, value)
 	}
 	if r.Method == http.MethodHead {
-		w.Header().Set("Content-Length", "0") // not the 2 of what GET would answer
+		w.Header().Set("Content-Length", "0") // not the 2 of the response to GET
 		return
 	}
 	io.WriteString(w, "OK")

@@ -49,7 +49,7 @@ func (e *Engine) emit(action string, c *container) {
 }
 
 // events follows what happens from now on until the client goes; since, until
-// and filters are ignored. Whoever has read the header misses no event.
+// and filters are ignored. A client that has read the header misses no event.
 func (e *Engine) events(w http.ResponseWriter, r *http.Request) {
 	happened := make(chan []byte, 1000)
 	e.mu.Lock()

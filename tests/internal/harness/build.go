@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -31,12 +32,27 @@ func goBuild(name string, race bool, environ ...string) (string, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return "", err
 	}
+	if err := noteSources(); err != nil {
+		return "", err
+	}
 	cmd := exec.Command("go", "run", "-buildvcs=false", fmt.Sprintf("-race=%v", race), "-exec", "cp -t "+dir, name)
 	cmd.Env = append(os.Environ(), environ...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
 	}
 	return filepath.Join(dir, path.Base(name)), nil
+}
+
+// noteSources looks at every source file. go test repeats a result from its cache
+// unless a file has changed at which the test looked; it knows nothing of what go
+// run compiles.
+func noteSources() error {
+	return filepath.WalkDir(Root(), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && slices.Contains([]string{".go", ".css", ".mod"}, filepath.Ext(path)) {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }
 
 // RaceDetector reports whether the tests have it, and so the program.

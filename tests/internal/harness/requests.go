@@ -17,7 +17,7 @@ type Request struct {
 	Method, Target string
 	Path           string // without the version
 	ID             string // of the operation, "" if it is none
-	Pattern        string // the path as explain writes it, "" if it is no operation
+	Pattern        string // the path as explain writes it, "" if it matches no operation
 }
 
 // Requests lists every route of Docker and Podman, with a name in the place of
@@ -97,7 +97,7 @@ func (p *Postern) ForwardedOn(conn net.Conn, requests []Request) []bool {
 			p.t.Errorf("%s %s reached the engine as %s", r.Method, r.Target, reached)
 		}
 		if reached == "" && response.StatusCode != http.StatusForbidden {
-			p.t.Errorf("%s %s: status %d, want 403 or the engine's answer", r.Method, r.Target, response.StatusCode)
+			p.t.Errorf("%s %s: status %d, want 403 or the engine's response", r.Method, r.Target, response.StatusCode)
 		}
 	}
 	return forwarded

@@ -19,7 +19,7 @@ func With(settings ...map[string]string) map[string]string {
 }
 
 // SectionToggles and OtherToggles are the toggles that README lists. They are
-// repeated here so that the tests do not take postern's word for them;
+// repeated here so that the tests do not depend on postern's own lists;
 // TestModelKnowsEveryToggle compares.
 const (
 	SectionToggles = "AUTH BUILD COMMIT CONFIGS CONTAINERS DISTRIBUTION EVENTS EXEC GRPC IMAGES INFO NETWORKS NODES PING PLUGINS SECRETS SERVICES SESSION SWARM SYSTEM TASKS VERSION VOLUMES " +

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestSweep makes what an interrupted run leaves: a folder, and a process that
-// was started in it. Both belong to a process that is over.
-func TestSweep(t *testing.T) {
+// TestSweepRemovesInterruptedRuns makes what an interrupted run leaves: a folder,
+// and a process that was started in it. Both belong to a process that is over.
+func TestSweepRemovesInterruptedRuns(t *testing.T) {
 	t.Parallel()
 	over := exec.Command("cat")
 	stdin, err := over.StdinPipe()
