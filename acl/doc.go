@@ -37,8 +37,8 @@
 // Before API 1.24 the start of a container takes a host configuration. Such a
 // start also needs all that an unknown POST in its section needs.
 //
-// Docker's router looks at the path as it is decoded, Podman's at the path as it
-// is escaped. Where the two differ, both readings have to be allowed.
+// Where the decoded and the escaped path differ, both readings have to be allowed,
+// see [Policy.Decide].
 //
 // LEARN=1 turns a refusal into an allowed request, unless DENY refuses or the
 // path is in no section. The decision then has the rule [Learning].

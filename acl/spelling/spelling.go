@@ -29,24 +29,19 @@ func Nearest(name string, known []string) string {
 // contains it, in any case, comes before one that is merely near.
 func Resembling(wanted string, names []string) []string {
 	wanted = strings.ToLower(wanted)
-	type candidate struct {
-		name     string
-		distance int
-	}
-	var candidates []candidate
-	for _, name := range names {
-		lower := strings.ToLower(name)
-		distance := editDistance(wanted, lower)
-		if !strings.Contains(lower, wanted) {
-			distance += len(wanted)
+	distance := func(name string) int {
+		name = strings.ToLower(name)
+		if strings.Contains(name, wanted) {
+			return editDistance(wanted, name)
 		}
-		candidates = append(candidates, candidate{name, distance})
+		return editDistance(wanted, name) + len(wanted)
 	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int { return a.distance - b.distance })
+	names = slices.Clone(names)
+	slices.SortStableFunc(names, func(a, b string) int { return distance(a) - distance(b) })
 	var best []string
-	for _, c := range candidates {
-		if len(best) < 3 && !slices.Contains(best, c.name) {
-			best = append(best, c.name)
+	for _, name := range names {
+		if len(best) < 3 && !slices.Contains(best, name) {
+			best = append(best, name)
 		}
 	}
 	return best

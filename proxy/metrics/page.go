@@ -132,35 +132,37 @@ func (d *document) putDangers(dangers []advise.Danger) {
 }
 
 func (d *document) putRefusals(list []refusal, now time.Time) {
-	d.put("<section>\n<h2>Refused</h2>\n")
-	if len(list) == 0 {
-		d.put(`<p class="none">Nothing has been refused yet.</p>` + "\n</section>\n")
-		return
-	}
-	d.put("<p>The last %d that differ, the latest first.</p>\n<table>\n<tr><th>request<th>what would allow it<th>client<th>last<th>times\n", maxRefusals)
+	var rows []markup
 	for _, r := range list {
-		d.put(`<tr>%s<td data-is="allowed by">%s%s<td data-is="last"><time title="%s">%s ago</time><td data-is="times">%d`+"\n",
+		rows = append(rows, render(`%s<td data-is="allowed by">%s%s<td data-is="last"><time title="%s">%s ago</time><td data-is="times">%d`,
 			requestCell(r.method, r.path, r.operation), remedy(advise.RemedyFor(r.policy, r.decision)), clientCell(r.client, r.address),
-			r.last.Format(second), span(now.Sub(r.last)), r.times)
+			r.last.Format(second), span(now.Sub(r.last)), r.times))
 	}
-	d.put("</table>\n</section>\n")
+	d.putTable("Refused", "Nothing has been refused yet.", render("<p>The last %d that differ, the latest first.</p>\n", maxRefusals),
+		"<th>request<th>what would allow it<th>client<th>last<th>times", rows)
 }
 
 func (d *document) putStreams(oldest []stream, open int, now time.Time) {
-	d.put("<section>\n<h2>Open streams</h2>\n")
-	if open == 0 {
-		d.put(`<p class="none">None.</p>` + "\n</section>\n")
+	var rows []markup
+	for _, s := range oldest {
+		rows = append(rows, render(`%s%s<td data-is="open for"><time title="since %s">%s</time>`,
+			requestCell(s.method, logging.Printable(s.path), s.operation), clientCell(s.client, s.address), s.start.Format(second), span(now.Sub(s.start))))
+	}
+	var intro markup
+	if open > len(oldest) {
+		intro = render("<p>%d are open; these have been for the longest.</p>\n", open)
+	}
+	d.putTable("Open streams", "None.", intro, "<th>request<th>client<th>open for", rows)
+}
+
+// putTable writes a section with a table, or with the text none if it has no rows.
+func (d *document) putTable(title, none, intro, columns markup, rows []markup) {
+	d.put("<section>\n<h2>%s</h2>\n", title)
+	if len(rows) == 0 {
+		d.put(`<p class="none">%s</p>`+"\n</section>\n", none)
 		return
 	}
-	if open > len(oldest) {
-		d.put("<p>%d are open; these have been for the longest.</p>\n", open)
-	}
-	d.put("<table>\n<tr><th>request<th>client<th>open for\n")
-	for _, s := range oldest {
-		d.put(`<tr>%s%s<td data-is="open for"><time title="since %s">%s</time>`+"\n",
-			requestCell(s.method, logging.Printable(s.path), s.operation), clientCell(s.client, s.address), s.start.Format(second), span(now.Sub(s.start)))
-	}
-	d.put("</table>\n</section>\n")
+	d.put("%s<table>\n<tr>%s\n<tr>%s\n</table>\n</section>\n", intro, columns, join("%s", rows, "\n<tr>"))
 }
 
 func requestCell(method, path, operation string) markup {
