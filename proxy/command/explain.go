@@ -4,7 +4,6 @@
 package command
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -111,13 +110,6 @@ func list(names []string) string {
 		return "nothing"
 	}
 	return strings.Join(names, " ")
-}
-
-// printJSON writes a Report or a Response for programs.
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
 }
 
 // Response is the decision on one request.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -83,10 +84,7 @@ func (a ExplainArgs) Write(w io.Writer, c config.Config) (allowed bool, err erro
 		response, err = Request(policy, a.Method, a.Target)
 	default:
 		report := NewReport(policy, a.All || advise.MeansPodman(c.AllRules()...))
-		report.Client, report.Settings = a.Client, c.Warnings
-		for _, client := range c.Clients {
-			report.Clients = append(report.Clients, client.Name)
-		}
+		report.Client, report.Clients, report.Settings = a.Client, c.ClientNames(), c.Warnings
 		return true, a.print(w, report)
 	}
 	if err != nil {
@@ -97,8 +95,10 @@ func (a ExplainArgs) Write(w io.Writer, c config.Config) (allowed bool, err erro
 }
 
 func (a ExplainArgs) print(w io.Writer, result interface{ Text(io.Writer) error }) error {
-	if a.JSON {
-		return printJSON(w, result)
+	if !a.JSON {
+		return result.Text(w)
 	}
-	return result.Text(w)
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(result)
 }

@@ -17,23 +17,19 @@ import (
 // the list of all presets, each with its purpose and its dangers. It returns an
 // error for an unknown name or flag, or w's.
 func Presets(w io.Writer, args ...string) error {
-	var names []string
-	for _, arg := range args {
-		if strings.HasPrefix(arg, "-") {
-			return fmt.Errorf("unknown flag %q: postern presets takes names, as in postern presets traefik", arg)
-		}
-		names = append(names, strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == ' ' })...)
-	}
-	if len(names) == 0 {
-		return listPresets(w)
-	}
 	var found []preset.Preset
-	for _, name := range names {
+	for _, name := range strings.FieldsFunc(strings.Join(args, ","), func(r rune) bool { return r == ',' || r == ' ' }) {
+		if strings.HasPrefix(name, "-") {
+			return fmt.Errorf("unknown flag %q: postern presets takes names, as in postern presets traefik", name)
+		}
 		p, err := preset.Find(name)
 		if err != nil {
 			return fmt.Errorf("invalid preset %q: %w", name, err)
 		}
 		found = append(found, p)
+	}
+	if len(found) == 0 {
+		return listPresets(w)
 	}
 	for i, p := range found {
 		if i > 0 {

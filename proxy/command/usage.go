@@ -10,13 +10,16 @@ import (
 	"postern/acl/spelling"
 )
 
-// usages are the commands, each with the text that its --help prints.
-var usages = []struct{ name, text string }{
-	{"serve", `usage: postern [serve]
+// commands are in the order of the manual.
+var commands = []string{"serve", "explain", "presets", "healthcheck", "version", "help"}
+
+// usages are the texts that a command's --help prints.
+var usages = map[string]string{
+	"serve": `usage: postern [serve]
 
 Runs the proxy. Its settings are environment variables: see postern help.
-`},
-	{"explain", explainUsage + `
+`,
+	"explain": explainUsage + `
 
 Says what the settings in the environment allow, and why. Without an argument
 that is all operations. With a request or the id of an operation it is that one:
@@ -29,20 +32,20 @@ the exit status is 0 if it is allowed, and 1, with the variables to set, if not.
   postern explain POST /v1.41/containers/web/restart
   postern explain /containers/json
   postern explain ContainerList
-`},
-	{"presets", `usage: postern presets [NAME ...]
+`,
+	"presets": `usage: postern presets [NAME ...]
 
 Lists what well-known programs need, or what the presets of these names allow.
 
   postern presets traefik,dozzle
-`},
-	{"healthcheck", `usage: postern healthcheck
+`,
+	"healthcheck": `usage: postern healthcheck
 
 Sends a request through the first listener of a running proxy to the engine: the
 exit status is 0 if the engine answers, else 1.
-`},
-	{"version", "usage: postern version\n\nPrints the version.\n"},
-	{"help", "usage: postern help [COMMAND]\n\nPrints the manual, or what a command does.\n"},
+`,
+	"version": "usage: postern version\n\nPrints the version.\n",
+	"help":    "usage: postern help [COMMAND]\n\nPrints the manual, or what a command does.\n",
 }
 
 const explainUsage = "usage: postern explain [--client NAME] [--json] [--all] [[METHOD] PATH | OPERATION]"
@@ -69,7 +72,7 @@ func ParseCommand(args []string) (name string, rest []string, err error) {
 		name = "version"
 	}
 	switch {
-	case usage(name) == "":
+	case usages[name] == "":
 		return "", nil, unknownCommand(name)
 	case name != "help" && (slices.ContainsFunc(rest, isHelp) || len(rest) == 1 && rest[0] == "help"):
 		return "help", []string{name}, nil
@@ -81,37 +84,23 @@ func ParseCommand(args []string) (name string, rest []string, err error) {
 
 // Help writes what a command does.
 func Help(w io.Writer, name string) error {
-	text := usage(name)
-	if text == "" {
+	if usages[name] == "" {
 		return unknownCommand(name)
 	}
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, usages[name])
 	return err
 }
 
-func usage(name string) string {
-	for _, u := range usages {
-		if u.name == name {
-			return u.text
-		}
-	}
-	return ""
-}
-
 func unknownCommand(name string) error {
-	var names []string
-	for _, u := range usages {
-		names = append(names, u.name)
-	}
 	switch variable, _, isSetting := strings.Cut(name, "="); {
 	case strings.HasPrefix(name, "-"):
 		return fmt.Errorf("unknown flag %q: settings are environment variables, see postern help", name)
 	case isSetting:
 		return fmt.Errorf("unknown command %q: settings are environment variables, as in docker run -e %s=VALUE", name, variable)
 	}
-	if near := spelling.Nearest(strings.ToLower(name), names); near != "" {
+	if near := spelling.Nearest(strings.ToLower(name), commands); near != "" {
 		return fmt.Errorf("unknown command %q: did you mean %s?", name, near)
 	}
-	last := len(names) - 1
-	return fmt.Errorf("unknown command %q: want %s or %s", name, strings.Join(names[:last], ", "), names[last])
+	last := len(commands) - 1
+	return fmt.Errorf("unknown command %q: want %s or %s", name, strings.Join(commands[:last], ", "), commands[last])
 }
