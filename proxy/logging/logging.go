@@ -25,7 +25,7 @@ type Options struct {
 }
 
 // New returns the log of the program, and a function that writes what is still
-// queued, which takes a second at most. It also sets zerolog's package variables
+// queued, which takes half a second at most. It also sets zerolog's package variables
 // and ignores SIGPIPE, so it is called once.
 func New(o Options) (log zerolog.Logger, flush func()) {
 	// Go ends a program that writes to a closed pipe on stdout. Without a reader

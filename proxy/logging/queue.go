@@ -10,8 +10,9 @@ import (
 const (
 	// maxQueued limits what waits to be written, in bytes: some 4,000 lines.
 	maxQueued = 1 << 20
-	// closeLimit is how long the end of the program waits for what is queued.
-	closeLimit = time.Second
+	// closeLimit is how long the end of the program waits for what is queued. The
+	// whole end after the grace period has one second, see main.go.
+	closeLimit = 500 * time.Millisecond
 )
 
 // queue writes the log in a goroutine of its own. If stdout is a pipe that is not read,

@@ -66,6 +66,43 @@ func TestRequestsGoOnWithoutALog(t *testing.T) {
 	}
 }
 
+// TestStopWithAnUnreadLog asserts that a stdout without a reader, with a stream that
+// has to be cut, neither delays the end after SIGTERM nor makes it a failure.
+func TestStopWithAnUnreadLog(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	_, stdout := newPipe(t, false)
+	defer stdout.Close()
+	addr := filepath.Join(harness.SocketDir(t), "p.sock")
+	p := harness.Command(t, map[string]string{"SOCKET_PATH": socket, "LISTEN": "unix://" + addr, "SHUTDOWN_GRACE": "1s"})
+	p.Stdout = stdout
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	harness.Await(t, "listener", func() bool {
+		conn, err := net.Dial("unix", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	const line = 2 << 10 // what each refusal puts into the log, at least
+	for range 4 * (64 << 10) / line {
+		harness.Send(t, harness.Dial(t, "unix", addr), harness.Head("GET", "/info/"+strings.Repeat("x", line)))
+	}
+	stream := harness.Dial(t, "unix", addr)
+	if _, err := stream.Write([]byte("GET /events HTTP/1.1\r\nHost: docker\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	p.Process.Signal(syscall.SIGTERM)
+	if err := p.Wait(); err != nil {
+		t.Errorf("%v after SIGTERM, want status 0", err)
+	}
+}
+
 // TestConsoleLogHasALineForEachRequest asserts one line for each request, in
 // colour on a terminal alone, and that a path cannot forge another line.
 func TestConsoleLogHasALineForEachRequest(t *testing.T) {
