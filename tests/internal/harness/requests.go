@@ -107,7 +107,7 @@ func (p *Postern) ForwardedOn(conn net.Conn, requests []Request) []bool {
 // "ID METHOD PATTERN".
 func Explained(t *testing.T, settings map[string]string) map[string]bool {
 	t.Helper()
-	r := Finish(t, QuickCommand(t, settings, "explain", "--json"))
+	r := Finish(t, QuickCommand(t, settings, "explain", "--all", "--json"))
 	var report struct {
 		Operations []struct {
 			ID, Method, Path string
@@ -115,7 +115,7 @@ func Explained(t *testing.T, settings map[string]string) map[string]bool {
 		}
 	}
 	if err := json.Unmarshal([]byte(r.Stdout), &report); err != nil || r.Status != 0 || len(report.Operations) < 240 {
-		t.Fatalf("explain --json: status %d, %d operations, %v\n%s", r.Status, len(report.Operations), err, r.Stderr)
+		t.Fatalf("explain --all --json: status %d, %d operations, %v\n%s", r.Status, len(report.Operations), err, r.Stderr)
 	}
 	allowed := map[string]bool{}
 	for _, op := range report.Operations {
