@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"runtime/debug"
 	"strconv"
 
@@ -19,9 +20,9 @@ func (x *exchange) send() {
 	w := bufio.NewWriter(x.engine)
 	err := x.sendRequest(w)
 	switch flushErr := w.Flush(); {
-	case flushErr != nil: // the engine reads no more, and may answer
-	case err != nil:
+	case err != nil && err != flushErr:
 		x.breakOff(err)
+	case flushErr != nil: // the engine reads no more, and may answer
 	default:
 		x.requestSent = true
 		x.awaitAnswer()
@@ -40,16 +41,17 @@ func (x *exchange) send() {
 // engine has answered, decide has interrupted the body, and it goes on as part of
 // the stream.
 func (x *exchange) breakOff(err error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.isAnswered() {
-		return
-	}
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	x.broken = engine.NewBodyError(err)
-	x.engine.CloseWrite()
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		x.broken = engine.NewBodyError(err)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.isAnswered() {
+		x.engine.CloseWrite()
+	}
 }
 
 // sendRequest writes the request and its body as they came. It flushes before
