@@ -3,6 +3,7 @@ package log
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,13 +44,7 @@ func TestRequestsGoOnWithoutALog(t *testing.T) {
 		if err := p.Start(); err != nil {
 			t.Fatal(err)
 		}
-		harness.Await(t, "listener", func() bool {
-			conn, err := net.Dial("unix", addr)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
-		})
+		harness.Await(t, "response", func() bool { return responds(addr) })
 		for range 10 {
 			if a := harness.Send(t, harness.Dial(t, "unix", addr), harness.Head("GET", "/version")); a.Status != 200 {
 				t.Errorf("%s: GET /version gets %d, want 200", test.want, a.Status)
@@ -79,13 +74,7 @@ func TestStopWithAnUnreadLog(t *testing.T) {
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
-	harness.Await(t, "listener", func() bool {
-		conn, err := net.Dial("unix", addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	harness.Await(t, "response", func() bool { return responds(addr) })
 	const line = 2 << 10 // what each refusal puts into the log, at least
 	for range 4 * (64 << 10) / line {
 		harness.Send(t, harness.Dial(t, "unix", addr), harness.Head("GET", "/info/"+strings.Repeat("x", line)))
@@ -179,4 +168,17 @@ func openTerminal() (master, terminal *os.File, err error) {
 	}
 	terminal, err = os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|syscall.O_NOCTTY, 0)
 	return master, terminal, err
+}
+
+// responds reports whether postern serves a unix socket. While it sets the
+// socket's permissions it closes connections.
+func responds(addr string) bool {
+	conn, err := net.Dial("unix", addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	io.WriteString(conn, harness.Head("GET", "/_ping"))
+	n, _ := conn.Read(make([]byte, 1))
+	return n == 1
 }
