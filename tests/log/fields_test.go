@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"path/filepath"
 	"regexp"
@@ -173,13 +172,7 @@ func TestAccessLogSelectsRequests(t *testing.T) {
 			addr := filepath.Join(harness.SocketDir(t), "p.sock")
 			name, value, _ := strings.Cut(test.setting, "=")
 			p := harness.StartUp(t, map[string]string{"SOCKET_PATH": socket, "LISTEN": "unix://" + addr, name: value})
-			harness.Await(t, "listener", func() bool {
-				conn, err := net.Dial("unix", addr)
-				if err == nil {
-					conn.Close()
-				}
-				return err == nil
-			})
+			harness.Await(t, "response", func() bool { return responds(addr) })
 			for _, target := range []string{"/_ping", "/info", "//info"} {
 				harness.Send(t, harness.Dial(t, "unix", addr), harness.Head("GET", target))
 			}

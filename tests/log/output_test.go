@@ -171,14 +171,15 @@ func openTerminal() (master, terminal *os.File, err error) {
 }
 
 // responds reports whether postern serves a unix socket. While it sets the
-// socket's permissions it closes connections.
+// socket's permissions it closes connections. The health check leaves no line in
+// the log.
 func responds(addr string) bool {
 	conn, err := net.Dial("unix", addr)
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	io.WriteString(conn, harness.Head("GET", "/_ping"))
+	io.WriteString(conn, harness.Head("GET", "/_ping", "User-Agent: postern-healthcheck"))
 	n, _ := conn.Read(make([]byte, 1))
 	return n == 1
 }
