@@ -40,7 +40,7 @@ func CheckHealth(ctx context.Context, address listen.Address) error {
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 4096))
 	if err != nil {
-		return fmt.Errorf("no whole answer on %s: %w", address, err)
+		return fmt.Errorf("the response on %s is not complete: %w", address, err)
 	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s on %s: %s", response.Status, address, bytes.TrimRight(body, "\n"))

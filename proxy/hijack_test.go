@@ -522,7 +522,7 @@ func TestFaultsOfHijackOperations(t *testing.T) {
 	)
 	for _, test := range []struct{ name, request, answer, want, log string }{
 		{"engine closes", startUpgrade, "", `502 {"message":"postern: the Docker Engine did not answer: it closed the connection"}` + "\n", `"message":"failed"`},
-		{"half a header", startUpgrade, "HTTP/1.1 200 OK\r\nConten", `502 {"message":"postern: the Docker Engine did not answer: its response is no valid HTTP"}` + "\n", `"message":"failed"`},
+		{"half a header", startUpgrade, "HTTP/1.1 200 OK\r\nConten", `502 {"message":"postern: the Docker Engine did not answer: its response is not valid HTTP"}` + "\n", `"message":"failed"`},
 		{"response broken off", startUpgrade, "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nabc", "404 abc broken", "cut off by the engine"},
 		{"chunks broken off", startPlain, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "404 abc broken", "cut off by the engine"},
 		{"body broken off", "POST /exec/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{}", "", byHand + `unexpected EOF"}` + "\n", "cut off by the client"},

@@ -10,7 +10,7 @@ import (
 
 // errNotHTTP completes the sentence "the Docker Engine did not answer". It quotes
 // nothing of the response, see ReadResponse.
-var errNotHTTP = errors.New("its response is no valid HTTP")
+var errNotHTTP = errors.New("its response is not valid HTTP")
 
 // ReadResponse is [http.ReadResponse], with errors that quote nothing of the
 // response. Errors go into the log. If engine and proxy disagreed about the end of

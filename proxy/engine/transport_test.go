@@ -59,9 +59,9 @@ func TestResponses(t *testing.T) {
 		{"nothing", "GET", "", `error: it closed the connection`, ended},
 		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `error: it closed the connection`, ended},
 		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `error: it switched protocols without being asked to`, dropped},
-		{"not HTTP", "GET", "+OK ready\r\n\r\n", `error: its response is no valid HTTP`, dropped},
-		{"a header without a colon", "GET", "HTTP/1.1 200 OK\r\npassword\r\n\r\n", `error: its response is no valid HTTP`, dropped},
-		{"two lengths", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: password\r\n\r\n", `error: its response is no valid HTTP`, dropped},
+		{"not HTTP", "GET", "+OK ready\r\n\r\n", `error: its response is not valid HTTP`, dropped},
+		{"a header without a colon", "GET", "HTTP/1.1 200 OK\r\npassword\r\n\r\n", `error: its response is not valid HTTP`, dropped},
+		{"two lengths", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: password\r\n\r\n", `error: its response is not valid HTTP`, dropped},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
