@@ -1,6 +1,9 @@
 package acl
 
-import "net/url"
+import (
+	"net/url"
+	"strings"
+)
 
 // Outcome says whether a policy allows a request. The zero value refuses.
 type Outcome int
@@ -29,6 +32,8 @@ type Decision struct {
 	// path decided, Path is that reading. Of a redirected request it is the whole
 	// path.
 	Path string
+	// Version is the prefix that was cut from Path, such as "/v1.41", or "".
+	Version string
 	// Redirect is the clean path when Outcome is Redirected, else "". The engine
 	// would answer such a request with a redirect; it must never be forwarded.
 	Redirect string
@@ -51,6 +56,23 @@ func (d Decision) Hijacks() bool { return d.Operation != nil && d.Operation.Hija
 
 // Streams reports whether the response may go on for as long as it is read.
 func (d Decision) Streams() bool { return d.Operation != nil && d.Operation.Streams }
+
+// Name is what the path names: the container's name or id in
+// /containers/{name}/json. It is "" for a path that names nothing.
+func (d Decision) Name() string {
+	if d.Operation == nil {
+		return ""
+	}
+	start, end := d.Operation.route.variable(d.Path)
+	return d.Path[start:end]
+}
+
+// Target is the path of the same request about another name, decoded, with the
+// version prefix. It must not be called for a path that names nothing.
+func (d Decision) Target(name string) string {
+	start, end := d.Operation.route.variable(d.Path)
+	return d.Version + d.Path[:start] + name + d.Path[end:]
+}
 
 // Subjects lists the subjects that all have to be allowed: the one that was
 // decided on, and that of the path's other reading, if it differs.
@@ -150,7 +172,7 @@ func (p *Policy) Decide(method string, u *url.URL) Decision {
 func (p *Policy) decide(method, path string) Decision {
 	s, rest := classify(method, path)
 	d := p.ruling(s)
-	d.Method, d.Path = method, rest
+	d.Method, d.Path, d.Version = method, rest, strings.TrimSuffix(path, rest)
 	return d
 }
 

@@ -67,6 +67,25 @@ func (r route) match(path string) bool {
 	return path == ""
 }
 
+// variable finds what the first variable of a route stands for in a path that the
+// route matches. start equals end for a route without variables.
+func (r route) variable(path string) (start, end int) {
+	if len(r) < 2 {
+		return 0, 0
+	}
+	start, end = len(r[0].literal), len(path)
+	switch {
+	case r[1].kind == segment:
+		if i := strings.IndexByte(path[start:], '/'); i >= 0 {
+			end = start + i
+		}
+	case len(r) > 2:
+		// A regular expression is greedy: the last occurrence ends the name.
+		end = strings.LastIndex(path, r[2].literal)
+	}
+	return start, end
+}
+
 // matchAny matches a name that may hold slashes: it tries each occurrence of the
 // literal that follows the name in the pattern as the name's end.
 func matchAny(path string, kind partKind, tail route) bool {

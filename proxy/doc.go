@@ -15,6 +15,8 @@
 //  5. respond.go: [acl.Policy.Decide] decides, by the method and the path. A
 //     request that it does not allow ends here, with 403 and the settings that
 //     would allow it, or with 301 to a clean path.
+//     Package limits then holds an allowed request to the client's SCOPE, GUARD and
+//     REDACT, if it has any: it may refuse the request, or forward another one.
 //  6. An operation that may hijack its connection goes through package hijack,
 //     see below. Every other one, GET /containers/json for example, goes through
 //     [net/http/httputil.ReverseProxy] and the transport of package engine. Both
@@ -38,6 +40,7 @@
 //
 // The paths begin at this directory; acl/ and main.go are beside it.
 //
+//	a limit                       limits/limits.go, acl/scope, acl/guard, acl/redact
 //	a section, a toggle           acl/section.go, acl/toggles.go
 //	an operation, a preset        acl/operations.go, acl/preset/preset.go
 //	the text of a refusal         respond.go, acl/advise/remedy.go
@@ -51,6 +54,6 @@
 //	a command                     command/usage.go, main.go
 //
 // Imports point one way: main imports command, learn and metrics. These import
-// proxy, which imports client, engine, hijack, listen and logging. All of them may
+// proxy, which imports client, engine, hijack, limits, listen and logging. All of them may
 // import acl.
 package proxy

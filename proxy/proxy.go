@@ -13,6 +13,7 @@ import (
 	"postern/proxy/client"
 	"postern/proxy/engine"
 	"postern/proxy/hijack"
+	"postern/proxy/limits"
 	"postern/proxy/logging"
 )
 
@@ -55,13 +56,19 @@ func New(e engine.Engine, clients *client.Set, log zerolog.Logger, observers ...
 	return p
 }
 
-// ServeHTTP is the way of every request: identify the client, decide, then
-// refuse, redirect, hijack or forward. Nothing else reaches the engine.
+// ServeHTTP is the way of every request: identify the client, decide, look at the
+// client's limits, then refuse, redirect, hijack or forward. Nothing else reaches
+// the engine, but the lookups of package limits.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := p.record(w, r)
 	defer rec.end()
 	from := p.identify(r)
 	decision, refusal := p.decide(from, r)
+	passed := limits.Passed{Request: r}
+	if decision.Outcome == acl.Allowed && from.client.Limits != nil {
+		passed, decision, refusal = limit(from.client.Limits, decision, r)
+		defer passed.End()
+	}
 	rec.begin(from, decision, refusal)
 	switch {
 	case refusal != nil:
@@ -71,12 +78,18 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case decision.Outcome != acl.Allowed:
 		panic("unreachable: a decision without a refusal that allows nothing")
 	case decision.Hijacks():
-		rec.hijacked(p.hijack.ServeHTTP(w, r.WithContext(connOf(r).cutting)))
+		rec.hijacked(p.hijack.ServeHTTP(w, passed.Request.WithContext(connOf(r).cutting)))
 	default:
 		// A connection that switches protocols is past every later decision.
 		// Only operations that need it may ask the engine to.
-		r.Header.Del("Upgrade")
-		p.forward.ServeHTTP(rec, r)
+		passed.Request.Header.Del("Upgrade")
+		forward := p.forward
+		if passed.Response != nil {
+			limited := *p.forward
+			limited.ModifyResponse = passed.Response
+			forward = &limited
+		}
+		forward.ServeHTTP(rec, passed.Request)
 	}
 	rec.complete = true
 }

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 
 	"postern/acl"
 	"postern/proxy/engine"
+	"postern/proxy/limits"
 	"postern/proxy/logging"
 )
 
@@ -28,6 +30,9 @@ type refusal struct {
 	// remedy says which settings would allow the request. It is empty if none
 	// would.
 	remedy string
+	// response, if it is not nil, is sent in place of the message: the engine's own
+	// words about an object that does not exist.
+	response *http.Response
 }
 
 // decide decides on a request. The refusal is nil for a request that is allowed
@@ -47,6 +52,17 @@ func (p *Proxy) decide(from identity, r *http.Request) (acl.Decision, *refusal) 
 		return d, p.policyRefusal(from, d)
 	}
 	return d, nil
+}
+
+// limit holds an allowed request to the client's limits. The refusal is nil for a
+// request that is within them.
+func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, acl.Decision, *refusal) {
+	passed, outside := l.Check(d, r)
+	if outside == nil {
+		return passed, d, nil
+	}
+	message := d.OperationID() + " is refused: " + outside.Reason
+	return passed, d.Refuse(outside.Rule, outside.Reason), &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response}
 }
 
 func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Decision, *refusal) {
@@ -80,7 +96,16 @@ func subject(d acl.Decision) string {
 }
 
 // refuse is the one place that refuses a request.
-func refuse(w http.ResponseWriter, r *refusal) { writeError(w, r.status, r.message) }
+func refuse(w http.ResponseWriter, r *refusal) {
+	if r.response == nil {
+		writeError(w, r.status, r.message)
+		return
+	}
+	defer r.response.Body.Close()
+	maps.Copy(w.Header(), r.response.Header)
+	w.WriteHeader(r.response.StatusCode)
+	io.Copy(w, r.response.Body)
+}
 
 // redirect answers like the engine's router: 301 to the clean path. The
 // client's next request is then decided on by the path that the engine uses.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"postern/acl"
+	"postern/proxy/limits"
 )
 
 // Client has permissions of its own. The zero Client may do nothing.
@@ -27,6 +28,8 @@ type Client struct {
 	Name string
 	// Policy decides what the client may do. Nil refuses everything.
 	Policy *acl.Policy
+	// Limits hold what the policy allows within bounds. Nil limits nothing.
+	Limits *limits.Limits
 	// From lists the addresses and host names that the client connects from. It
 	// is empty for a client that has only a listener of its own.
 	From From

