@@ -389,7 +389,7 @@ func TestLearnAllowsUnlessDenied(t *testing.T) {
 // operation: a misspelt one would allow nothing.
 func TestPresetsNameOperations(t *testing.T) {
 	t.Parallel()
-	for _, p := range preset.All {
+	for _, p := range preset.All() {
 		for _, id := range p.IDs() {
 			if !slices.ContainsFunc(acl.Operations, func(op acl.Operation) bool { return op.ID == id }) {
 				t.Errorf("preset %s names %s, which is not an operation", p.Name, id)
