@@ -64,6 +64,17 @@ func (p Preset) Has(id string) bool {
 	return slices.Contains(p.Operations, id) || slices.Contains(p.Guesses, id)
 }
 
+// Beside lists the ids of the ALLOW in the note that has the id, nil if none has.
+func (p Preset) Beside(id string) []string {
+	for _, after := range strings.Split(p.Note, "ALLOW=")[1:] {
+		end := strings.IndexAny(after+" ", " ;.")
+		if ids := strings.Split(after[:end], ","); slices.Contains(ids, id) {
+			return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+		}
+	}
+	return nil
+}
+
 //go:embed presets.tsv
 var table string
 
