@@ -124,7 +124,7 @@ func TestPresetsWithOtherSettings(t *testing.T) {
 		{"PRESET=traefik", "GET /containers/json", "allowed: GET /containers/json (ContainerList) by PRESET=traefik\n"},
 		{"PRESET=dozzle,traefik", "GET /v1.51/containers/web/logs", "allowed: GET /containers/web/logs (ContainerLogs) by PRESET=dozzle\n"},
 		{"PRESET=dozzle,traefik", "GET /containers/json", "allowed: GET /containers/json (ContainerList) by PRESET=dozzle\n"},
-		{"PRESET=traefik", "GET /info", "refused: GET /info (SystemInfo) by INFO=0: set INFO=1, or ALLOW=SystemInfo"},
+		{"PRESET=traefik", "GET /info", "refused: GET /info (SystemInfo) by INFO=0: add ALLOW=SystemInfo, or set INFO=1"},
 		// Toggles add.
 		{"PRESET=traefik INFO=1", "GET /info", "allowed: GET /info (SystemInfo) by INFO=1\n"},
 		{"PRESET=traefik CONTAINERS=0 EVENTS=0", "GET /events", "allowed: GET /events (SystemEvents) by PRESET=traefik\n"},
