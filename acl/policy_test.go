@@ -136,7 +136,7 @@ func TestDecide(t *testing.T) {
 
 		// ALLOW and DENY.
 		{"ALLOW=ContainerList", "GET /containers/json", true, "ALLOW=ContainerList", ""},
-		{"ALLOW=ContainerList", "GET /containers/web/json", false, "CONTAINERS=0", "set CONTAINERS=1, or ALLOW=ContainerInspect"},
+		{"ALLOW=ContainerList", "GET /containers/web/json", false, "CONTAINERS=0", "add ContainerInspect to ALLOW, or set CONTAINERS=1"},
 		{"ALLOW=Container*,ImageList", "DELETE /containers/web", true, "ALLOW=Container*", ""},
 		{"ALLOW=ContainerCreate", "POST /containers/create", true, "ALLOW=ContainerCreate", ""},
 		{"ALLOW=ContainerLogs ALLOW_LOGS=0", "GET /containers/web/logs", true, "ALLOW=ContainerLogs", ""},
@@ -160,7 +160,7 @@ func TestDecide(t *testing.T) {
 		{"LIBPOD_CONTAINERS=1", "GET /v5.0.0/libpod/containers/web/export", false, "ALLOW_EXPORT=0", "set ALLOW_EXPORT=1, or ALLOW=ContainerExportLibpod"},
 		{"LIBPOD_CONTAINERS=1 POST=1", "POST /v5.0.0/libpod/containers/web/exec", false, "LIBPOD_EXEC=0", "set LIBPOD_EXEC=1, or ALLOW=ContainerExecLibpod"},
 		{"ALLOW=ManifestAddLibpod", "POST /v3.0.0/libpod/manifests/x/add", true, "ALLOW=ManifestAddLibpod", ""},
-		{"ALLOW=ManifestAddLibpod", "POST /v5.0.0/libpod/manifests/x/add", false, "LIBPOD_MANIFESTS=0", "set LIBPOD_MANIFESTS=1 and POST=1, or ALLOW=ManifestCreateLibpod"},
+		{"ALLOW=ManifestAddLibpod", "POST /v5.0.0/libpod/manifests/x/add", false, "LIBPOD_MANIFESTS=0", "add ManifestCreateLibpod to ALLOW, or set LIBPOD_MANIFESTS=1 and POST=1"},
 		{"LIBPOD_CONTAINERS=1", "GET /v5.0.0/libpod", false, acl.NoSection, ""},
 		{"LIBPOD_CONTAINERS=1", "GET /v5.0.0/libpod/containersx/json", false, acl.NoSection, ""},
 
@@ -389,7 +389,7 @@ func TestLearnAllowsUnlessDenied(t *testing.T) {
 // operation: a misspelt one would allow nothing.
 func TestPresetsNameOperations(t *testing.T) {
 	t.Parallel()
-	for _, p := range preset.All {
+	for _, p := range preset.All() {
 		for _, id := range p.IDs() {
 			if !slices.ContainsFunc(acl.Operations, func(op acl.Operation) bool { return op.ID == id }) {
 				t.Errorf("preset %s names %s, which is not an operation", p.Name, id)

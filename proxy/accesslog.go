@@ -72,6 +72,9 @@ func (l AccessLog) line(level zerolog.Level, e *Event) *zerolog.Event {
 	if e.Remedy != "" {
 		line.Str("remedy", e.Remedy)
 	}
+	if e.Missing != "" {
+		line.Str("missing", e.Missing)
+	}
 	return line
 }
 

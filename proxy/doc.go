@@ -42,7 +42,7 @@
 //
 //	a limit                       limits/limits.go, acl/scope, acl/guard, acl/redact
 //	a section, a toggle           acl/section.go, acl/toggles.go
-//	an operation, a preset        acl/operations.go, acl/preset/preset.go
+//	an operation, a preset        acl/operations.go, acl/preset/presets.tsv
 //	the text of a refusal         respond.go, acl/advise/remedy.go
 //	the line of the access log    accesslog.go, its fields; logging/console.go
 //	the metrics, the status page  metrics/counters.go, metrics/page.go

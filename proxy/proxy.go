@@ -28,6 +28,7 @@ type Proxy struct {
 	forward   *httputil.ReverseProxy
 	hijack    *hijack.Handler
 	remedies  advise.Cache
+	missing   missing
 
 	connections  connections
 	largeHeaders chan struct{} // has room for maxLargeHeaders

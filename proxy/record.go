@@ -28,6 +28,9 @@ type Event struct {
 	// Remedy says which settings would allow what was refused. It is empty if
 	// none would.
 	Remedy string
+	// Missing is the ALLOW that would allow all that the client was refused so far,
+	// where its settings name operations and it was refused several.
+	Missing string
 
 	// The rest is known when the request has ended.
 
@@ -144,7 +147,7 @@ func (rec *recorder) begin(from identity, decision acl.Decision, refusal *refusa
 	e.Method = r.Method[:min(len(r.Method), maxMethod)]
 	e.Path, e.Query = r.URL.Path, r.URL.RawQuery
 	if refusal != nil {
-		e.Remedy = refusal.remedy
+		e.Remedy, e.Missing = refusal.remedy, refusal.missing
 	}
 	if from.isHealthCheck {
 		return

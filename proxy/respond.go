@@ -27,9 +27,9 @@ const notAllowedFrom = " is not in ALLOW_FROM"
 type refusal struct {
 	status  int
 	message string
-	// remedy says which settings would allow the request. It is empty if none
-	// would.
-	remedy string
+	// remedy says which settings would allow the request, and missing which ALLOW
+	// would allow this and all earlier refused requests. Either may be empty.
+	remedy, missing string
 	// response, if it is not nil, is sent in place of the message: the engine's own
 	// words about an object that does not exist.
 	response *http.Response
@@ -76,14 +76,18 @@ const OutsideAPI = "this path is in no section of the Docker API"
 // allow the request, and the client's address if that is why the client has
 // this policy.
 func (p *Proxy) policyRefusal(from identity, d acl.Decision) *refusal {
-	remedy := p.remedies.RemedyFor(from.client.Policy, d).String()
-	reason := remedy
+	found := p.remedies.RemedyFor(from.client.Policy, d)
+	remedy := found.String()
+	reason, missing := remedy, ""
+	if len(found.Sets) > 0 {
+		missing = p.missing.add(from.client.Policy, d)
+	}
 	if reason == "" {
 		reason = OutsideAPI
 	} else if from.unmatched.IsValid() {
 		reason += "; " + from.unmatched.String() + " is none of the declared clients"
 	}
-	return &refusal{status: http.StatusForbidden, message: subject(d) + reason, remedy: remedy}
+	return &refusal{status: http.StatusForbidden, message: subject(d) + reason, remedy: remedy, missing: missing}
 }
 
 // subject begins the message of a refusal.

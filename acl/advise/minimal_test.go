@@ -101,6 +101,9 @@ func TestMinimalSettingsAllowTheNeeds(t *testing.T) {
 		}
 		rules := acl.Rules{Toggles: acl.Toggles{"NETWORKS": true, "PING": false}}
 		if random.IntN(2) == 0 {
+			rules.Toggles = closed()
+		}
+		if random.IntN(2) == 0 {
 			rules.Prefix = "CLIENT_A_"
 		}
 		if random.IntN(4) == 0 {
@@ -109,6 +112,7 @@ func TestMinimalSettingsAllowTheNeeds(t *testing.T) {
 		needs, forwarded := learn(rules, used)
 		checkToggles(t, rules, needs, forwarded)
 		checkAllow(t, rules, needs, forwarded)
+		checkShortest(t, rules, needs, forwarded)
 		if t.Failed() {
 			t.Fatalf("used %q, denied %q", used, rules.Deny)
 		}
@@ -126,17 +130,19 @@ func checkToggles(t *testing.T, rules acl.Rules, needs []acl.Subject, forwarded 
 			continue
 		}
 		delete(settings, name)
-		if len(refused(compile(t, rules.Prefix, settings), forwarded)) == 0 {
+		if byDefault := strings.Contains("EVENTS PING VERSION LIBPOD_PING LIBPOD_VERSION", strings.TrimPrefix(name, rules.Prefix)); byDefault {
+			// A declared client needs a setting.
+		} else if len(refused(compile(t, rules.Prefix, settings), forwarded)) == 0 {
 			t.Errorf("%s=1 can be taken away from %v", name, settings)
 		}
 		settings[name] = value
 	}
-	// A section that is on by default is off when no request used it.
+	// A section that is on by default stays off when no request used it.
 	policy := compile(t, rules.Prefix, settings)
 	for _, request := range []string{"GET /events", "HEAD /_ping", "GET /version", "GET /libpod/version"} {
 		section := decide(policy, request).Section
 		used := slices.ContainsFunc(needs, func(s acl.Subject) bool { return s.Section == section })
-		if allows(policy, request) && !used {
+		if off := !rules.Toggles.On(section.Var); off && allows(policy, request) && !used {
 			t.Errorf("%v allows %s, which was not used", settings, request)
 		}
 	}
@@ -148,23 +154,52 @@ func checkAllow(t *testing.T, rules acl.Rules, needs []acl.Subject, forwarded []
 	allowed := environ(settings)
 	policy := compile(t, rules.Prefix, allowed)
 	ids := map[string]bool{}
+	byDefault := func(d acl.Decision) bool { return d.Section.Default && rules.Toggles.On(d.Section.Var) }
 	for _, request := range forwarded {
 		d := decide(policy, request)
+		if byDefault(d) {
+			continue
+		}
 		if d.Nameable() {
 			ids[d.OperationID()] = true
+			if d.OperationID() == "SystemPingHead" {
+				ids["SystemPing"] = true
+			}
 		} else if !slices.Contains(unnamed, d.Subject) {
 			t.Errorf("%s is neither allowed nor reported", request)
 		}
 	}
 	for _, request := range requests {
 		d := decide(policy, request)
-		if want := d.Nameable() && ids[d.OperationID()]; (d.Outcome == acl.Allowed) != want {
+		if want := d.Nameable() && ids[d.OperationID()] || byDefault(d); (d.Outcome == acl.Allowed) != want {
 			t.Errorf("%v: %s is %v, want allowed=%v", allowed, request, d.Outcome, want)
 		}
 	}
 	list := allowed[rules.Prefix+"ALLOW"]
 	if got := strings.Count(list, ",") + 1; list != "" && got != len(ids) {
 		t.Errorf("ALLOW=%s has %d ids, want %d", list, got, len(ids))
+	}
+}
+
+// closed are toggles that close all that is open by default.
+func closed() acl.Toggles {
+	return acl.Toggles{"EVENTS": false, "PING": false, "VERSION": false, "LIBPOD_PING": false, "LIBPOD_VERSION": false}
+}
+
+// checkShortest asserts that the shortest settings allow what was forwarded, and that
+// they refuse what DENY names.
+func checkShortest(t *testing.T, rules acl.Rules, needs []acl.Subject, forwarded []string) {
+	t.Helper()
+	settings := advise.Shortest(rules, needs).Settings()
+	policy := compile(t, rules.Prefix, environ(settings))
+	if lost := refused(policy, forwarded); len(lost) > 0 {
+		t.Errorf("%v refuses %q", settings, lost)
+	}
+	denying := acl.Compile(acl.Rules{Deny: rules.Deny, Learn: true})
+	for i, op := range acl.Operations {
+		if denying.Operation(i).Outcome == acl.Refused && policy.Operation(i).Outcome == acl.Allowed {
+			t.Errorf("%v allows %s, which DENY=%s names", settings, op.ID, rules.Deny)
+		}
 	}
 }
 
@@ -194,7 +229,7 @@ func TestMinimalSettingsOfPrograms(t *testing.T) {
 		// What no setting allows is not learned.
 		{"", "GET /debug/pprof/, GET /containers/../secrets, GET //info", off, ""},
 	} {
-		var rules acl.Rules
+		rules := acl.Rules{Toggles: closed()}
 		if test.deny != "" {
 			rules.Deny = []string{test.deny}
 		}
@@ -209,6 +244,17 @@ func TestMinimalSettingsOfPrograms(t *testing.T) {
 		settings, _ := advise.MinimalAllow(rules, needs)
 		if got := environ(settings)["ALLOW"]; got != test.allow {
 			t.Errorf("%q, DENY=%s: ALLOW=%s, want %s", test.used, test.deny, got, test.allow)
+		}
+		// Where the defaults are open, nothing closes them.
+		rules.Toggles = nil
+		want := strings.TrimSpace(regexp.MustCompile(`\w+=0 ?`).ReplaceAllString(test.toggles, ""))
+		if got := strings.Join(advise.MinimalToggles(rules, needs), " "); got != want {
+			t.Errorf("%q, DENY=%s, the defaults open: toggles %s, want %s", test.used, test.deny, got, want)
+		}
+		settings, _ = advise.MinimalAllow(rules, needs)
+		want = strings.ReplaceAll(test.allow, "SystemPing,SystemEvents", "")
+		if got := strings.TrimPrefix(strings.Join(settings, " "), "ALLOW="); got != want {
+			t.Errorf("%q, DENY=%s, the defaults open: ALLOW=%s, want %s", test.used, test.deny, got, want)
 		}
 	}
 }

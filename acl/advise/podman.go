@@ -32,18 +32,3 @@ func MeansPodman(all ...acl.Rules) bool {
 		return slices.ContainsFunc(names, func(id string) bool { return strings.Contains(id, "Libpod") })
 	})
 }
-
-// WithoutPodman removes the settings that switch off sections of Podman's own API,
-// which a Docker Engine does not have. It keeps those that the rules have already,
-// and all of them if no other setting is left: a declared client needs one.
-func WithoutPodman(rules acl.Rules, settings []string) []string {
-	left := slices.DeleteFunc(slices.Clone(settings), func(s string) bool {
-		name, value, _ := strings.Cut(strings.TrimPrefix(s, rules.Prefix), "=")
-		_, set := rules.Toggles[name]
-		return strings.HasPrefix(name, podmanPrefix) && value == "0" && !set
-	})
-	if len(left) == 0 {
-		return settings
-	}
-	return left
-}

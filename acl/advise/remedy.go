@@ -19,8 +19,9 @@ import (
 // in no section: no setting allows it.
 type Remedy struct {
 	// Sets are alternatives. Each is a list of settings, such as CONTAINERS=1,
-	// that together allow the request; the last is the narrowest, ALLOW. There
-	// is none when DENY refuses the request, or the proxy whatever the policy is.
+	// that together allow the request. The narrowest, ALLOW, is the last, and the
+	// first where PRESET or ALLOW is set. There is none when DENY refuses the
+	// request, or the proxy whatever the policy is.
 	Sets [][]string
 	// Text puts Sets into words, "set CONTAINERS=1, or ALLOW=ContainerList", or
 	// says why there are none. For a GET that needs POST=1 it first says why.
@@ -66,18 +67,50 @@ func RemedyFor(p *acl.Policy, d acl.Decision) Remedy {
 			// others are in it.
 			r.Also = alsoOpens(rules, sets[len(sets)-1], d.Operation.ID)
 		}
-		r.Sets = append(r.Sets, []string{rules.Prefix + "ALLOW=" + d.Operation.ID})
+		allow := []string{rules.Prefix + "ALLOW=" + strings.Join(beside(rules, d.Operation.ID), ",")}
+		if NamesOperations(rules) {
+			r.Sets = slices.Insert(r.Sets, 0, allow)
+		} else {
+			r.Sets = append(r.Sets, allow)
+		}
 	}
 	var alternatives []string
 	for _, set := range r.Sets {
 		alternatives = append(alternatives, strings.Join(set, " and "))
 	}
 	r.Text = "set " + strings.Join(alternatives, ", or ")
+	if NamesOperations(rules) && d.Nameable() {
+		if ids, found := strings.CutPrefix(alternatives[0], rules.Prefix+"ALLOW="); found && len(rules.Allow) > 0 {
+			alternatives[0] = ids + " to " + rules.Prefix + "ALLOW"
+		}
+		r.Text = "add " + strings.Join(alternatives, ", or set ")
+	}
 	if op := d.Operation; op != nil && op.NoRead != "" && !rules.Toggles.On("POST") {
 		// Users do not expect that a GET needs POST.
 		r.Text = "it " + op.NoRead + "; " + r.Text
 	}
 	return r
+}
+
+// NamesOperations reports whether the rules allow single operations, by PRESET or
+// ALLOW, and switch no toggle on that is off by default. One more operation is then
+// what a user wants to add.
+func NamesOperations(r acl.Rules) bool {
+	if len(r.Presets)+len(r.Allow) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(acl.AllToggles(), func(t acl.Toggle) bool { return t.Default == "0" && r.Toggles.On(t.Var) })
+}
+
+// beside lists the operations to add for a refused one: with it those that the
+// note of a preset in the rules names together with it.
+func beside(r acl.Rules, id string) []string {
+	for _, p := range r.Presets {
+		if ids := p.Beside(id); len(ids) > 0 {
+			return ids
+		}
+	}
+	return withTwin(id)
 }
 
 // Cache keeps the remedies that it has computed, since a client may be refused

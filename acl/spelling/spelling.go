@@ -26,15 +26,17 @@ func Nearest(name string, known []string) string {
 }
 
 // Resembling returns the three names that most resemble a wanted one. A name that
-// contains it, in any case, comes before one that is merely near.
+// contains it, in any case, comes before one that is merely near. A longer name is
+// as near as its beginning is: traefik-swarm is nearly as near to trafik as traefik.
 func Resembling(wanted string, names []string) []string {
 	wanted = strings.ToLower(wanted)
 	distance := func(name string) int {
 		name = strings.ToLower(name)
 		if strings.Contains(name, wanted) {
-			return editDistance(wanted, name)
+			return len(name) - 1000 // no name is that long
 		}
-		return editDistance(wanted, name) + len(wanted)
+		beginning := name[:min(len(name), len(wanted))]
+		return min(editDistance(wanted, name), editDistance(wanted, beginning)+1)
 	}
 	names = slices.Clone(names)
 	slices.SortStableFunc(names, func(a, b string) int { return distance(a) - distance(b) })

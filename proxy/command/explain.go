@@ -25,6 +25,8 @@ type Report struct {
 	Operations []Operation     `json:"operations"`
 	// Settings are the warnings about variables that have no effect.
 	Settings []string `json:"settings,omitempty"`
+	// all makes Text list what is refused.
+	all bool
 }
 
 // Operation is one row of the operation table with its decision.
@@ -63,7 +65,7 @@ func NewReport(policy *acl.Policy, podman bool) Report {
 	return r
 }
 
-// Text writes the report for a terminal.
+// Text writes the report for a terminal: what is allowed, then what is refused.
 func (r Report) Text(w io.Writer) error {
 	clients := "Clients"
 	switch {
@@ -83,26 +85,74 @@ func (r Report) Text(w io.Writer) error {
 	if len(r.Settings)+len(r.Warnings) > 0 {
 		fmt.Fprintln(w)
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, s := range acl.Sections {
-		head := "\n" + s.Var + "\n"
-		for _, op := range r.Operations {
-			if op.Section != s.Var {
-				continue
-			}
-			fmt.Fprint(table, head)
-			head = ""
-			outcome, why := acl.Refused, op.short
-			if op.Allowed {
-				outcome, why = acl.Allowed, op.Rule
-			}
-			fmt.Fprintf(table, "  %s\t%s\t%s %s\t%s\n", outcome, op.ID, op.Method, op.Path, why)
-		}
+	r.writeAllowed(w)
+	if r.all {
+		r.writeRefused(w)
+	} else {
+		r.countRefused(w)
 	}
 	if left := len(acl.Operations) - len(r.Operations); left > 0 {
-		fmt.Fprintf(table, "\n%d operations of Podman's own API, /libpod, are left out, since no LIBPOD_ variable is on: --all shows them.\n", left)
+		fmt.Fprintf(w, "\n%d operations of Podman's own API, /libpod, are left out, since no LIBPOD_ variable is on: --all shows them.\n", left)
 	}
-	return table.Flush()
+	return nil
+}
+
+// writeAllowed writes the allowed operations with the rules that allow them, those
+// of a section together.
+func (r Report) writeAllowed(w io.Writer) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	head := "\nallowed\n"
+	for _, op := range r.Operations {
+		if op.Allowed {
+			fmt.Fprintf(table, "%s  %s\t%s %s\t%s\n", head, op.ID, op.Method, op.Path, op.Rule)
+			head = ""
+		}
+	}
+	table.Flush()
+}
+
+// writeRefused writes the refused operations with what would allow them, by section.
+func (r Report) writeRefused(w io.Writer) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range acl.Sections {
+		head := "\nrefused in " + s.Var + "\n"
+		for _, op := range r.Operations {
+			if op.Section == s.Var && !op.Allowed {
+				fmt.Fprintf(table, "%s  %s\t%s %s\t%s\n", head, op.ID, op.Method, op.Path, op.short)
+				head = ""
+			}
+		}
+	}
+	table.Flush()
+}
+
+// lineWidth is how long a line of counts may be, in characters.
+const lineWidth = 100
+
+// countRefused writes how many operations are refused in each section.
+func (r Report) countRefused(w io.Writer) {
+	sum, line := 0, ""
+	var lines []string
+	for _, s := range acl.Sections {
+		refused := 0
+		for _, op := range r.Operations {
+			if op.Section == s.Var && !op.Allowed {
+				refused++
+			}
+		}
+		if refused == 0 {
+			continue
+		}
+		sum += refused
+		count := fmt.Sprintf("  %s %d", s.Var, refused)
+		if len(line)+len(count) > lineWidth {
+			lines, line = append(lines, line), ""
+		}
+		line += count
+	}
+	if sum > 0 {
+		fmt.Fprintf(w, "\nrefused: %d (explain --all lists them, with what would allow each)\n%s\n", sum, strings.Join(append(lines, line), "\n"))
+	}
 }
 
 func list(names []string) string {

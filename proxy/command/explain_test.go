@@ -48,12 +48,30 @@ func TestReportText(t *testing.T) {
 	text := strings.Join(strings.Fields(b.String()), " ")
 	for _, want := range []string{
 		"Client web may run ", "warning: leaks secrets: ContainerInspect lets a client read every container's environment",
-		"allowed ContainerInspect GET /containers/{name}/json CONTAINERS=1",
-		"refused NetworkList GET /networks set NETWORKS=1, or ALLOW=NetworkList refused",
-		"refused ContainerPrune POST /containers/prune DENY=*Prune forbids it",
+		" allowed ContainerList GET /containers/json CONTAINERS=1 ContainerChanges ",
+		" ContainerInspect GET /containers/{name}/json CONTAINERS=1 ",
+		" refused: 105 (explain --all lists them, with what would allow each) AUTH 1 BUILD 3 ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report has no %q:\n%s", want, b.String())
+		}
+	}
+	if strings.Contains(text, "NetworkList") {
+		t.Errorf("the report lists what is refused:\n%s", b.String())
+	}
+
+	report.all = true
+	b.Reset()
+	if err := report.Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	text = strings.Join(strings.Fields(b.String()), " ")
+	for _, want := range []string{
+		" refused in NETWORKS NetworkList GET /networks set NETWORKS=1, or ALLOW=NetworkList ",
+		" ContainerPrune POST /containers/prune DENY=*Prune forbids it ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("with --all the report has no %q:\n%s", want, b.String())
 		}
 	}
 }

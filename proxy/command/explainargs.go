@@ -21,7 +21,8 @@ type ExplainArgs struct {
 	Client string
 	// JSON prints for programs.
 	JSON bool
-	// All shows Podman's own operations whatever the settings are.
+	// All lists the refused operations too, and Podman's own whatever the settings
+	// are.
 	All bool
 	// Method and Target are of one request, Operation is the id of one operation.
 	// All three are "" for all operations.
@@ -85,6 +86,7 @@ func (a ExplainArgs) Write(w io.Writer, c config.Config) (allowed bool, err erro
 	default:
 		report := NewReport(policy, a.All || advise.MeansPodman(c.AllRules()...))
 		report.Client, report.Clients, report.Settings = a.Client, c.ClientNames(), c.Warnings
+		report.all = a.All
 		return true, a.print(w, report)
 	}
 	if err != nil {

@@ -44,7 +44,7 @@ func Presets(w io.Writer, args ...string) error {
 
 func listPresets(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, p := range preset.All {
+	for _, p := range preset.All() {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Reason, strings.Join(dangerKinds(p), ", "))
 	}
 	if err := table.Flush(); err != nil {
@@ -55,13 +55,17 @@ func listPresets(w io.Writer) error {
 }
 
 func writePreset(w io.Writer, p preset.Preset) error {
-	fmt.Fprintf(w, "%s: %s\n\nPRESET=%s is the same as\nALLOW=%s\n\n", p.Name, p.Reason, p.Name, strings.Join(p.IDs(), ","))
+	fmt.Fprintf(w, "%s: %s\n\nPRESET=%s is the same as\nALLOW=%s\n", p.Name, p.Reason, p.Name, strings.Join(p.IDs(), ","))
+	fmt.Fprint(w, "EVENTS, PING and VERSION are open beside either, unless they are 0.\n\n")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	guesses := "none: all of it is in the source"
 	if len(p.Guesses) > 0 {
 		guesses = strings.Join(p.Guesses, ", ") + " are not in the source, but likely"
 	}
-	fmt.Fprintf(table, "source\t%s\nguesses\t%s\n", p.Source, guesses)
+	fmt.Fprintf(table, "source\t%s\nchecked\t%s, version %s: %s\nguesses\t%s\n", p.Source, p.Date, p.Version, checked[p.Evidence], guesses)
+	if len(p.Limits) > 0 {
+		fmt.Fprintf(table, "works with\t%s\n", strings.Join(p.Limits, " "))
+	}
 	if p.Note != "" {
 		fmt.Fprintf(table, "note\t%s\n", p.Note)
 	}
@@ -69,6 +73,13 @@ func writePreset(w io.Writer, p preset.Preset) error {
 		fmt.Fprintf(table, "warning\t%s: %s lets a client %s\n", d.Kind, strings.Join(d.All, " with "), d.Why)
 	}
 	return table.Flush()
+}
+
+// checked puts an evidence into words.
+var checked = map[preset.Evidence]string{
+	preset.Ran:    "it ran behind postern with this and nothing else",
+	preset.Read:   "its source was read",
+	preset.Partly: "it ran, or its source was read",
 }
 
 // dangers lists the dangers that a preset opens on its own.

@@ -27,7 +27,8 @@ the exit status is 0 if it is allowed, and 1, with the variables to set, if not.
 
   --client NAME  for the client that CLIENT_<NAME>_... declares
   --json         for programs
-  --all          Podman's own operations too, though no LIBPOD_ variable is on
+  --all          list what is refused too, with what would allow it, and Podman's
+                 own operations, though no LIBPOD_ variable is on
 
   postern explain POST /v1.41/containers/web/restart
   postern explain /containers/json

@@ -89,8 +89,8 @@ func (r *Recorder) Begin(e *proxy.Event) {
 	if d.Outcome == acl.Refused {
 		line.Str("remedy", c.remedy(d.Subject))
 	}
-	s := r.settings(c)
-	line.Strs("set", s.toggles).Strs("or", s.allow).Msg("learned")
+	s := c.settings()
+	line.Strs("set", s.shortest.Settings()).Strs("or", s.allow).Msg("learned")
 }
 
 // End does nothing: Begin records all.
@@ -126,26 +126,43 @@ func (c *clientRecord) list(forwarded bool) []*use {
 	return all
 }
 
-// settings suffice for what a client's requests were forwarded for.
+// settings suffice for what a client has asked for.
 type settings struct {
-	toggles []string      // without ALLOW
-	allow   []string      // with ALLOW, which allow nothing else
-	unnamed []acl.Subject // what ALLOW cannot name
+	shortest advise.Proposal
+	toggles  []string      // without ALLOW
+	allow    []string      // with ALLOW, which allow nothing else
+	unnamed  []acl.Subject // what ALLOW cannot name
 }
 
-// settings leave out what closes Podman's own API unless it is asked for.
-func (r *Recorder) settings(c *clientRecord) (s settings) {
-	var needs []acl.Subject
-	for _, u := range c.list(true) {
-		needs = append(needs, u.Subject)
-	}
+// settings are for what was forwarded. A client with presets keeps them and gets what
+// it lacks, so that its shortest settings are also for what was refused.
+func (c *clientRecord) settings() (s settings) {
 	rules := c.client.Policy.Rules()
+	needs := subjects(c.list(true))
 	s.toggles = advise.MinimalToggles(rules, needs)
 	s.allow, s.unnamed = advise.MinimalAllow(rules, needs)
-	if !r.podman {
-		s.toggles, s.allow = advise.WithoutPodman(rules, s.toggles), advise.WithoutPodman(rules, s.allow)
+	if c.keeps() {
+		needs = append(needs, subjects(c.refused())...)
 	}
+	s.shortest = advise.Shortest(rules, needs)
 	return s
+}
+
+// keeps reports whether the client keeps its settings: it has presets.
+func (c *clientRecord) keeps() bool { return len(c.client.Policy.Rules().Presets) > 0 }
+
+// refused lists the uses that were refused and that a setting would allow.
+func (c *clientRecord) refused() []*use {
+	return slices.DeleteFunc(c.list(false), func(u *use) bool {
+		return len(advise.RemedyFor(c.client.Policy, acl.Decision{Subject: u.Subject}).Sets) == 0
+	})
+}
+
+func subjects(uses []*use) (all []acl.Subject) {
+	for _, u := range uses {
+		all = append(all, u.Subject)
+	}
+	return all
 }
 
 // remedy puts into words which settings would allow a refused subject.

@@ -87,16 +87,43 @@ func TestReportOfEachKindOfRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
-		"      # 2x GET /containers/json (ContainerList), allowed already\n",
-		"      # 1x POST /containers/web/start (ContainerStart) in an API before 1.24\n",
+		"# LEARN=1: CONTAINERS=1 and IMAGES=1 and POST=1 and DENY=*Prune cover all of it\n",
+		"#   root on the host: ContainerCreate with ContainerStart lets a client start a container that mounts the host's file system\n",
+		"#   2x GET /containers/json (ContainerList), allowed already\n",
+		"#   1x POST /containers/web/start (ContainerStart) in an API before 1.24\n",
 		"      CONTAINERS: 1\n", "      IMAGES: 1\n", "      POST: 1\n", "      DENY: \"*Prune\"\n", "      ALLOW: ContainerList\n",
 		"      # not in it, for ALLOW cannot name it: 1x PATCH /images/x; IMAGES=1 and POST=1 would open it with the rest of its section\n",
 		"      # not in it, for ALLOW cannot name it: 1x GET /containers/web/novelty; what allows it now is CONTAINERS=1\n",
-		"\n# Refused, and in neither:\n#   1x POST /containers/prune (ContainerPrune): DENY=*Prune forbids it\n#   1x GET /debug: no setting allows it\n",
+		"\n# Refused, and in none of these:\n#   1x POST /containers/prune (ContainerPrune): DENY=*Prune forbids it\n#   1x GET /debug: no setting allows it\n",
 	} {
 		if !strings.Contains(b.String(), line) {
 			t.Errorf("the report has no %q:\n%s", line, b.String())
 		}
+	}
+}
+
+// TestReportNamesAWiderPreset asserts that a preset is named of which a client used a
+// part only, and that no danger of Podman is.
+func TestReportNamesAWiderPreset(t *testing.T) {
+	t.Parallel()
+	rec, c := newRecorder(acl.Rules{Learn: true})
+	for _, request := range []string{
+		"HEAD /_ping", "GET /info", "POST /containers/create", "POST /containers/web/start", "GET /containers/web/json", "GET /containers/web/logs",
+		"DELETE /containers/web", "POST /containers/web/exec", "POST /exec/1/start", "GET /exec/1/json", "PUT /containers/web/archive", "POST /build",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		rec.Begin(event(c, method, path))
+	}
+	var b strings.Builder
+	if err := rec.Report(&b); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	if !strings.HasPrefix(lines[0], "# LEARN=1: ALLOW=") || !strings.HasPrefix(lines[1], "#   PRESET=testcontainers covers all of it too, and ") {
+		t.Errorf("the report begins\n%s\n%s\nwant ALLOW, and PRESET=testcontainers", lines[0], lines[1])
+	}
+	if strings.Contains(b.String(), "Podman") || strings.Contains(b.String(), "LIBPOD") {
+		t.Errorf("the report tells of Podman:\n%s", b.String())
 	}
 }
 

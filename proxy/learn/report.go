@@ -5,7 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
+	"slices"
 	"strings"
 
 	"postern/acl"
@@ -32,8 +32,8 @@ func (r *Recorder) ReportOn(sig os.Signal, w io.Writer) (end func()) {
 	}
 }
 
-// Report writes two YAML documents, each with settings that would have sufficed.
-// Either can stand under a service of a compose file.
+// Report writes what suffices, the shortest first, then YAML documents, each with
+// settings that would have sufficed. Each can stand under a service of a compose file.
 func (r *Recorder) Report(w io.Writer) error {
 	// A pipe that is not read blocks the write. Requests need the mutex, so the
 	// write does not hold it.
@@ -44,58 +44,105 @@ func (r *Recorder) Report(w io.Writer) error {
 func (r *Recorder) report() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var found []settings
+	for _, c := range r.records {
+		found = append(found, c.settings())
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `# LEARN=%s: what was asked for since the start, and two environments that would have sufficed for what was forwarded.
-# Put one of the two under the service, in place of the toggles, ALLOW, DENY, PRESET and LEARN that it has.
-`, r.mode)
-	excess := 0
-	found := map[*clientRecord]settings{}
-	for _, c := range r.records {
-		s := r.settings(c)
-		found[c] = s
-		excess += r.width(c, s.toggles) - r.width(c, s.allow)
-	}
-	fmt.Fprintf(&b, "\n# 1. By toggles, which open %d operations more than were asked for:\n    environment:\n", excess)
-	for _, c := range r.records {
-		r.writeSettings(&b, c, found[c].toggles)
-	}
-	fmt.Fprint(&b, "---\n# 2. By ALLOW, which opens nothing else:\n    environment:\n")
-	for _, c := range r.records {
-		r.writeSettings(&b, c, found[c].allow)
-		for _, s := range found[c].unnamed {
-			fmt.Fprintf(&b, "      # not in it, for ALLOW cannot name it: %s; %s\n", c.uses[s].describe(), c.opening(s))
-		}
-	}
+	r.writeShortest(&b, found)
+	r.writeRequests(&b)
+	r.writeDocuments(&b, found)
 	r.writeRefused(&b)
 	return b.String()
 }
 
-// writeSettings writes settings for a client below the requests they are for.
-func (r *Recorder) writeSettings(b *strings.Builder, c *clientRecord, settings []string) {
+// writeShortest writes a line for each client with its shortest settings, and what they
+// open.
+func (r *Recorder) writeShortest(b *strings.Builder, found []settings) {
 	if len(r.records) > 1 {
-		fmt.Fprintf(b, "      # %s\n", c.name())
+		fmt.Fprintf(b, "# LEARN=%s: the shortest settings, for each client:\n", r.mode)
 	}
-	rules := c.client.Policy.Rules()
-	forwarded := c.list(true)
-	for _, u := range forwarded {
-		already := ""
-		if allowed, _ := rules.Evaluate(u.Subject); allowed && r.mode == "1" {
-			already = ", allowed already"
+	for i, c := range r.records {
+		head := fmt.Sprintf("LEARN=%s: ", r.mode)
+		if len(r.records) > 1 {
+			head = c.name() + ": "
 		}
-		fmt.Fprintf(b, "      # %s%s\n", u.describe(), already)
+		p := found[i].shortest
+		fmt.Fprintf(b, "# %s%s\n", head, c.sentence(p))
+		if p.Wider != "" {
+			fmt.Fprintf(b, "#   %sPRESET=%s covers all of it too, and %d operations more\n", c.client.Policy.Rules().Prefix, p.Wider, p.WiderBy)
+		}
+		for _, line := range append(r.dangers(c, p), limits(c, p)...) {
+			fmt.Fprintf(b, "#   %s\n", line)
+		}
 	}
-	if len(forwarded) == 0 {
-		fmt.Fprint(b, "      # nothing was forwarded\n")
+}
+
+// sentence says that a proposal covers what the client has asked for.
+func (c *clientRecord) sentence(p advise.Proposal) string {
+	all := p.Settings()
+	switch {
+	case len(c.uses) == 0:
+		return "nothing was asked for"
+	case len(c.list(true)) == 0 && (!c.keeps() || len(c.refused()) == 0):
+		return "nothing was forwarded"
+	case len(all) == 0:
+		return "no setting is needed: what is open by default covers all of it"
 	}
-	// A declared client that may do nothing stops the start.
-	if c.client.Name != "" && r.width(c, settings) == 0 {
-		fmt.Fprintf(b, "      # nothing to set, and with nothing postern does not start: give it something, or take %sFROM and %sLISTEN away\n",
-			rules.Prefix, rules.Prefix)
-		return
+	covers := " covers all of it"
+	if len(all) > 1 {
+		covers = " cover all of it"
 	}
-	for _, s := range settings {
-		name, value, _ := strings.Cut(s, "=")
-		fmt.Fprintf(b, "      %s: %s\n", name, scalar(value))
+	text := strings.Join(all, " and ") + covers
+	if len(p.Keep) > 0 && len(p.Set) > 0 {
+		text += ": keep " + strings.Join(p.Keep, " and ") + ", and add " + strings.Join(p.Set, " and ")
+	}
+	return text
+}
+
+// dangers lists what a proposal opens, but what is open by default. What is dangerous
+// on Podman alone is left out unless Podman is meant.
+func (r *Recorder) dangers(c *clientRecord, p advise.Proposal) (lines []string) {
+	told := map[string]bool{}
+	for _, d := range advise.Dangers(acl.Compile(c.rules(p.Settings()))) {
+		if d.ByDefault() || told[d.Why] || strings.Contains(d.Why, "Podman") && !r.podman {
+			continue
+		}
+		told[d.Why] = true
+		lines = append(lines, fmt.Sprintf("%s: %s lets a client %s", d.Kind, strings.Join(d.All, " with "), d.Why))
+	}
+	return lines
+}
+
+// limits lists the settings that would contain what a proposal opens. There are none
+// yet: this is the place for those of GUARD, SCOPE and REDACT, from what was recorded of
+// the client and from the Limits of the presets in the proposal.
+func limits(*clientRecord, advise.Proposal) (lines []string) { return nil }
+
+// writeRequests writes what was asked for, the refused requests only of clients whose
+// shortest settings allow them.
+func (r *Recorder) writeRequests(b *strings.Builder) {
+	b.WriteString("#\n# What was asked for since the start:\n")
+	for _, c := range r.records {
+		if len(r.records) > 1 {
+			fmt.Fprintf(b, "# %s:\n", c.name())
+		}
+		rules := c.client.Policy.Rules()
+		forwarded := c.list(true)
+		for _, u := range forwarded {
+			already := ""
+			if allowed, _ := rules.Evaluate(u.Subject); allowed && r.mode == "1" {
+				already = ", allowed already"
+			}
+			fmt.Fprintf(b, "#   %s%s\n", u.describe(), already)
+		}
+		if c.keeps() {
+			for _, u := range c.refused() {
+				fmt.Fprintf(b, "#   %s, refused\n", u.describe())
+			}
+		} else if len(forwarded) == 0 {
+			b.WriteString("#   nothing was forwarded\n")
+		}
 	}
 }
 
@@ -106,17 +153,25 @@ func (c *clientRecord) name() string {
 	return "client " + c.client.Name
 }
 
-// writeRefused writes the refused requests, as a comment.
+// writeRefused writes the refused requests that no proposal allows, as a comment, and
+// the ALLOW that would allow those that can be allowed.
 func (r *Recorder) writeRefused(b *strings.Builder) {
-	head := "\n# Refused, and in neither:\n"
+	head := "\n# Refused, and in none of these:\n"
 	for _, c := range r.records {
+		allowable := c.refused()
 		for _, u := range c.list(false) {
+			if c.keeps() && slices.Contains(allowable, u) {
+				continue // in the proposal
+			}
 			name := ""
 			if len(r.records) > 1 {
 				name = c.name() + ": "
 			}
 			fmt.Fprintf(b, "%s#   %s%s: %s\n", head, name, u.describe(), c.remedy(u.Subject))
 			head = ""
+		}
+		if allow := advise.AllowFor(c.client.Policy.Rules(), subjects(allowable)); allow != "" && !c.keeps() && len(allowable) > 1 {
+			fmt.Fprintf(b, "# All of these that ALLOW can name: %s\n", allow)
 		}
 	}
 }
@@ -144,23 +199,20 @@ func (c *clientRecord) opening(s acl.Subject) string {
 	return strings.Join(sets[0], " and ") + " would open it with the rest of its section"
 }
 
-// scalar writes a value for YAML: numbers and lists of ids need no quotes.
-func scalar(value string) string {
-	if strings.ContainsAny(value, `*"`) {
-		return strconv.Quote(value)
-	}
-	return value
-}
-
 // width counts the operations that settings allow a client, Podman's own only if
 // they are asked for.
 func (r *Recorder) width(c *clientRecord, settings []string) int {
+	return advise.Summarize(acl.Compile(c.rules(settings)), r.podman).Allowed
+}
+
+// rules are those of settings that advise has made for the client, so that they have no
+// error.
+func (c *clientRecord) rules(settings []string) acl.Rules {
 	environ := map[string]string{}
 	for _, s := range settings {
 		name, value, _ := strings.Cut(s, "=")
 		environ[name] = value
 	}
-	// The settings come from advise, so they have no error.
 	rules, _ := acl.ParseRules(c.client.Policy.Rules().Prefix, environ)
-	return advise.Summarize(acl.Compile(rules), r.podman).Allowed
+	return rules
 }

@@ -81,7 +81,7 @@ func TestExplainOfOneClient(t *testing.T) {
 		{harness.Words("explain --client portainer"), 0, "Client portainer may run "},
 		{harness.Words("explain --client portainer"), 0, "warning: leaks secrets: ContainerInspect lets a client "},
 		{harness.Words("explain --client PORTAINER GET /containers/json"), 0, "allowed: GET /containers/json (ContainerList) by CLIENT_PORTAINER_CONTAINERS=1"},
-		{harness.Words("explain --client traefik GET /containers/x/json"), 1, "set CLIENT_TRAEFIK_CONTAINERS=1, or CLIENT_TRAEFIK_ALLOW=ContainerInspect"},
+		{harness.Words("explain --client traefik GET /containers/x/json"), 1, "add ContainerInspect to CLIENT_TRAEFIK_ALLOW, or set CLIENT_TRAEFIK_CONTAINERS=1"},
 		{harness.Words("explain GET /containers/json"), 1, "set CONTAINERS=1, or ALLOW=ContainerList"},
 		{harness.Words("explain --client dozzle"), 2, `no such client: "dozzle": want portainer, traefik`},
 		{harness.Words("explain --json --client traefik GET /info"), 1, `"client": "traefik"`},

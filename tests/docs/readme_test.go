@@ -141,7 +141,7 @@ func verbTable() string {
 func presetTable() string {
 	var b strings.Builder
 	b.WriteString("| preset | for a program that | operations, guesses behind ? |\n|---|---|---|\n")
-	for _, p := range preset.All {
+	for _, p := range preset.All() {
 		operations := "`" + strings.Join(p.Operations, "` `") + "`"
 		if len(p.Guesses) > 0 {
 			operations += " ? `" + strings.Join(p.Guesses, "` `") + "`"

@@ -56,14 +56,21 @@ func TestLearnedSettingsSufficeForClients(t *testing.T) {
 	}
 	theirs := func(name string) []harness.Request { return asked[name] }
 
-	p := harness.Start(t, harness.With(base, map[string]string{"LEARN": "1", "CONTAINERS": "1", "CLIENT_HEALER_INFO": "1"}))
+	// What is closed by hand stays closed, so that all settings can be compared.
+	learning := map[string]string{"LEARN": "1", "CONTAINERS": "1", "CLIENT_HEALER_INFO": "1"}
+	for name, value := range harness.DefaultsOff {
+		for _, prefix := range []string{"", "CLIENT_MANAGER_", "CLIENT_HEALER_"} {
+			learning[prefix+name] = value
+		}
+	}
+	p := harness.Start(t, harness.With(base, learning))
 	for name, forwarded := range through(t, p, theirs) {
 		if slices.Contains(forwarded, false) {
 			t.Errorf("LEARN=1 refuses %s: %v", name, forwarded)
 		}
 	}
 	learned := p.Learned()
-	for _, settings := range []map[string]string{learned.Toggles, learned.Exact} {
+	for _, settings := range []map[string]string{learned.Toggles, learned.Exact, learned.Shortest} {
 		p := harness.Start(t, harness.With(base, settings))
 		for name, forwarded := range through(t, p, theirs) {
 			if slices.Contains(forwarded, false) {
@@ -102,7 +109,7 @@ func TestLearnDenyChangesNoDecision(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
 	requests := harness.Requests(t)
-	environ := map[string]string{"SOCKET_PATH": socket, "CONTAINERS": "1", "PRESET": "diun"}
+	environ := harness.With(harness.DefaultsOff, map[string]string{"SOCKET_PATH": socket, "CONTAINERS": "1", "VERSION": "1"})
 	plain := harness.Start(t, environ).Forwarded(requests)
 	p := harness.Start(t, harness.With(environ, map[string]string{"LEARN": "deny"}))
 	if got := p.Forwarded(requests); !slices.Equal(got, plain) {
@@ -113,6 +120,7 @@ func TestLearnDenyChangesNoDecision(t *testing.T) {
 	for _, line := range []string{
 		"#   2x POST /containers/web/restart (ContainerRestart): set ALLOW_RESTARTS=1, or POST=1, or ALLOW=ContainerRestart",
 		"#   2x GET /info (SystemInfo): set INFO=1, or ALLOW=SystemInfo\n",
+		"# All of these that ALLOW can name: ALLOW=",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("the report has no %q", line)
@@ -123,6 +131,48 @@ func TestLearnDenyChangesNoDecision(t *testing.T) {
 	for i, r := range requests {
 		if exact[i] != (plain[i] && r.ID != "") {
 			t.Errorf("%+v: forwarded %v before, and %v with what was learned", r, plain[i], exact[i])
+		}
+	}
+}
+
+// TestReportKeepsPresets asserts that the report of a client with a preset has the line
+// to add and nothing in place of what is set, and that the line suffices.
+func TestReportKeepsPresets(t *testing.T) {
+	t.Parallel()
+	socket := harness.MarkingEngine(t)
+	requests := []harness.Request{
+		{Method: "GET", Target: "/containers/json"}, {Method: "GET", Target: "/v1.41/services/web"}, {Method: "GET", Target: "/tasks"},
+		{Method: "POST", Target: "/containers/prune"},
+	}
+	environ := map[string]string{"SOCKET_PATH": socket, "PRESET": "uptime-kuma", "DENY": "*Prune"}
+	for mode, forwarded := range map[string][]bool{"deny": {true, false, false, false}, "1": {true, true, true, false}} {
+		p := harness.Start(t, harness.With(environ, map[string]string{"LEARN": mode}))
+		if got := p.Forwarded(requests); !slices.Equal(got, forwarded) {
+			t.Errorf("LEARN=%s forwards %v, want %v", mode, got, forwarded)
+		}
+		learned := p.Learned()
+		const want = "PRESET=uptime-kuma and ALLOW=ServiceInspect,TaskList cover all of it: keep PRESET=uptime-kuma, and add ALLOW=ServiceInspect,TaskList"
+		if learned.First != want {
+			t.Errorf("LEARN=%s: the first line is %q, want %q", mode, learned.First, want)
+		}
+		if !maps.Equal(learned.Shortest, map[string]string{"ALLOW": "ServiceInspect,TaskList"}) || learned.Exact != nil || learned.Toggles != nil {
+			t.Errorf("LEARN=%s: the environments are %+v, want ALLOW alone", mode, learned)
+		}
+		text := p.Stderr.String()
+		for _, line := range []string{
+			"#   leaks secrets: ServiceInspect lets a client read every Swarm service's environment\n",
+			"#   1x POST /containers/prune (ContainerPrune): DENY=*Prune forbids it\n",
+		} {
+			if !strings.Contains(text, line) {
+				t.Errorf("LEARN=%s: the report has no %q:\n%s", mode, line, text)
+			}
+		}
+		if strings.Contains(text, "Podman") || strings.Contains(text, "LIBPOD") || strings.Contains(text, ": 0\n") {
+			t.Errorf("LEARN=%s: the report tells of Podman or of zeros:\n%s", mode, text)
+		}
+		after := harness.Start(t, harness.With(environ, learned.Shortest)).Forwarded(requests)
+		if !slices.Equal(after, []bool{true, true, true, false}) {
+			t.Errorf("LEARN=%s: with the line that it proposes, forwarded is %v", mode, after)
 		}
 	}
 }
