@@ -99,7 +99,7 @@ func TestReferenceIsCovered(t *testing.T) {
 							s = ref.Responses[filepath.Base(response.Ref)].Schema
 						}
 						if s != nil && status < "3" {
-							w.id = op.OperationID
+							w.id, w.root = op.OperationID, compile(fields, op.OperationID, Env|Args)
 							w.walk(*s, "", nil)
 						}
 					}
@@ -116,6 +116,7 @@ type walker struct {
 	t       *testing.T
 	ref     reference
 	id      string
+	root    *node // of id's response
 	covered int
 	fields  int
 }
@@ -165,9 +166,9 @@ func TestTypesAreCovered(t *testing.T) {
 		"SystemEvents": events.Message{}, "SystemInfo": system.Info{}, "ContainerStats": container.StatsResponse{},
 		"NodeInspect": swarm.Node{}, "SwarmInspect": swarm.Swarm{},
 	} {
-		w := walker{t: t, id: id}
+		w := walker{t: t, id: id, root: compile(fields, id, Env|Args)}
 		w.walkType(reflect.TypeOf(response), "", nil)
-		if w.fields == 0 || compile(fields, id, Env|Args) != nil && w.covered == 0 {
+		if w.fields == 0 || w.root != nil && w.covered == 0 {
 			t.Errorf("%s: walked %d fields, of which %d are redacted", id, w.fields, w.covered)
 		}
 	}
@@ -207,7 +208,7 @@ func (w *walker) walkType(typ reflect.Type, path string, above []reflect.Type) {
 // check is about a field that has none below it.
 func (w *walker) check(path string) {
 	w.fields++
-	n := compile(fields, w.id, Env|Args)
+	n := w.root
 	for _, key := range strings.Split(strings.ReplaceAll(path, "[]", ".[]"), ".") {
 		switch {
 		case n == nil, key == "":
@@ -238,6 +239,15 @@ func (w *walker) check(path string) {
 
 // matches reports whether s matches a pattern in which * stands for any characters.
 func matches(pattern, s string) bool {
-	re := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.*`)
-	return regexp.MustCompile("^" + re + "$").MatchString(s)
+	first, rest, wild := strings.Cut(pattern, "*")
+	s, ok := strings.CutPrefix(s, first)
+	if !ok || !wild {
+		return ok && s == ""
+	}
+	for i := range len(s) + 1 {
+		if matches(rest, s[i:]) {
+			return true
+		}
+	}
+	return false
 }
