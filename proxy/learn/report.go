@@ -10,6 +10,7 @@ import (
 
 	"postern/acl"
 	"postern/acl/advise"
+	"postern/acl/redact"
 	"postern/proxy/logging"
 )
 
@@ -162,5 +163,5 @@ func (r *Recorder) width(c *clientRecord, settings []string) int {
 	}
 	// The settings come from advise, so they have no error.
 	rules, _ := acl.ParseRules(c.client.Policy.Rules().Prefix, environ)
-	return advise.Summarize(acl.Compile(rules), r.podman).Allowed
+	return advise.Summarize(acl.Compile(rules), redact.Redaction{}, r.podman).Allowed
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"postern/acl"
+	"postern/acl/redact"
 )
 
 // Limits are one client's. A nil Limits limits nothing. Make it with [New].
@@ -29,6 +30,14 @@ func New(o Options) *Limits {
 		return nil
 	}
 	return &Limits{o}
+}
+
+// Redaction returns what responses do not show to the client.
+func (l *Limits) Redaction() redact.Redaction {
+	if l == nil {
+		return redact.Redaction{}
+	}
+	return l.Redact.Redaction
 }
 
 // Passed is a request that is within the limits. End must be called when the

@@ -67,26 +67,6 @@ func (r Redaction) refusal(status int, reason string) *Refusal {
 	return &Refusal{Status: status, Rule: r.Rule, Reason: reason + " (" + r.Rule + ")", Remedy: "set " + r.Undo}
 }
 
-// podmanOpen are the sections of Podman's own API that show nothing to redact.
-var podmanOpen = []string{"/libpod/_ping", "/libpod/version", "/libpod/info"}
-
-// Refuses says why an operation is refused because its response could not be redacted.
-// It returns "" if that is not so.
-func (r Redaction) Refuses(d acl.Decision) string {
-	subjects := d.Subjects()
-	switch {
-	case r.Kinds == 0:
-	case len(subjects) > 1:
-		return "its path can be read as two operations"
-	case d.Section == nil:
-	case d.Operation == nil && d.Method != http.MethodHead:
-		return "what it responds is not known, so that nothing can be redacted"
-	case strings.HasPrefix(d.Section.Path, "/libpod") && !slices.Contains(podmanOpen, d.Section.Path):
-		return "Podman's own API is not redacted; Docker's API, which Podman serves too, is"
-	}
-	return ""
-}
-
 // plainPS reports whether the query has ps list processes without their environments.
 // Podman reads the parameter's name in any case.
 func plainPS(query string) bool {
