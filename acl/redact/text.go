@@ -1,6 +1,9 @@
 package redact
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // text is the key or the text that is being read.
 type text struct {
@@ -18,7 +21,8 @@ type text struct {
 
 // begin begins a key or the text at a node, nil for one that is of no interest.
 func (t *text) begin(n *node, isKey bool) {
-	*t = text{isKey: isKey, looked: t.looked[:0]}
+	t.rule, t.isKey, t.looked = nil, isKey, t.looked[:0]
+	t.overflow, t.divided, t.hidden = false, false, false
 	if n != nil {
 		t.rule = n.rule
 		t.hidden = t.rule.separator == 0 && !t.rule.finds
@@ -47,17 +51,27 @@ func (f *Filter) plain(src []byte) int {
 	if f.expects != inText || f.text.escape > 0 {
 		return 0
 	}
-	stop := byte('"')
 	if r := f.text.rule; r != nil && r.separator != 0 && !f.text.divided {
-		stop = r.separator
+		if i := bytes.IndexByte(src, r.separator); i >= 0 {
+			src = src[:i]
+		}
 	}
 	for i, c := range src {
-		if c == '"' || c == '\\' || c < ' ' || c == stop {
+		if special[c] {
 			return i
 		}
 	}
 	return len(src)
 }
+
+// special are the bytes that do not stand for themselves in a text.
+var special = func() (s [256]bool) {
+	for c := range byte(' ') {
+		s[c] = true
+	}
+	s['"'], s['\\'] = true, true
+	return s
+}()
 
 // run reads bytes that stand for themselves.
 func (f *Filter) run(dst, b []byte) []byte {

@@ -130,7 +130,7 @@ func (r Redaction) change(res *http.Response, filter *redact.Filter, streams boo
 	if encoding := res.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return &ResponseError{r.Rule, errors.New("it is compressed")}
 	}
-	body := &redacted{rule: r.Rule, engine: res.Body, filter: filter, in: make([]byte, 16<<10)}
+	body := &redacted{rule: r.Rule, engine: res.Body, filter: filter, in: make([]byte, 8<<10)}
 	length := res.ContentLength
 	res.Header.Del("Content-Length")
 	res.Body, res.ContentLength = body, -1
@@ -168,6 +168,9 @@ func (b *redacted) fill() {
 	n, err := b.engine.Read(b.in)
 	b.begun = b.begun || n > 0
 	var bad error
+	if b.out == nil && n == len(b.in) { // a long response; append would take many small steps
+		b.out = make([]byte, 0, held+2*len(b.in))
+	}
 	if b.out, bad = b.filter.Append(b.out, b.in[:n]); bad == nil && err == io.EOF && b.begun {
 		bad = b.filter.End() // a response without a body shows nothing
 	}
