@@ -69,7 +69,8 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	case "explain":
 		return explain(args, environ, stdout, stderr)
 	case "presets":
-		err = command.Presets(stdout, args...)
+		c, _ := config.Parse(environ)
+		err = command.Presets(stdout, c.Redaction().Redaction, args...)
 	case "healthcheck":
 		return healthcheck(ctx, environ, stderr)
 	case "version":

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,7 +62,10 @@ func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, ac
 	if outside == nil {
 		return passed, d, nil
 	}
-	message := d.OperationID() + " is refused: " + outside.Reason
+	message := cmp.Or(d.OperationID(), d.Method+" "+logging.Printable(d.Path)) + " is refused: " + outside.Reason
+	if outside.Remedy != "" {
+		message += ": " + outside.Remedy
+	}
 	return passed, d.Refuse(outside.Rule, outside.Reason), &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response}
 }
 
@@ -158,6 +162,8 @@ func (p *Proxy) failure(r *http.Request, err error) (status int, message string)
 		return http.StatusServiceUnavailable, errStopping.Error()
 	case errors.Is(err, engine.ErrTarget):
 		return http.StatusBadRequest, err.Error()
+	case errors.As(err, new(*limits.ResponseError)):
+		return http.StatusBadGateway, err.Error()
 	case errors.As(err, new(*engine.BodyError)):
 		return http.StatusBadRequest, "the request's body is not complete: " + err.Error()
 	case errors.Is(err, context.Canceled):

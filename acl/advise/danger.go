@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"postern/acl"
+	"postern/acl/redact"
 )
 
 // Danger is a set of operations that together allow more than their names say.
@@ -127,10 +128,12 @@ var dangers = sync.OnceValue(func() (all []Danger) {
 	return all
 })
 
-// Dangers lists the dangers that a policy opens, worst first.
-func Dangers(p *acl.Policy) (found []Danger) {
-	allowed := allowedIDs(p)
+// Dangers lists the dangers that a policy opens to a client from whom responses are
+// redacted, worst first.
+func Dangers(p *acl.Policy, r redact.Redaction) (found []Danger) {
+	allowed := allowedIDs(p, r)
 	for _, d := range dangers() {
+		d = d.redacted(r.Kinds)
 		// Report each pair of first operation and reason once.
 		reported := func(other Danger) bool { return other.All[0] == d.All[0] && other.Why == d.Why }
 		if d.in(allowed) && !slices.ContainsFunc(found, reported) {
@@ -145,17 +148,19 @@ func Dangers(p *acl.Policy) (found []Danger) {
 // every log.
 func (d Danger) ByDefault() bool { return d.in(allowedByDefault()) }
 
-var allowedByDefault = sync.OnceValue(func() map[string]bool { return allowedIDs(acl.Compile(acl.Rules{})) })
+var allowedByDefault = sync.OnceValue(func() map[string]bool { return allowedIDs(acl.Compile(acl.Rules{}), redact.Redaction{}) })
 
-// in reports whether every operation of the danger is among the allowed ones.
+// in reports whether every operation of the danger is among the allowed ones, and
+// redaction has left something of it.
 func (d Danger) in(allowed map[string]bool) bool {
-	return !slices.ContainsFunc(d.All, func(id string) bool { return !allowed[id] })
+	return d.Why != "" && !slices.ContainsFunc(d.All, func(id string) bool { return !allowed[id] })
 }
 
-func allowedIDs(p *acl.Policy) map[string]bool {
+// allowedIDs returns the operations that a policy allows and redaction does not refuse.
+func allowedIDs(p *acl.Policy, r redact.Redaction) map[string]bool {
 	allowed := map[string]bool{}
 	for i, op := range acl.Operations {
-		if p.Operation(i).Outcome == acl.Allowed {
+		if d := p.Operation(i); d.Outcome == acl.Allowed && r.Refuses(d) == "" {
 			allowed[op.ID] = true
 		}
 	}

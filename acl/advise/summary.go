@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"postern/acl"
+	"postern/acl/redact"
 )
 
 // Summary says how much a policy allows.
@@ -18,9 +19,9 @@ type Summary struct {
 	Writes []string `json:"writes"`
 }
 
-// Summarize counts what a policy allows, of Podman's own API only if podman is
-// set.
-func Summarize(p *acl.Policy, podman bool) Summary {
+// Summarize counts what a policy allows and redaction does not refuse, of Podman's own
+// API only if podman is set.
+func Summarize(p *acl.Policy, r redact.Redaction, podman bool) Summary {
 	s := Summary{Reads: []string{}, Writes: []string{}}
 	for i := range acl.Operations {
 		d := p.Operation(i)
@@ -28,7 +29,7 @@ func Summarize(p *acl.Policy, podman bool) Summary {
 			continue
 		}
 		s.Of++
-		if d.Outcome != acl.Allowed {
+		if d.Outcome != acl.Allowed || r.Refuses(d) != "" {
 			continue
 		}
 		s.Allowed++

@@ -12,7 +12,9 @@ import (
 
 	"postern/acl"
 	"postern/acl/advise"
+	"postern/acl/redact"
 	"postern/acl/spelling"
+	"postern/proxy/limits"
 )
 
 // Report is what explain --json prints.
@@ -25,6 +27,12 @@ type Report struct {
 	Operations []Operation     `json:"operations"`
 	// Settings are the warnings about variables that have no effect.
 	Settings []string `json:"settings,omitempty"`
+	// Redact is what responses do not show, as REDACT has it, and Keep the variables
+	// whose values they do. Around are the allowed operations that give it away
+	// nevertheless. All three are empty if nothing is redacted.
+	Redact string   `json:"redact,omitempty"`
+	Keep   []string `json:"redactKeep,omitempty"`
+	Around []string `json:"redactAround,omitempty"`
 	// all makes Text list what is refused.
 	all bool
 }
@@ -45,17 +53,50 @@ type Operation struct {
 	short string
 }
 
-// NewReport explains a policy, with the operations of Podman's own API if podman
-// is set.
-func NewReport(policy *acl.Policy, podman bool) Report {
-	r := Report{Summary: advise.Summarize(policy, podman), Warnings: append([]advise.Danger{}, advise.Dangers(policy)...)}
+// Permissions are what one client may do, and what responses do not show to it.
+type Permissions struct {
+	Policy *acl.Policy
+	Redact limits.Redaction
+}
+
+// limited returns the decision with a refusal if the operation's response could not be
+// redacted.
+func (p Permissions) limited(d acl.Decision) acl.Decision {
+	if d.Outcome != acl.Allowed {
+		return d
+	}
+	if reason := p.Redact.Refuses(d); reason != "" {
+		return d.Refuse(p.Redact.Rule, reason)
+	}
+	return d
+}
+
+// remedy returns the settings that would allow what was refused.
+func (p Permissions) remedy(d acl.Decision) advise.Remedy {
+	if d.Reason != "" {
+		return advise.Remedy{Text: d.Reason + "; set " + p.Redact.Undo, Sets: [][]string{{p.Redact.Undo}}}
+	}
+	return advise.RemedyFor(p.Policy, d)
+}
+
+// NewReport explains what a client may do, with the operations of Podman's own API if
+// podman is set.
+func NewReport(p Permissions, podman bool) Report {
+	r := Report{
+		Summary:  advise.Summarize(p.Policy, p.Redact.Redaction, podman),
+		Warnings: append([]advise.Danger{}, advise.Dangers(p.Policy, p.Redact.Redaction)...),
+		Around:   p.Redact.Around(p.Policy),
+	}
+	if p.Redact.Kinds != 0 {
+		r.Redact, r.Keep = p.Redact.Kinds.String(), p.Redact.Keep
+	}
 	for i := range acl.Operations {
 		op := &acl.Operations[i]
 		if advise.IsPodman(op.Section()) && !podman {
 			continue
 		}
-		d := policy.Operation(i)
-		remedy := advise.RemedyFor(policy, d)
+		d := p.limited(p.Policy.Operation(i))
+		remedy := p.remedy(d)
 		r.Operations = append(r.Operations, Operation{
 			ID: op.ID, Method: op.Method, Path: op.Path(), Section: op.Section().Var,
 			Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
@@ -76,6 +117,15 @@ func (r Report) Text(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", clients,
 		r.Summary.Allowed, r.Summary.Of, list(r.Summary.Reads), list(r.Summary.Writes))
+	if r.Redact != "" {
+		fmt.Fprintf(w, "\nREDACT=%s: responses have *** for %s.\n", r.Redact, hides[r.Redact])
+		if len(r.Keep) > 0 {
+			fmt.Fprintf(w, "It leaves the variables %s.\n", strings.Join(r.Keep, " "))
+		}
+		if len(r.Around) > 0 {
+			fmt.Fprintf(w, "These give it away nevertheless, in %s: %s.\n", redact.AroundWhat, strings.Join(r.Around, " "))
+		}
+	}
 	for _, text := range r.Settings {
 		fmt.Fprintf(w, "\nwarning: %s", text)
 	}
@@ -155,6 +205,13 @@ func (r Report) countRefused(w io.Writer) {
 	}
 }
 
+// hides says what the values of REDACT hide.
+var hides = map[string]string{
+	"env":      "the values of environment variables",
+	"args":     "command lines",
+	"env,args": "the values of environment variables and command lines",
+}
+
 func list(names []string) string {
 	if len(names) == 0 {
 		return "nothing"
@@ -178,7 +235,7 @@ type Response struct {
 
 // Request decides on a request as the proxy does. The method may be in small letters.
 // target is written as on the wire, with or without a query.
-func Request(policy *acl.Policy, method, target string) (Response, error) {
+func Request(p Permissions, method, target string) (Response, error) {
 	if strings.Trim(method, letters) != "" {
 		return Response{}, fmt.Errorf("invalid method %q: want one such as GET or POST", method)
 	}
@@ -187,20 +244,20 @@ func Request(policy *acl.Policy, method, target string) (Response, error) {
 	if err != nil || u.Opaque != "" {
 		return Response{}, fmt.Errorf("invalid path %q: want one such as /v1.41/containers/json", target)
 	}
-	return newResponse(policy, policy.Decide(method, u)), nil
+	return p.response(p.Policy.Decide(method, u)), nil
 }
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // OperationByID decides on the requests that run an operation. The id may be in any
 // case.
-func OperationByID(policy *acl.Policy, id string) (Response, error) {
+func OperationByID(p Permissions, id string) (Response, error) {
 	var ids []string
 	for i, op := range acl.Operations {
 		if strings.EqualFold(op.ID, id) {
-			d := policy.Operation(i)
+			d := p.Policy.Operation(i)
 			d.Path = op.Path()
-			return newResponse(policy, d), nil
+			return p.response(d), nil
 		}
 		ids = append(ids, op.ID)
 	}
@@ -208,8 +265,9 @@ func OperationByID(policy *acl.Policy, id string) (Response, error) {
 		id, strings.Join(spelling.Resembling(id, ids), ", "))
 }
 
-func newResponse(policy *acl.Policy, d acl.Decision) Response {
-	remedy := advise.RemedyFor(policy, d)
+func (p Permissions) response(d acl.Decision) Response {
+	d = p.limited(d)
+	remedy := p.remedy(d)
 	return Response{
 		Method: d.Method, Path: d.Path, Operation: d.OperationID(), Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
 		Redirect: d.Redirect, Remedies: remedy.Sets, Remedy: remedy.String(),

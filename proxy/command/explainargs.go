@@ -68,23 +68,23 @@ func ParseExplainArgs(args []string) (ExplainArgs, error) {
 // Write writes what the configuration permits. It reports whether the request or the
 // operation is allowed, and true if the arguments have neither.
 func (a ExplainArgs) Write(w io.Writer, c config.Config) (allowed bool, err error) {
-	rules := c.Rules
+	rules, redaction := c.Rules, c.Redaction()
 	if a.Client != "" {
 		client, err := c.Client(a.Client)
 		if err != nil {
 			return false, err
 		}
-		a.Client, rules = client.Name, client.Rules
+		a.Client, rules, redaction = client.Name, client.Rules, c.ClientRedaction(client)
 	}
-	policy := acl.Compile(rules)
+	permissions := Permissions{acl.Compile(rules), redaction}
 	var response Response
 	switch {
 	case a.Operation != "":
-		response, err = OperationByID(policy, a.Operation)
+		response, err = OperationByID(permissions, a.Operation)
 	case a.Target != "":
-		response, err = Request(policy, a.Method, a.Target)
+		response, err = Request(permissions, a.Method, a.Target)
 	default:
-		report := NewReport(policy, a.All || advise.MeansPodman(c.AllRules()...))
+		report := NewReport(permissions, a.All || advise.MeansPodman(c.AllRules()...))
 		report.Client, report.Clients, report.Settings = a.Client, c.ClientNames(), c.Warnings
 		report.all = a.All
 		return true, a.print(w, report)

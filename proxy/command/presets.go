@@ -10,13 +10,14 @@ import (
 	"postern/acl"
 	"postern/acl/advise"
 	"postern/acl/preset"
+	"postern/acl/redact"
 )
 
 // Presets writes, for a terminal, the operations that the presets of these names
 // allow. The names may be in one argument, as in PRESET. Without a name it writes
-// the list of all presets, each with its purpose and its dangers. It returns an
-// error for an unknown name or flag, or w's.
-func Presets(w io.Writer, args ...string) error {
+// the list of all presets, each with its purpose and its dangers, less what is redacted.
+// It returns an error for an unknown name or flag, or w's.
+func Presets(w io.Writer, r redact.Redaction, args ...string) error {
 	var found []preset.Preset
 	for _, name := range strings.FieldsFunc(strings.Join(args, ","), func(r rune) bool { return r == ',' || r == ' ' }) {
 		if strings.HasPrefix(name, "-") {
@@ -29,23 +30,23 @@ func Presets(w io.Writer, args ...string) error {
 		found = append(found, p)
 	}
 	if len(found) == 0 {
-		return listPresets(w)
+		return listPresets(w, r)
 	}
 	for i, p := range found {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		if err := writePreset(w, p); err != nil {
+		if err := writePreset(w, r, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func listPresets(w io.Writer) error {
+func listPresets(w io.Writer, r redact.Redaction) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range preset.All() {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Reason, strings.Join(dangerKinds(p), ", "))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Reason, strings.Join(dangerKinds(p, r), ", "))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -54,7 +55,7 @@ func listPresets(w io.Writer) error {
 	return err
 }
 
-func writePreset(w io.Writer, p preset.Preset) error {
+func writePreset(w io.Writer, r redact.Redaction, p preset.Preset) error {
 	fmt.Fprintf(w, "%s: %s\n\nPRESET=%s is the same as\nALLOW=%s\n", p.Name, p.Reason, p.Name, strings.Join(p.IDs(), ","))
 	fmt.Fprint(w, "EVENTS, PING and VERSION are open beside either, unless they are 0.\n\n")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -69,7 +70,7 @@ func writePreset(w io.Writer, p preset.Preset) error {
 	if p.Note != "" {
 		fmt.Fprintf(table, "note\t%s\n", p.Note)
 	}
-	for _, d := range dangers(p) {
+	for _, d := range dangers(p, r) {
 		fmt.Fprintf(table, "warning\t%s: %s lets a client %s\n", d.Kind, strings.Join(d.All, " with "), d.Why)
 	}
 	return table.Flush()
@@ -83,14 +84,14 @@ var checked = map[preset.Evidence]string{
 }
 
 // dangers lists the dangers that a preset opens on its own.
-func dangers(p preset.Preset) []advise.Danger {
-	return advise.Dangers(acl.Compile(acl.Only(p.IDs()...)))
+func dangers(p preset.Preset, r redact.Redaction) []advise.Danger {
+	return advise.Dangers(acl.Compile(acl.Only(p.IDs()...)), r)
 }
 
 // dangerKinds lists the kinds of danger in a preset, worst first.
-func dangerKinds(p preset.Preset) []string {
+func dangerKinds(p preset.Preset, r redact.Redaction) []string {
 	var kinds []string
-	for _, d := range dangers(p) {
+	for _, d := range dangers(p, r) {
 		if !slices.Contains(kinds, string(d.Kind)) {
 			kinds = append(kinds, string(d.Kind))
 		}

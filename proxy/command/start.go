@@ -11,6 +11,7 @@ import (
 	"postern/proxy/client"
 	"postern/proxy/config"
 	"postern/proxy/engine"
+	"postern/proxy/limits"
 	"postern/proxy/listen"
 	"postern/proxy/privilege"
 )
@@ -38,7 +39,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	s := &Start{
 		Version: version, Config: c,
 		Engine:  engine.Engine{SocketPath: string(c.SocketPath), MaxLoss: c.ExitOnEngineLoss},
-		Default: &client.Client{Policy: acl.Compile(c.Rules)},
+		Default: &client.Client{Policy: acl.Compile(c.Rules), Limits: limits.New(limits.Options{Redact: c.Redaction()})},
 	}
 	var problems []error
 	if c.SocketPath != "" {
@@ -57,6 +58,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	open(c.Listen, nil)
 	for _, d := range c.Clients {
 		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From}
+		declared.Limits = limits.New(limits.Options{Redact: c.ClientRedaction(d)})
 		s.Declared = append(s.Declared, declared)
 		open(d.Listen, declared)
 	}

@@ -8,7 +8,9 @@ import (
 
 	"postern/acl"
 	"postern/acl/advise"
+	"postern/acl/redact"
 	"postern/proxy/client"
+	"postern/proxy/limits"
 	"postern/proxy/privilege"
 )
 
@@ -23,7 +25,8 @@ func (s *Start) Log(log zerolog.Logger) {
 		line := log.Info()
 		addStrs(line, "from", client.From.Items())
 		addStrs(line, "listen", s.listenURLs(client))
-		s.logPolicy(log, line, s.Config.Clients[i].Rules, client.Policy)
+		s.logPolicy(log, line, s.Config.Clients[i].Rules, client)
+		logRedaction(log, line, s.Config.ClientRedaction(s.Config.Clients[i]), client.Policy)
 		line.Msg("client")
 	}
 	var metrics []string
@@ -36,7 +39,8 @@ func (s *Start) Log(log zerolog.Logger) {
 		Str("engine", string(s.Config.SocketPath)).
 		Strs("metrics", metrics)
 	addStrs(line, "allow_from", s.Config.AllowFrom.Items())
-	s.logPolicy(log, line, s.Config.Rules, s.Default.Policy)
+	s.logPolicy(log, line, s.Config.Rules, s.Default)
+	logRedaction(log, line, s.Config.Redaction(), s.Default.Policy)
 	line.Msg("started")
 }
 
@@ -49,9 +53,9 @@ func addStrs(line *zerolog.Event, name string, values []string) {
 
 // logPolicy adds the settings of a client to a line. It logs warnings of what they
 // allow and, at level debug, the sections that are open.
-func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rules, policy *acl.Policy) {
-	logDangers(log, rules, policy)
-	summary := advise.Summarize(policy, advise.MeansPodman(s.Config.AllRules()...))
+func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rules, client *client.Client) {
+	logDangers(log, rules, client)
+	summary := advise.Summarize(client.Policy, client.Limits.Redaction(), advise.MeansPodman(s.Config.AllRules()...))
 	open := zerolog.Dict()
 	for _, section := range rules.Toggles.Open() {
 		open.Str(section.Var, section.Exposes)
@@ -62,6 +66,20 @@ func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rul
 	addStrs(line, "ALLOW", rules.Allow)
 	addStrs(line, "DENY", rules.Deny)
 	addStrs(line, "PRESET", rules.PresetNames())
+}
+
+// logRedaction adds to a line what responses do not show to a client. It warns of the
+// allowed operations that give it away nevertheless. With LEARN=1 all do, and package
+// learn warns of that.
+func logRedaction(log zerolog.Logger, line *zerolog.Event, r limits.Redaction, policy *acl.Policy) {
+	if r.Kinds == 0 {
+		return
+	}
+	line.Str("REDACT", r.Kinds.String())
+	addStrs(line, "REDACT_KEEP", r.Keep)
+	if around := r.Around(policy); len(around) > 0 && !policy.Rules().Learn {
+		log.Warn().Strs("operations", around).Msg(r.Rule + " does not hold for " + redact.AroundWhat)
+	}
 }
 
 // listenURLs returns the addresses of a client's own listeners; nil stands for the
@@ -82,12 +100,12 @@ func listenURL(l net.Listener) string { return l.Addr().Network() + "://" + l.Ad
 // logDangers warns of the dangers that a policy opens, once for each thing that a
 // client can do with them. The command explain lists all of them, also those that are
 // open by default. With LEARN=1 all are open, and package learn warns of that.
-func logDangers(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) {
+func logDangers(log zerolog.Logger, rules acl.Rules, client *client.Client) {
 	if rules.Learn {
 		return
 	}
 	told := map[string]bool{}
-	for _, d := range advise.Dangers(policy) {
+	for _, d := range advise.Dangers(client.Policy, client.Limits.Redaction()) {
 		if d.ByDefault() || told[d.Why] {
 			continue
 		}

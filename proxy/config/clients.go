@@ -20,6 +20,9 @@ type Client struct {
 	Listen    listen.Addresses `env:"LISTEN"`
 	AllowFile Path             `env:"ALLOW_FILE"`
 	DenyFile  Path             `env:"DENY_FILE"`
+	// Redact and RedactKeep are the client's own, see [Config.Redaction].
+	Redact     Redact     `env:"REDACT"`
+	RedactKeep RedactKeep `env:"REDACT_KEEP"`
 	// Rules are the client's toggles, ALLOW, DENY and PRESET.
 	Rules acl.Rules `env:"-"`
 }

@@ -27,6 +27,8 @@ type Config struct {
 	AllowFrom        client.From      `env:"ALLOW_FROM" help:"from where clients may connect at all: addresses, subnets, host names; empty is anywhere"`
 	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more patterns for ALLOW, one a line; # begins a comment"`
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
+	Redact           Redact           `env:"REDACT" help:"not shown in responses: env (values of variables), args (command lines), both or none"`
+	RedactKeep       RedactKeep       `env:"REDACT_KEEP" help:"variables whose values REDACT=env leaves, such as VIRTUAL_*,LETSENCRYPT_*"`
 	Learn            Learn            `env:"LEARN" envDefault:"0" help:"1 forwards all and reports which settings would allow it; deny refuses and reports"`
 	TZ               string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
 
@@ -52,6 +54,7 @@ func Parse(environ map[string]string) (Config, []error) {
 		client, bad := parseClient(name, environ, c.Learn)
 		c.Clients, errs = append(c.Clients, client), append(errs, bad...)
 	}
+	errs = append(errs, c.redactions(environ)...)
 	errs = slices.Concat(errs, strayVars(environ, names), c.ambiguities(), c.dropDuplicates(), c.unreachable())
 	if c.DisableIPv6 {
 		for _, l := range c.listenVars() {

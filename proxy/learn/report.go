@@ -10,6 +10,7 @@ import (
 
 	"postern/acl"
 	"postern/acl/advise"
+	"postern/acl/redact"
 	"postern/proxy/logging"
 )
 
@@ -104,7 +105,7 @@ func (c *clientRecord) sentence(p advise.Proposal) string {
 // on Podman alone is left out unless Podman is meant.
 func (r *Recorder) dangers(c *clientRecord, p advise.Proposal) (lines []string) {
 	told := map[string]bool{}
-	for _, d := range advise.Dangers(acl.Compile(c.rules(p.Settings()))) {
+	for _, d := range advise.Dangers(acl.Compile(c.rules(p.Settings())), c.client.Limits.Redaction()) {
 		if d.ByDefault() || told[d.Why] || strings.Contains(d.Why, "Podman") && !r.podman {
 			continue
 		}
@@ -202,7 +203,7 @@ func (c *clientRecord) opening(s acl.Subject) string {
 // width counts the operations that settings allow a client, Podman's own only if
 // they are asked for.
 func (r *Recorder) width(c *clientRecord, settings []string) int {
-	return advise.Summarize(acl.Compile(c.rules(settings)), r.podman).Allowed
+	return advise.Summarize(acl.Compile(c.rules(settings)), redact.Redaction{}, r.podman).Allowed
 }
 
 // rules are those of settings that advise has made for the client, so that they have no

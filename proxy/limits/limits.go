@@ -10,10 +10,35 @@ import (
 	"net/http"
 
 	"postern/acl"
+	"postern/acl/redact"
 )
 
-// Limits are one client's. A nil Limits limits nothing.
-type Limits struct{}
+// Limits are one client's. A nil Limits limits nothing. Make it with [New].
+type Limits struct {
+	Options
+}
+
+// Options say what limits a client.
+type Options struct {
+	// Redact is what responses do not show to the client.
+	Redact Redaction
+}
+
+// New returns the limits of a client, or nil if nothing limits it.
+func New(o Options) *Limits {
+	if o.Redact.Kinds == 0 {
+		return nil
+	}
+	return &Limits{o}
+}
+
+// Redaction returns what responses do not show to the client.
+func (l *Limits) Redaction() redact.Redaction {
+	if l == nil {
+		return redact.Redaction{}
+	}
+	return l.Redact.Redaction
+}
 
 // Passed is a request that is within the limits. End must be called when the
 // response has ended.
@@ -24,6 +49,21 @@ type Passed struct {
 	// ModifyResponse does. It is nil for a response that passes unchanged.
 	Response func(*http.Response) error
 	end      []func()
+}
+
+// Then has f change the response after what changes it already.
+func (p *Passed) Then(f func(*http.Response) error) {
+	first := p.Response
+	if first == nil {
+		p.Response = f
+		return
+	}
+	p.Response = func(r *http.Response) error {
+		if err := first(r); err != nil {
+			return err
+		}
+		return f(r)
+	}
 }
 
 // End gives back what the request holds.
@@ -49,6 +89,10 @@ type Refusal struct {
 
 // Check looks at a request that the policy allows. It returns either what is to be
 // forwarded, or the refusal.
-func (l *Limits) Check(_ acl.Decision, r *http.Request) (Passed, *Refusal) {
-	return Passed{Request: r}, nil
+func (l *Limits) Check(d acl.Decision, r *http.Request) (Passed, *Refusal) {
+	passed := Passed{Request: r}
+	if refusal := l.Redact.check(d, &passed); refusal != nil {
+		return Passed{}, refusal
+	}
+	return passed, nil
 }

@@ -88,14 +88,14 @@ func (d *document) putPolicy(title string, c *client.Client) {
 	} else if c.Name != "" {
 		d.put("<p>through a listener of its own</p>\n")
 	}
-	summary := advise.Summarize(c.Policy, true)
+	summary := advise.Summarize(c.Policy, c.Limits.Redaction(), true)
 	d.put("<dl>\n<dt>may run<dd>%d of %d operations\n<dt>reads<dd>%s\n<dt>writes<dd>%s\n</dl>\n",
 		summary.Allowed, summary.Of, sections(summary.Reads), sections(summary.Writes))
-	d.putDangers(advise.Dangers(c.Policy))
+	d.putDangers(advise.Dangers(c.Policy, c.Limits.Redaction()))
 	if summary.Allowed > 0 {
 		d.put("<details><summary>Each operation and what allows it</summary>\n<table>\n<tr><th>operation<th>request<th>allowed by\n")
 		for i, op := range acl.Operations {
-			if decided := c.Policy.Operation(i); decided.Outcome == acl.Allowed {
+			if decided := c.Policy.Operation(i); decided.Outcome == acl.Allowed && c.Limits.Redaction().Refuses(decided) == "" {
 				d.put(`<tr><td>%s<td data-is="request"><code>%s %s</code><td data-is="allowed by"><code>%s</code>`+"\n", op.ID, op.Method, op.Path(), decided.Rule)
 			}
 		}

@@ -1,0 +1,81 @@
+package limits
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/acl/redact"
+)
+
+// list is the list of 200 containers with the labels of a reverse proxy, 1.4 KB each.
+var list = func() string {
+	var items []string
+	for i := range 200 {
+		var labels []string
+		for l := range 12 {
+			labels = append(labels, fmt.Sprintf(`"traefik.http.routers.service-%d-%d.rule":"Host(\"service-%d.example.com\") && PathPrefix(\"/%d\")"`, i, l, i, l))
+		}
+		items = append(items, fmt.Sprintf(`{"Id":"%064d","Names":["/service-%d"],"Image":"nginx","Command":"nginx -g 'daemon off;'","Created":1700000000,`+
+			`"Ports":[{"PrivatePort":80,"Type":"tcp"}],"Labels":{%s},"State":"running"}`, i, i, strings.Join(labels, ",")))
+	}
+	return "[" + strings.Join(items, ",") + "]\n"
+}()
+
+// readList reads the list as ReverseProxy does, redacted if r says so.
+func readList(b testing.TB, r Redaction) {
+	res := &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(list)), ContentLength: -1}
+	if r.Kinds != 0 {
+		if err := r.change(res, r.Redaction.Response("ContainerList"), false); err != nil {
+			b.Fatal(err)
+		}
+	}
+	buffer := make([]byte, 32<<10)
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{res.Body}, buffer)
+	if err != nil || n < int64(len(list)-20000) {
+		b.Fatal(n, err)
+	}
+}
+
+func benchmarkList(kinds redact.Kinds) func(*testing.B) {
+	return func(b *testing.B) {
+		b.SetBytes(int64(len(list)))
+		b.ReportAllocs()
+		for b.Loop() {
+			readList(b, Redaction{Redaction: redact.Redaction{Kinds: kinds}})
+		}
+	}
+}
+
+func BenchmarkList(b *testing.B) {
+	b.Run("plain", benchmarkList(0))
+	b.Run("redacted", benchmarkList(redact.Env|redact.Args))
+}
+
+// TestListCostsLittle asserts that redacting the list takes at most 2 ms and 256 KiB
+// more than passing it on. It takes the best of many runs, since others use the
+// processor too.
+func TestListCostsLittle(t *testing.T) {
+	best := func(kinds redact.Kinds) (took time.Duration, allocated uint64) {
+		took = time.Hour
+		var before, after runtime.MemStats
+		for range 50 {
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			readList(t, Redaction{Redaction: redact.Redaction{Kinds: kinds}})
+			took = min(took, time.Since(start))
+			runtime.ReadMemStats(&after)
+			allocated = after.TotalAlloc - before.TotalAlloc
+		}
+		return took, allocated
+	}
+	plainTook, plain := best(0)
+	took, redacted := best(redact.Args)
+	if took > plainTook+2*time.Millisecond || redacted > plain+256<<10 {
+		t.Errorf("redacted %v and %d bytes, plain %v and %d", took, redacted, plainTook, plain)
+	}
+}

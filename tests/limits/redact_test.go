@@ -1,0 +1,386 @@
+package limits
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"postern/tests/internal/engine"
+	"postern/tests/internal/harness"
+)
+
+// inspect has the shape of an engine's inspect, secrets included.
+const inspect = `{"Id":"4fa6e0f0c678","Created":"2026-01-02T03:04:05.678901234Z","Path":"docker-entrypoint.sh","Args":["postgres","--password=hunter2"],` +
+	`"State":{"Status":"running","Pid":18446744073709551615,"Error":"","Health":{"Status":"healthy","FailingStreak":0,"Log":[{"Start":"2026-01-02T03:04:05Z","ExitCode":0,"Output":"hunter2"}]}},` +
+	`"Name":"/db","RestartCount":0,"SizeRw":1e400,"HostConfig":{"Binds":null,"LogConfig":{"Type":"json-file","Config":{}}},` +
+	`"Config":{"Hostname":"db","Env":["POSTGRES_PASSWORD=hunter2","VIRTUAL_HOST=db.example.com","PATH=/bin","EMPTY=","NOVALUE"],"Cmd":["postgres","--password=hunter2"],` +
+	`"Healthcheck":{"Test":["CMD-SHELL","pg_isready hunter2"]},"Image":"postgres","Entrypoint":["docker-entrypoint.sh"],"OnBuild":null,"Labels":{"a.b":"c","Env":"x=y"}},` +
+	`"NetworkSettings":{"Ports":{}}}` + "\n"
+
+// respond is a handler that responds with a JSON text.
+func respond(body string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, body)
+	})
+}
+
+// startRedacting starts postern with everything open and the settings, in front of an
+// engine with the handlers.
+func startRedacting(t *testing.T, handlers map[string]http.Handler, settings map[string]string) (*engine.Engine, *harness.Postern) {
+	t.Helper()
+	e, socket := harness.StandIn(t)
+	for pattern, h := range handlers {
+		e.Handle(pattern, h)
+	}
+	return e, harness.Start(t, harness.With(harness.AllOn(), map[string]string{"SOCKET_PATH": socket}, settings))
+}
+
+// TestRedactEnv asserts that values of variables are gone and all else is as the engine
+// sent it, byte for byte, under old and new versions of the API and whatever the query.
+func TestRedactEnv(t *testing.T) {
+	t.Parallel()
+	_, p := startRedacting(t, map[string]http.Handler{"GET /containers/{id}/json": respond(inspect)},
+		map[string]string{"REDACT": "env", "REDACT_KEEP": "VIRTUAL_*,LETSENCRYPT_*"})
+	want := strings.NewReplacer("POSTGRES_PASSWORD=hunter2", "POSTGRES_PASSWORD=***", "PATH=/bin", "PATH=***", `EMPTY="`, `EMPTY=***"`, `"Output":"hunter2"`, `"Output":"***"`).Replace(inspect)
+	for _, target := range []string{"/containers/db/json", "/v1.12/containers/db/json?size=1", "/v1.52/containers/db/json?format={{json%20.}}", "/containers/a%2Fb/json", "/v1.41/containers/db/json?size=1;Env=1"} {
+		r := p.Get(target, "Accept-Encoding: gzip, identity;q=0")
+		if r.Status != 200 || r.Body != want {
+			t.Errorf("%s: %d\n got %s\nwant %s", target, r.Status, r.Body, want)
+		}
+		if length := r.Header.Get("Content-Length"); length != fmt.Sprint(len(want)) {
+			t.Errorf("%s: Content-Length %q, want %d", target, length, len(want))
+		}
+	}
+}
+
+// TestRedactArgs asserts that command lines are gone, also out of the list of processes.
+func TestRedactArgs(t *testing.T) {
+	t.Parallel()
+	_, p := startRedacting(t, map[string]http.Handler{
+		"GET /containers/{id}/json": respond(inspect),
+		"GET /containers/json":      respond(`[{"Id":"1","Names":["/db"],"Command":"docker-entrypoint.sh hunter2","Labels":{"Command":"x"},"SizeRw":1}]`),
+		"GET /containers/{id}/top":  respond(`{"Processes":[["999","4711","1","00:00:01","postgres hunter2"]],"Titles":["UID","PID","PPID","TIME","CMD"]}`),
+		"GET /exec/{id}/json":       respond(`{"ID":"1","ProcessConfig":{"tty":false,"entrypoint":"sh","arguments":["-c","hunter2"],"privileged":false}}`),
+		"GET /images/{id}/history":  respond(`[{"Id":"x","CreatedBy":"ENV SECRET=hunter2"},{"Id":"y","CreatedBy":"|1 A=hunter2 /bin/sh -c make"}]`),
+		"GET /system/df":            respond(`{"Containers":[{"Command":"hunter2"}],"ContainerUsage":{"Items":[{"Command":"hunter2"}]},"BuildCache":[{"Description":"RUN hunter2"}]}`),
+	}, map[string]string{"REDACT": "args"})
+	want := strings.NewReplacer(`"Path":"docker-entrypoint.sh"`, `"Path":"***"`, `"Args":["postgres","--password=hunter2"]`, `"Args":["***","***"]`, `"Cmd":["postgres","--password=hunter2"]`, `"Cmd":["***","***"]`,
+		"pg_isready hunter2", "***", `["docker-entrypoint.sh"]`, `["***"]`, `"Output":"hunter2"`, `"Output":"***"`).Replace(inspect)
+	for target, want := range map[string]string{
+		"/containers/db/json":              want,
+		"/containers/json?size=1":          `[{"Id":"1","Names":["/db"],"Command":"***","Labels":{"Command":"x"},"SizeRw":1}]`,
+		"/containers/db/top":               `{"Processes":[["999","4711","1","00:00:01","***"]],"Titles":["UID","PID","PPID","TIME","CMD"]}`,
+		"/containers/db/top?ps_args=eww":   `{"Processes":[["999","4711","1","00:00:01","***"]],"Titles":["UID","PID","PPID","TIME","CMD"]}`,
+		"/exec/1/json":                     `{"ID":"1","ProcessConfig":{"tty":false,"entrypoint":"***","arguments":["***","***"],"privileged":false}}`,
+		"/v1.24/images/db/history":         `[{"Id":"x","CreatedBy":"***"},{"Id":"y","CreatedBy":"***"}]`,
+		"/system/df?type=container":        `{"Containers":[{"Command":"***"}],"ContainerUsage":{"Items":[{"Command":"***"}]},"BuildCache":[{"Description":"***"}]}`,
+		"/v1.41/containers/json?all=1&x=y": `[{"Id":"1","Names":["/db"],"Command":"***","Labels":{"Command":"x"},"SizeRw":1}]`,
+	} {
+		if r := p.Get(target); r.Status != 200 || r.Body != want {
+			t.Errorf("%s: %d\n got %s\nwant %s", target, r.Status, r.Body, want)
+		}
+	}
+}
+
+// TestRedactTop asserts that ps cannot be asked for environments.
+func TestRedactTop(t *testing.T) {
+	t.Parallel()
+	e, p := startRedacting(t, map[string]http.Handler{"GET /containers/{id}/top": respond(`{"Processes":[["1","sh"]],"Titles":["PID","CMD"]}`)}, map[string]string{"REDACT": "env"})
+	for query, status := range map[string]int{
+		"": 200, "?ps_args=-ef": 200, "?ps_args=aux": 200, "?ps_args=": 200, "?x=eww": 200,
+		"?ps_args=eww": 403, "?PS_ARGS=eww": 403, "?ps_args=-ef&ps_args=eww": 403, "?ps%5Fargs=e": 403, "?x=1;ps_args=eww": 403, "?ps_args=aux+e": 403,
+	} {
+		if r := p.Get("/containers/web/top" + query); r.Status != status {
+			t.Errorf("top%s: %d %s, want %d", query, r.Status, r.Body, status)
+		}
+	}
+	for _, target := range harness.Targets(e) {
+		if strings.Contains(target, "eww") && !strings.HasSuffix(target, "?x=eww") {
+			t.Errorf("%s was forwarded", target)
+		}
+	}
+}
+
+// TestRedactEvents asserts that the command line is gone from an event, and that each
+// event arrives at once.
+func TestRedactEvents(t *testing.T) {
+	t.Parallel()
+	next := make(chan string)
+	_, p := startRedacting(t, map[string]http.Handler{"GET /events": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for event := range next {
+			io.WriteString(w, event)
+			w.(http.Flusher).Flush()
+		}
+	})}, map[string]string{"REDACT": "args"})
+	defer close(next)
+	client := make(chan *bufio.Reader, 1)
+	go func() {
+		response, _, _ := p.Open(harness.Head("GET", "/events"))
+		response.Body = io.NopCloser(response.Body)
+		client <- bufio.NewReader(response.Body)
+	}()
+	var body *bufio.Reader
+	for _, test := range [][2]string{
+		{`{"status":"exec_create: sh -c hunter2","Action":"exec_create: sh -c hunter2","Actor":{"Attributes":{"execID":"1","name":"web"}}}`, `{"status":"exec_create: ***","Action":"exec_create: ***","Actor":{"Attributes":{"execID":"1","name":"web"}}}`},
+		{`{"Action":"health_status: healthy"}`, `{"Action":"health_status: healthy"}`},
+		{"\x1e" + `{"Action":"exec_start: \u0068unter2"}`, "\x1e" + `{"Action":"exec_start: ***"}`},
+	} {
+		next <- test[0] + "\n"
+		if body == nil {
+			body = <-client
+		}
+		if line, err := body.ReadString('\n'); line != test[1]+"\n" || err != nil {
+			t.Errorf("got %q, %v, want %q", line, err, test[1])
+		}
+	}
+}
+
+// TestUnreadableResponses asserts that a response that cannot be redacted is a 502, with
+// nothing of it in the message or the log.
+func TestUnreadableResponses(t *testing.T) {
+	t.Parallel()
+	var body string
+	raw := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(body, "\x1f") {
+			w.Header().Set("Content-Encoding", "gzip")
+			zip := gzip.NewWriter(w)
+			io.WriteString(zip, inspect)
+			zip.Close()
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, body)
+	})
+	_, p := startRedacting(t, map[string]http.Handler{"GET /containers/{id}/json": raw}, map[string]string{"REDACT": "env"})
+	for _, test := range []struct{ body, why string }{
+		{inspect[:len(inspect)-20], "not complete"},
+		{`{"Config":{"Env":{"SECRET":"hunter2"}}}`, "type"},
+		{`{"Config":{"Env":"SECRET=hunter2"}}`, "type"},
+		{`{"Config":["SECRET=hunter2"]}`, "type"},
+		{`[{"Config":{"Env":["SECRET=hunter2"]}}]`, "type"},
+		{`{"Config":{"Env":["A=b"]}} SECRET=hunter2`, "valid JSON"},
+		{`SECRET=hunter2`, "valid JSON"},
+		{"<html>hunter2</html>", "valid JSON"},
+		{`{"Config":{"Labels":` + strings.Repeat("[", 10001), "deep"},
+		{"\x1f gzip", "compressed"},
+	} {
+		body = test.body
+		r := p.Get("/containers/web/json")
+		want := "postern: the engine's response is not passed on, because REDACT=env cannot hold for it: "
+		if r.Status != 502 || !strings.HasPrefix(r.Message(), want) || !strings.Contains(r.Message(), test.why) || strings.Contains(r.Body, "hunter2") {
+			t.Errorf("%.60q: %d %s, want 502, %q and %q", test.body, r.Status, r.Body, want, test.why)
+		}
+	}
+	for _, entry := range p.Log() {
+		if strings.Contains(fmt.Sprint(entry), "hunter2") {
+			t.Errorf("the log has %v", entry)
+		}
+	}
+	body = "{\"Config\":{\"Env\":[\"A=\xff\xfe\",\"B=\xc3\"],\"config\":{\"env\":[\"C=hunter2\"]}},\"CONFIG\":{\"ENV\":[\"D=hunter2\"]}}"
+	want := "{\"Config\":{\"Env\":[\"A=***\",\"B=***\"],\"config\":{\"env\":[\"C=hunter2\"]}},\"CONFIG\":{\"ENV\":[\"D=***\"]}}"
+	if r := p.Get("/containers/web/json"); r.Status != 200 || r.Body != want {
+		t.Errorf("%d %q, want %q", r.Status, r.Body, want)
+	}
+}
+
+// TestBrokenList asserts that a long list that breaks in the middle, or stops being JSON
+// there, breaks the client's connection: it must not look complete.
+func TestBrokenList(t *testing.T) {
+	t.Parallel()
+	item := `{"Command":"hunter2","Labels":{"a":"` + strings.Repeat("b", 1000) + `"}}`
+	list := "[" + strings.Repeat(item+",", 500)
+	var end string
+	_, p := startRedacting(t, map[string]http.Handler{"GET /containers/json": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("sized") {
+			w.Header().Set("Content-Length", fmt.Sprint(len(list)+len(end)))
+		}
+		io.WriteString(w, list+end)
+		if end == "cut" {
+			panic(http.ErrAbortHandler)
+		}
+	})}, map[string]string{"REDACT": "args"})
+	for _, end = range []string{"", "cut", "x]", `{"Command":1}]`, item + "]x", item + "]"} {
+		for _, query := range []string{"", "?sized=1"} {
+			response, _, _ := p.Open(harness.Head("GET", "/containers/json"+query))
+			body, err := io.ReadAll(response.Body)
+			if complete := end == item+"]"; response.StatusCode != 200 || (err == nil) != complete || complete != json.Valid(body) && end != item+"]x" {
+				t.Errorf("%q%s: status %d, %d bytes, %v", end, query, response.StatusCode, len(body), err)
+			}
+			if strings.Contains(string(body), "hunter2") || !strings.HasPrefix(string(body), `[{"Command":"***",`) {
+				t.Errorf("%q%s: %.60s", end, query, body)
+			}
+		}
+	}
+}
+
+// TestUnredactedResponses asserts which responses pass as they are: errors, redirects,
+// those without a body, those to HEAD, and streams that are no JSON of the reference's.
+func TestUnredactedResponses(t *testing.T) {
+	t.Parallel()
+	send := func(status int, body string, header ...string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+			io.WriteString(w, body)
+		})
+	}
+	const progress = `{"status":"Pulling","progressDetail":{}}` + "\r\n" + `{"errorDetail":{"message":"x"}}` + "\r\n"
+	_, p := startRedacting(t, map[string]http.Handler{
+		"GET /containers/missing/json": send(404, `{"message":"No such container: missing"}`),
+		"GET /containers/html/json":    send(500, "<html>"),
+		"GET /containers/moved/json":   send(301, "<a href>", "Location", "/containers/web/json"),
+		"GET /containers/same/json":    send(304, "", "Etag", "x"),
+		"GET /containers/empty/json":   send(200, ""),
+		"GET /containers/none/json":    send(204, ""),
+		"POST /images/create":          send(200, progress),
+		"POST /build":                  send(200, progress),
+		"GET /info":                    send(200, `{"Config":{"Env":["A=b"]}}`),
+	}, map[string]string{"REDACT": "env,args"})
+	for target, want := range map[string]harness.Response{
+		"GET /containers/missing/json":      {Status: 404, Body: `{"message":"No such container: missing"}`},
+		"GET /containers/html/json":         {Status: 500, Body: "<html>"},
+		"GET /containers/moved/json":        {Status: 301, Body: "<a href>"},
+		"GET /containers/same/json":         {Status: 304},
+		"GET /containers/empty/json":        {Status: 200},
+		"GET /containers/none/json":         {Status: 204},
+		"HEAD /containers/web/json":         {Status: 200},
+		"HEAD /containers/web/archive":      {Status: 200},
+		"POST /images/create?fromImage=x":   {Status: 200, Body: progress},
+		"POST /build":                       {Status: 200, Body: progress},
+		"GET /info":                         {Status: 200, Body: `{"Config":{"Env":["A=b"]}}`},
+		"GET /containers/web/logs?stdout=1": {Status: 200},
+	} {
+		method, path, _ := strings.Cut(target, " ")
+		r := harness.Send(t, p.Dial(), harness.Head(method, path, "If-None-Match: x", "Content-Length: 0"))
+		if r.Status != want.Status || r.Body != want.Body && !strings.Contains(path, "logs") {
+			t.Errorf("%s: %d %q, want %d %q", target, r.Status, r.Body, want.Status, want.Body)
+		}
+	}
+}
+
+// TestNotRedactable asserts that what cannot be redacted is refused, with the setting
+// that would allow it, and not forwarded.
+func TestNotRedactable(t *testing.T) {
+	t.Parallel()
+	e, p := startRedacting(t, nil, map[string]string{"REDACT": "env"})
+	for target, want := range map[string]string{
+		"/libpod/containers/x/json":           "ContainerInspectLibpod is refused: Podman's own API is not redacted",
+		"/v4.0.0/libpod/images/x/json":        "ImageInspectLibpod is refused: Podman's own API is not redacted",
+		"/libpod/generate/kube?names=x":       "is refused: Podman's own API is not redacted",
+		"/libpod/containers/x/unknown":        "is refused: what it responds is not known",
+		"/containers/x/secrets-of-the-future": "GET /containers/x/secrets-of-the-future is refused: what it responds is not known",
+		"/containers/x%2Fjson":                "is refused: its path can be read as two operations",
+	} {
+		r := p.Get(target)
+		if r.Status != 403 || !strings.Contains(r.Message(), want) || !strings.HasSuffix(r.Message(), "(REDACT=env): set REDACT=none") {
+			t.Errorf("%s: %d %s, want 403 and %q", target, r.Status, r.Body, want)
+		}
+	}
+	if targets := harness.Targets(e); len(targets) > 0 {
+		t.Errorf("%q were forwarded", targets)
+	}
+	for _, target := range []string{"/libpod/_ping", "/libpod/version", "/libpod/info", "/_ping"} {
+		if r := p.Get(target); r.Status != 200 {
+			t.Errorf("%s: %d %s", target, r.Status, r.Body)
+		}
+	}
+}
+
+// TestRedactedValuesAreNotWritten asserts that a body with a redacted value in it is
+// refused, and every other one forwarded as it came.
+func TestRedactedValuesAreNotWritten(t *testing.T) {
+	t.Parallel()
+	var got string
+	_, p := startRedacting(t, map[string]http.Handler{"POST /": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = string(body)
+	})}, map[string]string{"REDACT": "env"})
+	for _, test := range []struct {
+		target, body string
+		status       int
+		message      string
+	}{
+		{"/containers/create?name=x", `{"Image":"x", "Env":["A=b","B=","C=****"],"Labels":{"x":"A=***"}} `, 200, ""},
+		{"/containers/create", ``, 200, ""},
+		{"/containers/create", `{"Image":"x","Env":["A=b","B=***"]}`, 400, `ContainerCreate is refused: its body has "***" for a value, which stands for one that was not shown (REDACT=env): set REDACT=none`},
+		{"/v1.24/containers/create", `{"env":["B=\u002a**"]}`, 400, `"***"`},
+		{"/containers/web/exec", `{"Cmd":["env"],"Env":["B=***"]}`, 400, `ContainerExec is refused`},
+		{"/commit?container=web", `{"Env":["B=***"]}`, 400, `ImageCommit is refused`},
+		{"/services/create", `{"TaskTemplate":{"ContainerSpec":{"Env":["B=***"]}}}`, 400, `ServiceCreate is refused`},
+		{"/services/x/update?version=1", `{"TaskTemplate":{"ContainerSpec":{"Env":["B=***"]}}}`, 400, `ServiceUpdate is refused`},
+		{"/containers/create", `{"Env":`, 400, "its body cannot be read"},
+		{"/containers/create", `{"Image":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "its body is longer than 1 MiB"},
+		{"/images/load", strings.Repeat("x", 2<<20), 200, ""},
+	} {
+		got = "nothing"
+		r := harness.Send(t, p.Dial(), harness.Head("POST", test.target, fmt.Sprint("Content-Length: ", len(test.body)))+test.body)
+		forwarded := test.status == 200
+		if r.Status != test.status || !strings.Contains(r.Message(), test.message) || forwarded && got != test.body || !forwarded && got != "nothing" {
+			t.Errorf("%s %.60s: %d %.200s, want %d %q", test.target, test.body, r.Status, r.Body, test.status, test.message)
+		}
+	}
+	got = "nothing"
+	response, reader, _ := p.Open(harness.Head("POST", "/containers/create", "Transfer-Encoding: chunked", "Expect: 100-continue") + "2\r\n{}\r\n0\r\n\r\n")
+	if response.StatusCode == http.StatusContinue {
+		response, _ = http.ReadResponse(reader, nil)
+	}
+	if response == nil || response.StatusCode != 200 || got != "{}" {
+		t.Errorf("a chunked body: %v, the engine got %q", response, got)
+	}
+}
+
+// TestRedactIsInherited asserts who has whose REDACT: a client without one of its own
+// has the unprefixed one, with REDACT_KEEP unless it has that one; none undoes it.
+func TestRedactIsInherited(t *testing.T) {
+	t.Parallel()
+	e, socket := harness.StandIn(t)
+	e.Handle("GET /containers/{id}/json", respond(`{"Path":"p","Config":{"Env":["A=1","B=2"]}}`))
+	client := func(name, address string, settings ...string) map[string]string {
+		all := map[string]string{"CLIENT_" + name + "_FROM": address, "CLIENT_" + name + "_CONTAINERS": "1"}
+		for i := 0; i < len(settings); i += 2 {
+			all["CLIENT_"+name+"_"+settings[i]] = settings[i+1]
+		}
+		return all
+	}
+	p := harness.Start(t, harness.With(map[string]string{"SOCKET_PATH": socket, "CONTAINERS": "1", "REDACT": "env", "REDACT_KEEP": "A"},
+		client("PLAIN", "127.0.0.2"), client("NONE", "127.0.0.3", "REDACT", "none"), client("OWN", "127.0.0.4", "REDACT", "env"),
+		client("ARGS", "127.0.0.5", "REDACT", "args"), client("KEEP", "127.0.0.6", "REDACT_KEEP", "B"), client("EMPTY", "127.0.0.7", "REDACT", "")))
+	for address, want := range map[string]string{
+		"127.0.0.1": `{"Path":"p","Config":{"Env":["A=1","B=***"]}}`,
+		"127.0.0.2": `{"Path":"p","Config":{"Env":["A=1","B=***"]}}`,
+		"127.0.0.3": `{"Path":"p","Config":{"Env":["A=1","B=2"]}}`,
+		"127.0.0.4": `{"Path":"p","Config":{"Env":["A=***","B=***"]}}`,
+		"127.0.0.5": `{"Path":"***","Config":{"Env":["A=1","B=2"]}}`,
+		"127.0.0.6": `{"Path":"p","Config":{"Env":["A=***","B=2"]}}`,
+		"127.0.0.7": `{"Path":"p","Config":{"Env":["A=1","B=***"]}}`,
+	} {
+		if r := harness.Send(t, p.DialFrom(address), harness.Head("GET", "/containers/web/json")); r.Body != want {
+			t.Errorf("from %s: %d %s, want %s", address, r.Status, r.Body, want)
+		}
+	}
+}
+
+// TestAttachUnderRedact asserts that hijacked connections work as without REDACT.
+func TestAttachUnderRedact(t *testing.T) {
+	t.Parallel()
+	_, p := startRedacting(t, nil, map[string]string{"REDACT": "env,args"})
+	for _, request := range []string{
+		harness.Head("POST", "/containers/worker/attach?stream=1&stdin=1&stdout=1", "Connection: Upgrade", "Upgrade: tcp"),
+	} {
+		response, _, _ := p.Open(request)
+		if response.StatusCode != http.StatusSwitchingProtocols {
+			t.Errorf("%q: %s", request, response.Status)
+		}
+	}
+}
