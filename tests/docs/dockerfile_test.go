@@ -75,7 +75,7 @@ func TestHelpIsOneScreen(t *testing.T) {
 	}
 	for _, toggle := range acl.AllToggles() {
 		if strings.HasPrefix(toggle.Var, "LIBPOD_ALLOW_") {
-			continue // older names, which README has
+			continue // older names, which docs/variables.md has
 		}
 		if !named[toggle.Var] && !named[strings.TrimPrefix(toggle.Var, "LIBPOD")] {
 			t.Errorf("help does not name %s", toggle.Var)

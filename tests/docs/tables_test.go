@@ -133,7 +133,7 @@ func presetOperationTable() string {
 			operations += " ? `" + strings.Join(p.Guesses, "` `") + "`"
 		}
 		if p.Note != "" {
-			operations += "<br>" + p.Note
+			operations += "<br>" + strings.ReplaceAll(p.Note, "*", `\*`)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, operations)
 	}
