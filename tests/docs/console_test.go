@@ -18,8 +18,8 @@ import (
 )
 
 // TestConsoleBlocks runs what the pages show of a terminal. The comment before a
-// block says how: "run CONTAINERS=1" types the commands with these settings in
-// front of a stand-in engine and compares what they print; "tested by TestX" names
+// block says how: "run CONTAINERS=1" types the commands with these settings, and else
+// with the image's, in front of a stand-in engine and compares what they print; "tested by TestX" names
 // the test that does it with real parts.
 func TestConsoleBlocks(t *testing.T) {
 	t.Parallel()
@@ -85,7 +85,8 @@ type running struct {
 }
 
 func newTerminal(t *testing.T, settings string) *terminal {
-	term := &terminal{T: t, settings: map[string]string{}}
+	term := &terminal{T: t, settings: imageEnvironment(t)}
+	delete(term.settings, "SOCKET_PATH") // the harness has one where nothing listens
 	for field := range strings.FieldsSeq(settings) {
 		name, value, _ := strings.Cut(field, "=")
 		term.settings[name] = value
