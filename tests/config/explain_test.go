@@ -217,6 +217,7 @@ func TestPodmanOperationsAreShownOnRequest(t *testing.T) {
 		{"CONTAINERS=1", "", false},
 		{"ALLOW=*List", "", false},
 		{"LIBPOD_PING=0 LIBPOD_CONTAINERS=0", "", false},
+		{"LIBPOD_PING=1 LIBPOD_VERSION=1", "", false}, // as the image has them
 		{"CONTAINERS=1", "--all", true},
 		{"LIBPOD_INFO=1", "", true},
 		{"ALLOW=ContainerListLibpod", "", true},

@@ -14,7 +14,7 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestDemoWorksAsDescribed runs the demo as the README says and does what it says
+// TestDemoWorksAsDescribed runs the demo as docs/running.md says and does what it says
 // to try.
 func TestDemoWorksAsDescribed(t *testing.T) {
 	t.Parallel()

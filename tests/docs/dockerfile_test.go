@@ -18,18 +18,7 @@ import (
 // meaning that no value has.
 func TestDockerfileHasTheDefaults(t *testing.T) {
 	t.Parallel()
-	dockerfile, err := os.ReadFile(harness.File("Dockerfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, final, found := strings.Cut(string(dockerfile), "\nFROM scratch\n")
-	if !found {
-		t.Fatal("the Dockerfile has no stage FROM scratch")
-	}
-	got := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^(?:ENV|   ) ([A-Z0-9_]+)=(\S*)`).FindAllStringSubmatch(final, -1) {
-		got[m[1]] = m[2]
-	}
+	got := imageEnvironment(t)
 	want := map[string]string{}
 	for _, toggle := range acl.AllToggles() {
 		if toggle.Default == "0" || toggle.Default == "1" {
@@ -51,6 +40,24 @@ func TestDockerfileHasTheDefaults(t *testing.T) {
 			t.Errorf("the Dockerfile sets %s=%q, which the code does not know or leaves unset", name, value)
 		}
 	}
+}
+
+// imageEnvironment is the environment of a container that sets no variables.
+func imageEnvironment(t *testing.T) map[string]string {
+	t.Helper()
+	dockerfile, err := os.ReadFile(harness.File("Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, final, found := strings.Cut(string(dockerfile), "\nFROM scratch\n")
+	if !found {
+		t.Fatal("the Dockerfile has no stage FROM scratch")
+	}
+	environ := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^(?:ENV|   ) ([A-Z0-9_]+)=(\S*)`).FindAllStringSubmatch(final, -1) {
+		environ[m[1]] = m[2]
+	}
+	return environ
 }
 
 // TestHelpIsOneScreen asserts that the manual names every variable and fits a
@@ -75,7 +82,7 @@ func TestHelpIsOneScreen(t *testing.T) {
 	}
 	for _, toggle := range acl.AllToggles() {
 		if strings.HasPrefix(toggle.Var, "LIBPOD_ALLOW_") {
-			continue // older names, which README has
+			continue // older names, which docs/variables.md has
 		}
 		if !named[toggle.Var] && !named[strings.TrimPrefix(toggle.Var, "LIBPOD")] {
 			t.Errorf("help does not name %s", toggle.Var)

@@ -1,165 +1,93 @@
 package docs
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
-	"postern/acl"
-	"postern/acl/preset"
-	"postern/proxy/config"
 	"postern/tests/internal/harness"
 )
 
-var update = flag.Bool("update", false, "write the generated parts of README.md")
+// What README.md may have. A page of docs/ may have sentences of 40 words.
+const (
+	maxLines         = 200
+	maxBytes         = 12 << 10
+	maxSentenceWords = 30
+	maxWordsInDocs   = 40
+)
 
-// TestDocs compares README's tables with the code's; -update writes them.
-func TestDocs(t *testing.T) {
+// TestREADMEIsShort asserts that README stays what a person reads in one go.
+func TestREADMEIsShort(t *testing.T) {
 	t.Parallel()
-	file := harness.File("README.md")
-	readme, err := os.ReadFile(file)
+	text, err := os.ReadFile(harness.File("README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := readme
-	for name, table := range map[string]string{
-		"sections":   sectionTable(false),
-		"podman":     sectionTable(true),
-		"verbs":      verbTable(),
-		"presets":    presetTable(),
-		"settings":   settingTable(),
-		"operations": operationTable(),
-		"noreads":    noReadList(),
-	} {
-		block := regexp.MustCompile(`(?s)<!-- ` + name + ` -->\n.*?<!-- end -->`)
-		if !block.Match(want) {
-			t.Errorf("README has no block for the table of %s", name)
-		}
-		want = block.ReplaceAllLiteral(want, []byte("<!-- "+name+" -->\n"+table+"<!-- end -->"))
-	}
-	if *update {
-		if err := os.WriteFile(file, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if !bytes.Equal(readme, want) {
-		t.Error("README's tables are not the code's: go test ./tests/docs -run TestDocs -update writes them")
+	if lines := strings.Count(string(text), "\n"); lines > maxLines || len(text) > maxBytes {
+		t.Errorf("README.md has %d lines and %d bytes, want at most %d and %d", lines, len(text), maxLines, maxBytes)
 	}
 }
 
-// TestREADMEShowsRealOutput compares what the README shows of postern's output
-// with what postern prints.
-func TestREADMEShowsRealOutput(t *testing.T) {
+// TestSentencesAreShort asserts it of README and of the pages in docs/.
+func TestSentencesAreShort(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(harness.File("README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, socket := harness.StandIn(t)
-	var refusal struct{ Message string }
-	body := harness.Start(t, map[string]string{"SOCKET_PATH": socket}).Get("/containers/json").Body
-	if err := json.Unmarshal([]byte(body), &refusal); err != nil {
-		t.Fatalf("%v: %s", err, body)
-	}
-	printed := "Error response from daemon: " + refusal.Message + "\n"
-	containers := map[string]string{"CONTAINERS": "1"}
-	printed += harness.Run(t, containers, "explain").Stdout + harness.Run(t, containers, "explain", "POST", "/v1.41/containers/web/restart").Stdout
-	shown := 0
-	for line := range strings.Lines(string(readme)) {
-		line = strings.TrimSpace(strings.TrimSuffix(line, "...\n"))
-		if !regexp.MustCompile(`^(Error response|Clients may|read  |write  |warning: |refused: )`).MatchString(line) {
-			continue
+	for _, p := range readPages(t) {
+		limit := maxWordsInDocs
+		if p.name == "README.md" {
+			limit = maxSentenceWords
 		}
-		shown++
-		if !strings.Contains(printed, line) {
-			t.Errorf("the README shows\n%s\nwhich is not in\n%.2000s", line, printed)
-		}
-	}
-	if shown < 6 {
-		t.Errorf("the README shows %d lines of output, want 6", shown)
-	}
-}
-
-func sectionTable(podman bool) string {
-	var b strings.Builder
-	b.WriteString("| variable | default | path | what it exposes |\n|---|---|---|---|\n")
-	for _, s := range acl.Sections {
-		if strings.HasPrefix(s.Var, "LIBPOD_") != podman {
-			continue
-		}
-		on := 0
-		if s.Default {
-			on = 1
-		}
-		fmt.Fprintf(&b, "| `%s` | %d | `%s` | %s |\n", s.Var, on, s.Path, s.Exposes)
-	}
-	return b.String()
-}
-
-// operationTable has a row a section, for 250 rows would bury what follows.
-func operationTable() string {
-	var b strings.Builder
-	b.WriteString("| section | operations |\n|---|---|\n")
-	for _, s := range acl.Sections {
-		var operations []string
-		for _, op := range acl.Operations {
-			if op.Section().Var == s.Var {
-				operations = append(operations, fmt.Sprintf("`%s` %s %s", op.ID, op.Method, op.Path()))
+		for _, s := range sentences(p) {
+			if words := strings.Fields(s); len(words) > limit {
+				t.Errorf("%s: a sentence of %d words, want at most %d: %s", p.name, len(words), limit, s)
 			}
 		}
-		fmt.Fprintf(&b, "| `%s` | %s |\n", s.Var, strings.Join(operations, "<br>"))
 	}
-	return b.String()
 }
 
-// noReadList stands in the second of the six differences, indented as it is.
-func noReadList() string {
-	var b strings.Builder
-	for _, op := range acl.Operations {
-		if op.NoRead != "" {
-			fmt.Fprintf(&b, "   - `%s %s` %s\n", op.Method, op.Path(), op.NoRead)
+var (
+	// A paragraph ends at an empty line; so does what stands in a heading, in an
+	// item of a list and in a cell of a table.
+	paragraphEnd = regexp.MustCompile(`^\s*($|#|[-*] |\d+\. |\||<)`)
+	sentenceEnd  = regexp.MustCompile(`[.!?]["')*]*(\s|$)`)
+)
+
+// sentences splits what a page says in words. Inline code counts as one word.
+func sentences(p page) (all []string) {
+	var paragraphs []string
+	generated := false
+	for _, line := range p.prose {
+		if m := comment.FindStringSubmatch(line); m != nil {
+			generated = m[1] != "end" && p.name != "README.md"
+		}
+		if generated {
+			continue // a table of names
+		}
+		line = inlineCode.ReplaceAllString(link.ReplaceAllString(line, "$1"), "code")
+		if paragraphEnd.MatchString(line) || len(paragraphs) == 0 {
+			paragraphs = append(paragraphs, strings.Split(strings.Trim(line, "|"), "|")...)
+		} else {
+			paragraphs[len(paragraphs)-1] += " " + line
 		}
 	}
-	return b.String() + "   "
-}
-
-func verbTable() string {
-	var b strings.Builder
-	b.WriteString("| variable | default | what it does |\n|---|---|---|\n")
-	for _, v := range acl.AllToggles()[len(acl.Sections):] {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Var, v.Default, v.Opens)
+	for _, paragraph := range paragraphs {
+		all = append(all, sentenceEnd.Split(paragraph, -1)...)
 	}
-	return b.String()
+	return all
 }
 
-func presetTable() string {
-	var b strings.Builder
-	b.WriteString("| preset | for a program that | operations, guesses behind ? |\n|---|---|---|\n")
-	for _, p := range preset.All() {
-		operations := "`" + strings.Join(p.Operations, "` `") + "`"
-		if len(p.Guesses) > 0 {
-			operations += " ? `" + strings.Join(p.Guesses, "` `") + "`"
+// TestSentencesAreFound shows that the test above would see a long sentence.
+func TestSentencesAreFound(t *testing.T) {
+	t.Parallel()
+	p := parsePage("x.md", "# A title\nOne sentence\nin two lines. Another `with code in it`!\n\n- an item\n\n| a cell | and [a link](x.md) |\n\n```console\n$ no sentence\n```\n")
+	want := "# A title One sentence in two lines|Another code|- an item|a cell|and a link"
+	var got []string
+	for _, s := range sentences(p) {
+		if strings.TrimSpace(s) != "" {
+			got = append(got, strings.TrimSpace(s))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, p.Reason, operations)
 	}
-	return b.String()
-}
-
-func settingTable() string {
-	var b strings.Builder
-	b.WriteString("| variable | default | what it is |\n|---|---|---|\n")
-	for _, s := range config.Settings() {
-		value := ""
-		if s.Default != "" {
-			value = "`" + s.Default + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Var, value, s.Help)
+	if strings.Join(got, "|") != want {
+		t.Errorf("got %q, want %q", strings.Join(got, "|"), want)
 	}
-	return b.String()
 }

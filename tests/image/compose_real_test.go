@@ -13,8 +13,8 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestComposeFileServes brings the project's compose file up as the README says, on a
-// free port, and tries the README's first two commands.
+// TestComposeFileServes brings the project's compose file up as docs/running.md says, on a
+// free port, and tries README's first two commands.
 func TestComposeFileServes(t *testing.T) {
 	t.Parallel()
 	compose := harness.NeedCompose(t)
@@ -23,6 +23,7 @@ func TestComposeFileServes(t *testing.T) {
 	file := editCompose(t,
 		"build: .\n", "build: {context: ., args: {GO_IMAGE: "+goImage+"}}\n",
 		"image: postern\n", "image: "+name+"\n",
+		"container_name: postern\n", "container_name: "+name+"\n",
 		"127.0.0.1:2375:2375", "127.0.0.1::2375")
 	run := func(args ...string) string {
 		t.Helper()
@@ -34,7 +35,7 @@ func TestComposeFileServes(t *testing.T) {
 		return out
 	}
 	t.Cleanup(func() { run("down") })
-	run("up", "--detach")
+	run("up", "--detach", "--build")
 
 	id := strings.TrimSpace(run("ps", "--quiet", "postern"))
 	assertHardened(t, id)

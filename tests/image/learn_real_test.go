@@ -9,7 +9,7 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestLearnReportIsInTheContainersLog follows README: a signal to the container,
+// TestLearnReportIsInTheContainersLog follows docs/learn.md: a signal to the container,
 // and the report is in its log, apart from the log's lines.
 func TestLearnReportIsInTheContainersLog(t *testing.T) {
 	t.Parallel()

@@ -26,9 +26,9 @@ func accessesAtEnd(p *harness.Postern) []harness.Entry {
 	return accesses(p)
 }
 
-// TestLogHasTheFieldsOfTheREADME asserts the names of the fields that the README lists,
+// TestLogHasTheDocumentedFields asserts the names of the fields that docs/monitoring.md lists,
 // and the values of those that do not vary from run to run.
-func TestLogHasTheFieldsOfTheREADME(t *testing.T) {
+func TestLogHasTheDocumentedFields(t *testing.T) {
 	t.Parallel()
 	e, socket := harness.StandIn(t)
 	e.Handle("/images/json", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))

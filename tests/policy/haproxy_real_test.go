@@ -86,8 +86,8 @@ func engineToggles() []string {
 }
 
 // TestDiffersFromHAProxyAsDocumented gives random settings to postern and to
-// HAProxy and asserts that both forward the same requests, but for the README's
-// six differences, and that each of these occurs.
+// HAProxy and asserts that both forward the same requests, but for the
+// six differences in docs/migrating.md, and that each of these occurs.
 func TestDiffersFromHAProxyAsDocumented(t *testing.T) {
 	t.Parallel()
 	socket := harness.MarkingEngine(t)
@@ -126,12 +126,12 @@ func TestDiffersFromHAProxyAsDocumented(t *testing.T) {
 	}
 	for difference := 1; difference <= 5; difference++ {
 		if found[difference] == 0 {
-			t.Errorf("nothing was found that differs as the README's number %d says", difference)
+			t.Errorf("nothing was found that differs as number %d in docs/migrating.md says", difference)
 		}
 	}
 }
 
-// documented returns the number, in README, of the difference that a request
+// documented returns the number, in docs/migrating.md, of the difference that a request
 // may make, or 0.
 func documented(environ map[string]string, r harness.Request, forwarded bool) int {
 	on := func(name string) bool { return environ[name] == "1" }

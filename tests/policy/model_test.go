@@ -15,15 +15,15 @@ import (
 )
 
 // TestModelKnowsEveryToggle asserts that the random settings are made of all
-// toggles, which TestDocs asserts of the README's tables.
+// toggles, which TestDocs asserts of the tables in docs/variables.md.
 func TestModelKnowsEveryToggle(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(harness.File("README.md"))
+	page, err := os.ReadFile(harness.File("docs/variables.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var listed []string
-	for _, table := range regexp.MustCompile(`(?s)<!-- (?:sections|podman|verbs) -->.*?<!-- end -->`).FindAllString(string(readme), -1) {
+	for _, table := range regexp.MustCompile(`(?s)<!-- (?:sections|podman|verbs) -->.*?<!-- end -->`).FindAllString(string(page), -1) {
 		for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)`").FindAllStringSubmatch(table, -1) {
 			listed = append(listed, row[1])
 		}
@@ -32,11 +32,11 @@ func TestModelKnowsEveryToggle(t *testing.T) {
 	slices.Sort(listed)
 	slices.Sort(known)
 	if !slices.Equal(listed, known) {
-		t.Errorf("the README lists %q, the model knows %q", listed, known)
+		t.Errorf("docs/variables.md lists %q, the model knows %q", listed, known)
 	}
 }
 
-// noReads are the GETs that the README says are none.
+// noReads are the GETs that docs/migrating.md says are none.
 var noReads = strings.Fields("CheckpointList ContainerAttachWebsocket SwarmUnlockkey " +
 	"ContainerHealthcheckLibpod ContainerTopLibpod QuadletListLibpod QuadletFileLibpod QuadletExistsLibpod SecretInspectLibpod")
 

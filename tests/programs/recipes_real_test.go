@@ -14,12 +14,12 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// recipeTest says what a recipe of the README is for: docker commands, in
+// recipeTest says what a recipe of docs/presets.md is for: docker commands, in
 // order, that work with it and that do not. In their words {box} is a running
 // container, {new} a stopped one, {image} an image, {tag} and {old} names that
 // nothing has, {net} a network.
 type recipeTest struct {
-	title           string // how the README's sentence before it begins
+	title           string // how the sentence before it begins
 	works, isClosed []string
 	// wanted are operations that it is for and that no test here can run.
 	wanted string
@@ -61,13 +61,13 @@ var recipeTests = []recipeTest{
 	},
 }
 
-// TestRecipes does with each of the README's recipes what it is for, and what
+// TestRecipes does with each of the recipes in docs/presets.md what it is for, and what
 // it promises to keep closed.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	recipes := readRecipes(t)
 	if len(recipes) != len(recipeTests) {
-		t.Errorf("the README has %d recipes, want one for each of the %d tests", len(recipes), len(recipeTests))
+		t.Errorf("docs/presets.md has %d recipes, want one for each of the %d tests", len(recipes), len(recipeTests))
 	}
 	for _, test := range recipeTests {
 		t.Run(test.title, func(t *testing.T) {
@@ -78,19 +78,19 @@ func TestRecipes(t *testing.T) {
 					return
 				}
 			}
-			t.Error("the README has no such recipe")
+			t.Error("docs/presets.md has no such recipe")
 		})
 	}
 }
 
-// readRecipes returns the README's recipes by the sentence before each.
+// readRecipes returns the recipes by the sentence before each.
 func readRecipes(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	readme, err := os.ReadFile(harness.File("README.md"))
+	page, err := os.ReadFile(harness.File("docs/presets.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(readme), "\n## Recipes\n")
+	_, section, _ := strings.Cut(string(page), "\n## Recipes\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	recipes := map[string]map[string]string{}
 	for _, m := range regexp.MustCompile("(?s)\n([^\n`]+:)\n\n```yaml\n(.*?)```").FindAllStringSubmatch(section, -1) {

@@ -18,7 +18,7 @@ func With(settings ...map[string]string) map[string]string {
 	return all
 }
 
-// SectionToggles and OtherToggles are the toggles that README lists. They are
+// SectionToggles and OtherToggles are the toggles that docs/variables.md lists. They are
 // repeated here so that the tests do not depend on postern's own lists;
 // TestModelKnowsEveryToggle compares.
 const (
