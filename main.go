@@ -76,6 +76,8 @@ func run(ctx context.Context, argv []string, environ map[string]string, stdout, 
 		return explain(args, environ, stdout, stderr)
 	case "presets":
 		err = command.Presets(stdout, args...)
+	case "check":
+		err = command.Check(os.Stdin, stdout)
 	case "healthcheck":
 		return healthcheck(ctx, environ, stderr)
 	case "version":
