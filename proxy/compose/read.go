@@ -186,7 +186,11 @@ func (s service) environment() (all []setting) {
 	case n == nil:
 	case n.Kind == yaml.MappingNode:
 		for pair := range slices.Chunk(n.Content, 2) {
-			add(pair[0].Value, pair[1].Value, pair[1].Kind == yaml.ScalarNode && pair[1].ShortTag() != "!!null")
+			if pair[1].ShortTag() == "!!null" {
+				add(pair[0].Value, "", false)
+			} else {
+				add(pair[0].Value, pair[1].Value, true)
+			}
 		}
 	case n.Kind == yaml.SequenceNode:
 		for _, item := range n.Content {
