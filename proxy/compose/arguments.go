@@ -38,7 +38,7 @@ var joint = []string{"listenip", "proxyport", "proxysocketendpoint", "proxysocke
 // looks at.
 func (p *proxy) isFlagVariable(name string) bool {
 	flag, isFlag := strings.CutPrefix(name, "SP_")
-	return isFlag && p.image.name == "wollomatic/socket-proxy" && (strings.HasPrefix(flag, "ALLOW_") || slices.Contains(joint, strings.ToLower(flag)))
+	return isFlag && p.image.flags != nil && (strings.HasPrefix(flag, "ALLOW_") || slices.Contains(joint, strings.ToLower(flag)))
 }
 
 // translateCommand translates the command line, and leaves it out.
@@ -49,11 +49,10 @@ func (p *proxy) translateCommand() {
 		}
 		p.replaced[key] = &replacement{}
 		switch {
-		case p.image.name == "wollomatic/socket-proxy" && key == "command":
-		case p.image.flags != nil:
-			p.say(byHand, key+" is left out: "+p.image.flags[0].why)
-		default:
-			p.say(leftOut, key+": it runs the old image's program; postern takes no arguments")
+		case p.image.flags == nil:
+			p.say(p.image.command.kind, key+": "+p.image.command.text)
+		case key == "entrypoint":
+			p.say(ownProgram.kind, key+": "+ownProgram.text)
 		}
 	}
 }

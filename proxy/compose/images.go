@@ -18,9 +18,10 @@ type image struct {
 	isOn func(value string) bool
 	// variables say what becomes of its variables that postern does not know.
 	variables []translation
-	// flags are the translations of its command line. If it has none, a command
-	// is the proxy's own and means nothing to postern.
-	flags []translation
+	// flags are the translations of its command line, nil if that is not
+	// translated. command then is what the user has to know about it.
+	flags   []translation
+	command line
 	// unset are the settings that stand for its defaults where postern's differ.
 	// A setting takes its place only if nothing else sets it.
 	unset []setting
@@ -52,6 +53,9 @@ const (
 	tecnativaVerbs    = "POST ALLOW_RESTARTS ALLOW_START ALLOW_STOP"
 )
 
+// ownProgram is about a command that names a file or a program of the old image.
+var ownProgram = line{leftOut, "it runs the old image's program; postern takes no arguments"}
+
 var haproxyTemplates = []string{"haproxy.cfg"}
 
 // images lists the proxies. Their variables, defaults and rules are those of
@@ -61,7 +65,7 @@ var haproxyTemplates = []string{"haproxy.cfg"}
 var images = []image{
 	{
 		name: "tecnativa/docker-socket-proxy", sections: tecnativaSections, verbs: tecnativaVerbs,
-		isOn: haproxyBool, variables: haproxyVariables, allows: haproxyRules, socket: "/var/run/docker.sock", templates: haproxyTemplates,
+		isOn: haproxyBool, variables: haproxyVariables, command: ownProgram, allows: haproxyRules, socket: "/var/run/docker.sock", templates: haproxyTemplates,
 	},
 	{
 		name: "linuxserver/socket-proxy",
@@ -70,20 +74,20 @@ var images = []image{
 		verbs: tecnativaVerbs + " ALLOW_PAUSE ALLOW_UNPAUSE ALLOW_LOGS ALLOW_TOP ALLOW_CHANGES ALLOW_ARCHIVE ALLOW_EXPORT " +
 			"LIBPOD_ALLOW_PAUSE LIBPOD_ALLOW_POD_PAUSE LIBPOD_ALLOW_POD_RESTARTS LIBPOD_ALLOW_POD_START LIBPOD_ALLOW_POD_STOP LIBPOD_ALLOW_POD_UNPAUSE " +
 			"LIBPOD_ALLOW_RESTARTS LIBPOD_ALLOW_START LIBPOD_ALLOW_STOP LIBPOD_ALLOW_UNPAUSE",
-		isOn: haproxyBool, variables: haproxyVariables, allows: haproxyRules, socket: "/var/run/docker.sock", templates: haproxyTemplates,
+		isOn: haproxyBool, variables: haproxyVariables, command: ownProgram, allows: haproxyRules, socket: "/var/run/docker.sock", templates: haproxyTemplates,
 	},
 	{
 		name: "wollomatic/socket-proxy", variables: wollomaticVariables, flags: wollomaticFlags, allows: wollomaticRules, socket: "/var/run/docker.sock",
 		unset: []setting{{name: "ALLOW_FROM", raw: "127.0.0.1/32"}, {name: "LISTEN", raw: "tcp://127.0.0.1:2375"}},
 	},
 	{
-		name: "11notes/socket-proxy", variables: elevenVariables, allows: elevenRules, socket: "/run/docker.sock",
+		name: "11notes/socket-proxy", variables: elevenVariables, command: ownProgram, allows: elevenRules, socket: "/run/docker.sock",
 		unset: []setting{{name: "SOCKET_PATH", raw: "/run/docker.sock"}},
 	},
 	{
 		name: "codeswhat/sockguard", sections: tecnativaSections,
 		verbs: tecnativaVerbs + " ALLOW_RESTART ALLOW_PAUSE ALLOW_UNPAUSE ALLOW_CREATE ALLOW_EXEC ALLOW_KILL ALLOW_DELETE ALLOW_PRUNE",
-		isOn:  sockguardBool, variables: sockguardVariables, flags: sockguardFlags, allows: sockguardRules, socket: "/var/run/docker.sock",
+		isOn:  sockguardBool, variables: sockguardVariables, command: line{byHand, "sockguard's command line is not translated"}, allows: sockguardRules, socket: "/var/run/docker.sock",
 		unset:     []setting{{name: "LISTEN", raw: "tcp://127.0.0.1:2375"}},
 		templates: []string{"sockguard.yaml", "/etc/sockguard"},
 	},

@@ -216,15 +216,16 @@ func (p *proxy) watch(others []service) {
 		if text(condition) == "service_healthy" {
 			p.say(kept, fmt.Sprintf("depends_on: %s waits until %s is healthy, which the image's own check says", s.name, p.name))
 		}
-		if labels := labels(s); p.image.name == "wollomatic/socket-proxy" && p.readsLabels() && slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, "socket-proxy.allow.") }) {
+		if labels := labels(s); p.readsLabels() && slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, "socket-proxy.allow.") }) {
 			p.say(byHand, fmt.Sprintf("the rules in the labels of %s are not read: CLIENT_%s_FROM=%s with CLIENT_%[2]s_ALLOW gives it rules of its own", s.name, clientName(s.name), s.name))
 		}
 	}
 }
 
-// readsLabels reports whether wollomatic's image takes rules from labels.
+// readsLabels reports whether the proxy takes rules from labels, which wollomatic's
+// image can.
 func (p *proxy) readsLabels() bool {
-	return slices.ContainsFunc(p.flagsOf(), func(f flag) bool { return f.name == "proxycontainername" && f.value != "" })
+	return p.image.flags != nil && slices.ContainsFunc(p.flagsOf(), func(f flag) bool { return f.name == "proxycontainername" && f.value != "" })
 }
 
 // labels are the names of a service's labels.

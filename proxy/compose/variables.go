@@ -68,9 +68,6 @@ var elevenVariables = []translation{
 	{name: "SOCKET_PROXY_TIMEOUT", kind: leftOut, why: noEffect},
 }
 
-// sockguardFlags has nothing: a command of sockguard's names its configuration.
-var sockguardFlags = []translation{{name: "*", kind: byHand, why: "sockguard's command line is not translated"}}
-
 var sockguardVariables = []translation{
 	{name: "ALLOW_RESTART", to: "ALLOW_RESTARTS"},
 	{name: "ALLOW_CREATE", to: "ALLOW", convert: ifOn("ContainerCreate")},
