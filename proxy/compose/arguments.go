@@ -199,6 +199,10 @@ func (p *proxy) translateFlags(flags []flag) {
 // addPattern adds a rule, and says what cannot be translated of it.
 func (p *proxy) addPattern(f flag) {
 	method := strings.TrimPrefix(f.name, "allow")
+	if len(f.value) > maxRule {
+		p.say(byHand, fmt.Sprintf("%s=%.50s... has more than %d characters; it is not translated", f.written, f.value, maxRule))
+		return
+	}
 	expression, err := regexp.Compile("^" + f.value + "$") // as the old image does
 	if err != nil {
 		p.say(byHand, fmt.Sprintf("%s=%s is no regular expression", f.written, f.value))

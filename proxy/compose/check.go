@@ -20,8 +20,14 @@ func Check(file []byte, w io.Writer) error {
 	for _, s := range services {
 		if found := imageOf(text(value(s.node, "image"))); found != nil {
 			p := &proxy{service: s, image: found}
+			if n := len(p.environment()) + len(p.arguments()); n > maxWords {
+				return fmt.Errorf("service %.100q has %d variables and arguments: want at most %d", s.name, n, maxWords)
+			}
 			p.translate(services)
 			proxies = append(proxies, p)
+		}
+		if len(proxies) > maxProxies {
+			return fmt.Errorf("the file has more than %d proxies: split it", maxProxies)
 		}
 	}
 	if len(proxies) == 0 {

@@ -16,6 +16,12 @@ const (
 	// maxNodes and maxDepth limit what anchors may expand to.
 	maxNodes = 200_000
 	maxDepth = 64
+	// maxProxies, maxWords and maxRule limit the time that the comparison takes:
+	// the proxies in a file, the variables and arguments of one, and the characters
+	// of a regular expression.
+	maxProxies = 20
+	maxWords   = 400
+	maxRule    = 1000
 )
 
 // service is a service of a compose file, without anchors and merge keys.
@@ -171,15 +177,16 @@ func texts(n *yaml.Node) (all []string) {
 
 // environment returns the variables of a service, written as a map or as a list.
 func (s service) environment() (all []setting) {
+	places := map[string]int{}
 	add := func(name, raw string, isSet bool) {
 		v, known := evaluate(raw)
 		s := setting{name: name, raw: raw, value: v, known: known && isSet}
-		i := slices.IndexFunc(all, func(other setting) bool { return other.name == name })
-		if i < 0 {
-			all = append(all, s)
-		} else {
+		if i, again := places[name]; again {
 			all[i] = s
+			return
 		}
+		places[name] = len(all)
+		all = append(all, s)
 	}
 	n := value(s.node, "environment")
 	switch {

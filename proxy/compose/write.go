@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -22,6 +23,7 @@ const width = 110
 func write(w io.Writer, proxies []*proxy) error {
 	var b bytes.Buffer
 	services := &yaml.Node{Kind: yaml.MappingNode}
+	b.WriteString("# Put these services in place of those of the same names; the rest of the compose file stays as it is.\n#\n")
 	for _, p := range proxies {
 		p.writeLines(&b)
 		services.Content = append(services.Content, scalar(p.name), p.block())
@@ -39,7 +41,7 @@ func write(w io.Writer, proxies []*proxy) error {
 // writeLines writes the service's lines, in the order of kinds.
 func (p *proxy) writeLines(b *bytes.Buffer) {
 	old, now := p.counts()
-	fmt.Fprintf(b, "# %s: postern for %s\n", oneWord(p.name), p.image.name)
+	fmt.Fprintf(b, "# %s: postern for %s\n", printable(p.name), p.image.name)
 	fmt.Fprintf(b, "# The old image allows %d of %d operations, postern %d.\n", old, p.total(), now)
 	for _, k := range kinds {
 		for _, l := range p.lines {
@@ -60,11 +62,10 @@ func (p *proxy) total() int {
 	return len(ids)
 }
 
-// wrap writes a text in lines, of which all but the first are indented. Characters
-// that end a comment of YAML are replaced.
+// wrap writes a text in lines, of which all but the first are indented.
 func wrap(b *bytes.Buffer, head, text string) {
 	line := head
-	for i, word := range strings.Fields(oneWord(text)) {
+	for i, word := range strings.Fields(printable(text)) {
 		switch {
 		case i == 0:
 			line += word
@@ -78,14 +79,14 @@ func wrap(b *bytes.Buffer, head, text string) {
 	b.WriteString(line + "\n")
 }
 
-// oneWord is a text of the file's in which nothing ends a line or controls a
+// printable is a text of the file's in which nothing ends a line or controls a
 // terminal.
-func oneWord(text string) string {
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r <= 0x9f || r == '\u2028' || r == '\u2029' || r == '\ufeff' || r == '\ufffd' {
-			return '?'
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return '?'
 	}, text)
 }
 
@@ -132,7 +133,7 @@ func (p *proxy) environmentNode() *yaml.Node {
 	}
 	m := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range p.env {
-		v := &yaml.Node{Kind: yaml.ScalarNode, Value: s.raw, LineComment: oneWord(s.note)}
+		v := &yaml.Node{Kind: yaml.ScalarNode, Value: s.raw, LineComment: printable(s.note)}
 		if strings.Trim(s.raw, "0123456789") != "" || s.raw == "" || len(s.raw) > 1 && s.raw[0] == '0' {
 			v.Tag = "!!str"
 			if _, err := acl.ParseBool(s.raw); err == nil { // other readers of YAML take yes for a Boolean

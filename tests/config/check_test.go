@@ -2,6 +2,7 @@ package config
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -104,6 +105,18 @@ func TestCheckRefusesOtherFiles(t *testing.T) {
 		m := string(rune('1' + i))
 		bomb += "a" + m + ": &a" + m + " [" + strings.TrimSuffix(strings.Repeat("*a"+n+",", 10), ",") + "]\n"
 	}
+	chain := "a0: &a0 {x: 1}\n"
+	for i := range 100 {
+		chain += fmt.Sprintf("a%d: &a%[1]d {x: *a%d}\n", i+1, i)
+	}
+	variables := "services: {p: {image: 11notes/socket-proxy, environment: {"
+	for i := range 1000 {
+		variables += fmt.Sprintf("CLIENT_A%d_FROM: 10.0.0.1, ", i)
+	}
+	many := "services:\n"
+	for i := range 1000 {
+		many += fmt.Sprintf("  p%d: {image: tecnativa/docker-socket-proxy}\n", i)
+	}
 	for name, test := range map[string]struct{ file, want string }{
 		"nothing":            {"", "nothing on stdin: want a compose file, as in docker run --rm -i postern check < docker-compose.yml .*"},
 		"only comments":      {"# nothing\n", "stdin is no compose file: want services: .*"},
@@ -117,6 +130,9 @@ func TestCheckRefusesOtherFiles(t *testing.T) {
 		"anchors":            {bomb + "services: {a: *a9}", "the anchors in the file expand to too much: .*"},
 		"a cycle":            {"services: &a\n  b: *a\n", "the anchors in the file expand to too much: .*"},
 		"deep":               {"services: " + deep, "stdin is not YAML: .*|the anchors in the file expand to too much: .*"},
+		"a chain":            {chain + "services: *a100\n", "the anchors in the file expand to too much: .*"},
+		"many variables":     {variables + "}}}", `service "p" has 1000 variables and arguments: want at most 400`},
+		"many proxies":       {many, "the file has more than 20 proxies: split it"},
 		"a merge of a list":  {"a: &a [1]\nservices:\n  x:\n    <<: *a\n", "the file merges what is no mapping in line 4"},
 		"no services":        {"image: tecnativa/docker-socket-proxy\n", "the file has no services: .*"},
 		"services in a list": {"services: [a, b]\n", "the file has no services: .*"},
