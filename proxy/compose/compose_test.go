@@ -89,7 +89,7 @@ func TestOldRules(t *testing.T) {
 		{"tecnativa/docker-socket-proxy", "ALLOW_START=1 POST=1", "ContainerStart", "ContainerStop ContainerCreate"},
 		{"tecnativa/docker-socket-proxy", "CONTAINERS=1 POST=1 EXEC=0", "ContainerExec PutContainerArchive ContainerDelete", "ExecStart"},
 		{"tecnativa/docker-socket-proxy", "ALLOW_PAUSE=1 POST=1 ALLOW_LOGS=0 CONTAINERS=0", "", "ContainerPause"},
-		{"linuxserver/socket-proxy", "CONTAINERS=1", "ContainerList ContainerStats CheckpointList", "ContainerLogs ContainerTop ContainerChanges ContainerArchive ContainerExport"},
+		{"linuxserver/socket-proxy", "CONTAINERS=1", "ContainerList ContainerStats CheckpointList", "ContainerLogs ContainerTop ContainerChanges ContainerArchive ContainerExport ContainerCreate ContainerDelete"},
 		{"linuxserver/socket-proxy", "CONTAINERS=1 ALLOW_LOGS=1", "ContainerLogs", "ContainerTop"},
 		{"linuxserver/socket-proxy", "ALLOW_RESTARTS=1", "ContainerStop ContainerRestart ContainerKill", "ContainerStart ContainerList"},
 		{"linuxserver/socket-proxy", "ALLOW_PAUSE=1 LIBPOD_PODS=1", "ContainerPause PodPauseLibpod PodListLibpod", "ContainerUnpause"},
