@@ -64,6 +64,9 @@ func seconds(value string) string {
 
 var elevenVariables = []translation{
 	{name: "SOCKET_PROXY_DOCKER_SOCKET", to: "SOCKET_PATH"},
+	{name: "SOCKET_PROXY_VOLUME"}, // these three make LISTEN, see setElevenListen
+	{name: "SOCKET_PROXY_UID"},
+	{name: "SOCKET_PROXY_GID"},
 	{name: "SOCKET_PROXY_KEEPALIVE", kind: leftOut, why: noEffect},
 	{name: "SOCKET_PROXY_TIMEOUT", kind: leftOut, why: noEffect},
 }

@@ -3,14 +3,18 @@
 package image
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"postern/tests/internal/harness"
 )
@@ -52,9 +56,7 @@ func TestOldComposeFilesWorkWithAnotherImageName(t *testing.T) {
 				})
 				return
 			}
-			harness.Await(t, "good health", func() bool {
-				return harness.MustDocker(t, "inspect", "--format", "{{.State.Health.Status}}", id) == "healthy\n"
-			})
+			awaitHealth(t, id)
 			address := net.JoinHostPort(addressOf(t, id, hostNetwork), "2375")
 			for _, e := range expected {
 				method, target, _ := strings.Cut(e[2], " ")
@@ -70,39 +72,62 @@ func TestOldComposeFilesWorkWithAnotherImageName(t *testing.T) {
 	}
 }
 
-// TestCheckedComposeFileStarts asserts that what postern check prints for a file with
-// which postern does not start is a file with which it does.
-func TestCheckedComposeFileStarts(t *testing.T) {
+// TestCheckedComposeFilesStart asserts that what postern check prints for files with
+// which postern does not start, or not as meant, is one with which it does.
+func TestCheckedComposeFilesStart(t *testing.T) {
 	t.Parallel()
-	old, err := os.ReadFile(harness.File("tests/config/testdata/compose/cap-drop-all.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, user := range []string{"0", "65532", "4711:4711"} {
-		cmd := harness.DockerCommand(t, harness.EngineHost, "run", "--rm", "-i", "--user", user, "--read-only", "--cap-drop", "ALL", "--network", "none", buildImage(t), "check")
-		cmd.Stdin = strings.NewReader(string(old))
-		r := harness.Finish(t, cmd)
-		if r.Status != 0 || r.Stderr != "" {
-			t.Fatalf("docker run -i postern check as user %s: %v", user, r)
-		}
-		if user != "0" {
-			continue
-		}
-		id := upWithPostern(t, strings.ReplaceAll(r.Stdout, "image: postern\n", "image: tecnativa/docker-socket-proxy\n"), true)
-		harness.Await(t, "good health", func() bool {
-			return harness.MustDocker(t, "inspect", "--format", "{{.State.Health.Status}}", id) == "healthy\n"
+	for _, name := range []string{"cap-drop-all", "elevennotes", "sockguard", "wollomatic"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			old, err := os.ReadFile(harness.File("tests/config/testdata/compose/" + name + ".yml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var printed string
+			for _, user := range []string{"0", "65532", "4711:4711"} {
+				cmd := harness.DockerCommand(t, harness.EngineHost, "run", "--rm", "-i", "--user", user, "--read-only", "--cap-drop", "ALL", "--network", "none", buildImage(t), "check")
+				cmd.Stdin = bytes.NewReader(old)
+				r := harness.Finish(t, cmd)
+				if r.Status != 0 || r.Stderr != "" {
+					t.Fatalf("docker run -i postern check as user %s: %v", user, r)
+				}
+				printed = r.Stdout
+			}
+			var block struct{ Services map[string]any }
+			if err := yaml.Unmarshal([]byte(printed), &block); err != nil {
+				t.Fatal(err)
+			}
+			group := strconv.Itoa(engineGroup(t))
+			printed = strings.NewReplacer("image: postern\n", "image: "+buildImage(t)+"\n", "65534:999", "65534:"+group, "0:999", "0:"+group).Replace(printed)
+			run := up(t, printed+"volumes:\n  out: {}\n  proxy.run: {}\n", true)
+			for service := range block.Services {
+				awaitHealth(t, lastID(t, run, service))
+			}
 		})
 	}
+}
+
+func awaitHealth(t *testing.T, id string) {
+	t.Helper()
+	harness.Await(t, "good health", func() bool {
+		return harness.MustDocker(t, "inspect", "--format", "{{.State.Health.Status}}", id) == "healthy\n"
+	})
 }
 
 // upWithPostern starts a compose file with postern's image in another proxy's place,
 // and returns the id of its container.
 func upWithPostern(t *testing.T, text string, works bool) string {
 	t.Helper()
-	compose := harness.NeedCompose(t)
-	project := harness.Unused(t)
 	text = oldImage.ReplaceAllLiteralString(text, "image: "+buildImage(t))
 	text = strings.ReplaceAll(text, "image: busybox\n", "image: "+harness.Busybox(t)+"\n")
+	return lastID(t, up(t, text, works), service(text))
+}
+
+// up starts a compose file and returns docker compose for it.
+func up(t *testing.T, text string, works bool) func(args ...string) (string, error) {
+	t.Helper()
+	compose := harness.NeedCompose(t)
+	project := harness.Unused(t)
 	file := filepath.Join(t.TempDir(), "docker-compose.yml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -116,11 +141,20 @@ func upWithPostern(t *testing.T, text string, works bool) string {
 	if _, err := run("up", "--detach"); err != nil && works {
 		t.Fatal(err)
 	}
-	ids, err := run("ps", "--all", "--quiet", service(text))
+	return run
+}
+
+// lastID is the id of a service's container. Compose may print warnings before it.
+func lastID(t *testing.T, run func(args ...string) (string, error), service string) string {
+	t.Helper()
+	ids, err := run("ps", "--all", "--quiet", service)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Fields(ids)
+	if len(lines) == 0 {
+		t.Fatalf("service %s has no container", service)
+	}
 	return lines[len(lines)-1]
 }
 
