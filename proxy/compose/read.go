@@ -107,17 +107,21 @@ func (e *expander) mapping(n *yaml.Node, depth int) *yaml.Node {
 	var merged []*yaml.Node
 	keys := map[string]bool{}
 	for pair := range slices.Chunk(n.Content, 2) {
-		v := e.expand(pair[1], depth+1)
+		key, v := e.expand(pair[0], depth+1), e.expand(pair[1], depth+1)
 		switch {
 		case e.err != nil:
 			return nil
-		case pair[0].ShortTag() != "!!merge":
-			keys[pair[0].Value] = true
-			c.Content = append(c.Content, e.expand(pair[0], depth+1), v)
-		case v.Kind == yaml.SequenceNode:
+		case pair[0].ShortTag() == "!!merge" && v.Kind == yaml.SequenceNode:
 			merged = append(merged, v.Content...)
-		default:
+		case pair[0].ShortTag() == "!!merge":
 			merged = append(merged, v)
+		case key.Kind != yaml.ScalarNode:
+			e.err = fmt.Errorf("stdin is no compose file: the key in line %d is no text", pair[0].Line)
+		case keys[key.Value]:
+			e.err = fmt.Errorf("stdin is no compose file: the key %.100q in line %d is there already", key.Value, pair[0].Line)
+		default:
+			keys[key.Value] = true
+			c.Content = append(c.Content, key, v)
 		}
 	}
 	for _, m := range merged {

@@ -134,6 +134,8 @@ func TestCheckRefusesOtherFiles(t *testing.T) {
 		"many variables":     {variables + "}}}", `service "p" has 1000 variables and arguments: want at most 400`},
 		"many proxies":       {many, "the file has more than 20 proxies: split it"},
 		"a merge of a list":  {"a: &a [1]\nservices:\n  x:\n    <<: *a\n", "the file merges what is no mapping in line 4"},
+		"a key twice":        {"services:\n  x:\n    image: a\n    image: b\n", `stdin is no compose file: the key "image" in line 4 is there already`},
+		"a key of a list":    {"services:\n  ? [x]\n  : y\n", "stdin is no compose file: the key in line 2 is no text"},
 		"no services":        {"image: tecnativa/docker-socket-proxy\n", "the file has no services: .*"},
 		"services in a list": {"services: [a, b]\n", "the file has no services: .*"},
 		"no proxy":           {"services:\n  web:\n    image: nginx\n", "no service has the image of a proxy for the Docker socket: looked for tecnativa/docker-socket-proxy, linuxserver/socket-proxy, wollomatic/socket-proxy, 11notes/socket-proxy and codeswhat/sockguard"},
