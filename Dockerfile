@@ -14,6 +14,10 @@ RUN go build -trimpath -tags timetzdata net/http/httputil
 COPY . .
 ARG VERSION=dev
 RUN go build -trimpath -tags timetzdata -ldflags "-s -w -X main.version=$VERSION" -o /postern .
+# The programs that the health checks of compose files run. Under these names postern does its own health check and
+# nothing else: the image has no shell.
+RUN mkdir -p /links/bin /links/usr && ln -s ../bin /links/usr/bin && \
+    for name in sh wget curl nc; do ln -s ../postern "/links/bin/$name"; done
 
 FROM scratch
 # The labels stand above ENV: below it, $VERSION would be the toggle of that name.
@@ -99,6 +103,9 @@ ENV ACCESS_LOG=all \
     VOLUMES=0
 
 COPY --from=build /postern /postern
+COPY --from=build /links /
 EXPOSE 2375
-HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["/postern", "healthcheck"]
+# Engines before 25 check for the first time when the interval is over, and their builders do not know --start-interval,
+# with which newer ones check at once: the release adds --start-interval=1s to this line.
+HEALTHCHECK --interval=8s --timeout=5s --start-period=5s --retries=3 CMD ["/postern", "healthcheck"]
 ENTRYPOINT ["/postern"]

@@ -39,7 +39,7 @@ const (
 )
 
 func main() {
-	os.Exit(run(untilSignal(), os.Args[1:], env.ToMap(os.Environ()), os.Stdout, os.Stderr))
+	os.Exit(run(untilSignal(), os.Args, env.ToMap(os.Environ()), os.Stdout, os.Stderr))
 }
 
 // untilSignal returns a context that the first SIGTERM or SIGINT ends. A second
@@ -58,8 +58,14 @@ func untilSignal() context.Context {
 	return ctx
 }
 
-func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
-	name, args, err := command.ParseCommand(args)
+func run(ctx context.Context, argv []string, environ map[string]string, stdout, stderr io.Writer) int {
+	if command.IsProbe(argv[0]) {
+		if notice := command.ProbeNotice(argv); notice != "" {
+			fmt.Fprintf(stderr, "postern: %s\n", notice)
+		}
+		return healthcheck(ctx, environ, stderr)
+	}
+	name, args, err := command.ParseCommand(argv[1:])
 	if err != nil {
 		return usage(stderr, err)
 	}
@@ -71,6 +77,8 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 	case "presets":
 		c, _ := config.Parse(environ)
 		err = command.Presets(stdout, c.Redaction().Redaction, args...)
+	case "check":
+		err = command.Check(os.Stdin, stdout)
 	case "healthcheck":
 		return healthcheck(ctx, environ, stderr)
 	case "version":

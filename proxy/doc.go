@@ -52,6 +52,7 @@
 //	what root gives up            privilege/drop_linux.go
 //	what the process locks away   privilege/confine_linux.go, privilege/seccomp_linux.go
 //	a command                     command/usage.go, main.go
+//	what check knows of a proxy   compose/images.go, compose/variables.go, compose/rules.go
 //
 // Imports point one way: main imports command, learn and metrics. These import
 // proxy, which imports client, engine, hijack, limits, listen and logging. All of them may

@@ -1,6 +1,6 @@
 // Package command holds what main does with the settings: it starts the proxy and
 // logs the start (start.go, startlog.go), and has the commands explain, presets,
-// healthcheck and help.
+// check, healthcheck and help. probe.go is about the names of other programs.
 package command
 
 import (

@@ -11,7 +11,7 @@ import (
 )
 
 // commands are in the order of the manual.
-var commands = []string{"serve", "explain", "presets", "healthcheck", "version", "help"}
+var commands = []string{"serve", "explain", "presets", "check", "healthcheck", "version", "help"}
 
 // usages are the texts that a command's --help prints.
 var usages = map[string]string{
@@ -39,6 +39,15 @@ the exit status is 0 if it is allowed, and 1, with the variables to set, if not.
 Lists what well-known programs need, or what the presets of these names allow.
 
   postern presets traefik,dozzle
+`,
+	"check": `usage: postern check < docker-compose.yml
+
+Reads a compose file that has another proxy for the Docker socket, and prints the
+service with postern in its place. What differs stands before it, as comments. It
+changes no file and needs no engine.
+
+  docker run --rm -i postern check < docker-compose.yml
+  docker compose config | docker run --rm -i postern check
 `,
 	"healthcheck": `usage: postern healthcheck
 
@@ -77,6 +86,8 @@ func ParseCommand(args []string) (name string, rest []string, err error) {
 		return "", nil, unknownCommand(name)
 	case name != "help" && (slices.ContainsFunc(rest, isHelp) || len(rest) == 1 && rest[0] == "help"):
 		return "help", []string{name}, nil
+	case len(rest) > 0 && name == "check":
+		return "", nil, fmt.Errorf("unexpected argument %q: check reads stdin, as in postern check < docker-compose.yml", rest[0])
 	case len(rest) > 0 && slices.Contains([]string{"serve", "healthcheck", "version"}, name):
 		return "", nil, fmt.Errorf("unexpected argument %q: %s takes none; settings are environment variables, see postern help", rest[0], name)
 	}

@@ -15,8 +15,8 @@ variables switch on, and refuses everything else with the variable to set.
   postern explain POST /v1.41/containers/web/restart, postern explain ContainerRestart
                        whether this is allowed: exit 0, or 1 and the variables to set
   postern presets      what well-known programs need; postern presets traefik for one
-  postern healthcheck  exit 0 if the engine answers through the proxy, else 1
-  postern version, postern help [COMMAND]
+  postern check        what a compose file with another proxy is with postern: postern check < FILE
+  postern healthcheck  exit 0 if the engine answers through the proxy, else 1; and version, help [COMMAND]
 
 Sections of the Docker API, one variable each, 1 or 0:
   on by default   EVENTS PING VERSION

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -117,4 +118,51 @@ func ownAddress(t *testing.T) string {
 		}
 	}
 	return "127.0.0.1"
+}
+
+// TestOtherProgramsAreTheHealthcheck starts postern under the names of programs with
+// which compose files check health. It asserts that each does the health check, and
+// tells whoever wants something else that there is no shell.
+func TestOtherProgramsAreTheHealthcheck(t *testing.T) {
+	t.Parallel()
+	e, socket := harness.StandIn(t)
+	settings := map[string]string{"SOCKET_PATH": socket, "LISTEN": "tcp://127.0.0.1:0", "PING": "0"}
+	p := harness.Start(t, settings)
+	settings["LISTEN"] = p.Addr
+	const notice = "postern: there is no shell in this image: sh, wget, curl and nc only do postern's health check; /postern help lists its commands\n"
+	for line, stderr := range map[string]string{
+		"wget -q --spider http://localhost:2375/_ping":        "",
+		"curl -f http://127.0.0.1:2375/version":               "",
+		"nc -z localhost 2375":                                "",
+		"sh -c wget --spider http://localhost:2375 || exit 1": "",
+		"sh":                      notice,
+		"sh -c rm -rf /":          notice,
+		"sh --help":               notice,
+		"wget http://example.com": notice,
+		"nc serve":                notice,
+	} {
+		run := func() harness.Result {
+			words := strings.Fields(line)
+			cmd := harness.QuickCommand(t, settings, words[1:]...)
+			link := filepath.Join(t.TempDir(), words[0])
+			if err := os.Symlink(cmd.Path, link); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Path, cmd.Args[0] = link, words[0]
+			return harness.Finish(t, cmd)
+		}
+		e.Reset()
+		if r := run(); r != (harness.Result{Stderr: stderr}) {
+			t.Errorf("%s: %v\nwant status 0, stderr %q", line, r, stderr)
+		}
+		if requests := e.Requests(); len(requests) != 1 || requests[0].Target != "/_ping" {
+			t.Errorf("%s: the engine received %v, want one GET /_ping", line, requests)
+		}
+	}
+	e.Close()
+	cmd := harness.QuickCommand(t, settings, "-c", "exit 0")
+	cmd.Args[0] = "/bin/sh"
+	if r := harness.Finish(t, cmd); r.Status != 1 || !strings.HasPrefix(r.Stderr, notice+"postern: unhealthy: 503 ") {
+		t.Errorf("with the engine down: %v\nwant status 1 and why", r)
+	}
 }
