@@ -132,6 +132,9 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	stopPage := func() {}
 	if page != nil {
 		page.Engine = p.Check
+		if start.Certs != nil {
+			page.CertificateExpires, page.TurnedAway = start.Certs.Leaf.NotAfter, p.TurnedAway
+		}
 		stopPage = page.Start(ctx, start.Metrics, log)
 	}
 	err = p.Serve(ctx, start.Listeners, c.ShutdownGrace)

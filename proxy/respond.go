@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"postern/acl"
 	"postern/proxy/engine"
@@ -21,6 +22,10 @@ const maxMethod = 32
 // notAllowedFrom follows an address that ALLOW_FROM shuts out, in messages.
 const notAllowedFrom = " is not in ALLOW_FROM"
 
+// http2Refused answers HTTP/2's preface, PRI * HTTP/2.0, the one request of another
+// version that net/http passes on.
+const http2Refused = "HTTP/2 is not served here: use HTTP/1.1"
+
 // refusal is the response to a request that is not allowed.
 type refusal struct {
 	status  int
@@ -28,14 +33,22 @@ type refusal struct {
 	// remedy says which settings would allow the request. It is empty if none
 	// would.
 	remedy string
+	// close ends the connection: what follows is not HTTP/1.1, or the next request
+	// would be refused too.
+	close bool
 }
 
 // decide decides on a request. The refusal is nil for a request that is allowed
-// or redirected. Besides the policy, ALLOW_FROM and the size of the header can
-// refuse.
+// or redirected. Besides the policy, ALLOW_FROM, a certificate that has expired
+// since the handshake, the size of the header and its HTTP version can refuse.
 func (p *Proxy) decide(from identity, r *http.Request) (acl.Decision, *refusal) {
 	d := from.client.Policy.Decide(r.Method, r.URL)
 	switch {
+	case r.ProtoMajor != 1:
+		return d.Refuse("HTTP/2", http2Refused), &refusal{status: http.StatusHTTPVersionNotSupported, message: http2Refused, close: true}
+	case !from.expired.IsZero():
+		reason := "the client's certificate expired on " + from.expired.UTC().Format(time.DateTime) + " UTC"
+		return d.Refuse("certificate", reason), &refusal{status: http.StatusForbidden, message: subject(d) + reason, close: true}
 	case !from.admitted:
 		reason := from.addr.String() + notAllowedFrom
 		return d.Refuse("ALLOW_FROM", reason), &refusal{status: http.StatusForbidden, message: subject(d) + reason}
@@ -57,15 +70,15 @@ func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Deci
 const OutsideAPI = "this path is in no section of the Docker API"
 
 // policyRefusal is the refusal by a policy. It names the settings that would
-// allow the request, and the client's address if that is why the client has
-// this policy.
+// allow the request, and the client's address or certificate if that is why the
+// client has this policy.
 func (p *Proxy) policyRefusal(from identity, d acl.Decision) *refusal {
 	remedy := p.remedies.RemedyFor(from.client.Policy, d).String()
 	reason := remedy
 	if reason == "" {
 		reason = OutsideAPI
-	} else if from.unmatched.IsValid() {
-		reason += "; " + from.unmatched.String() + " is none of the declared clients"
+	} else if why := p.clients.Unmatched(from.conn, from.client); why != "" {
+		reason += "; " + why
 	}
 	return &refusal{status: http.StatusForbidden, message: subject(d) + reason, remedy: remedy}
 }
@@ -80,7 +93,12 @@ func subject(d acl.Decision) string {
 }
 
 // refuse is the one place that refuses a request.
-func refuse(w http.ResponseWriter, r *refusal) { writeError(w, r.status, r.message) }
+func refuse(w http.ResponseWriter, r *refusal) {
+	if r.close {
+		w.Header().Set("Connection", "close")
+	}
+	writeError(w, r.status, r.message)
+}
 
 // redirect answers like the engine's router: 301 to the clean path. The
 // client's next request is then decided on by the path that the engine uses.

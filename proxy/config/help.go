@@ -15,6 +15,7 @@ variables switch on, and refuses everything else with the variable to set.
   postern explain POST /v1.41/containers/web/restart, postern explain ContainerRestart
                        whether this is allowed: exit 0, or 1 and the variables to set
   postern presets      what well-known programs need; postern presets traefik for one
+  postern certs        certificates for tls:// listeners: a CA, a server, people
   postern healthcheck  exit 0 if the engine answers through the proxy, else 1
   postern version, postern help [COMMAND]
 
@@ -34,6 +35,7 @@ Operations, by the ids of Docker's API reference, with * for any letters:
 
 Clients with permissions of their own:
   CLIENT_<NAME>_FROM    addresses, subnets, host names: traefik,10.0.0.5,172.20.0.0/16
+  CLIENT_<NAME>_CERT    or names in its certificate: gerard,*.ci.example,sha256:<fingerprint>
   CLIENT_<NAME>_LISTEN  or a listener of its own: unix:///run/portainer/docker.sock
   CLIENT_<NAME>_...     each of the variables above and the toggles below, for this client only
 

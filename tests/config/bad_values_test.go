@@ -31,7 +31,7 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 
 	const (
 		boolean = "want 1, true, yes or on; or 0, false, no or off"
-		address = "want tcp://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
+		address = "want tcp://[host]:port, tls://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
 		levels  = "want one of debug info notice warn warning err error crit alert emerg"
 	)
 	for _, test := range []struct {
