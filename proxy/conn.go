@@ -121,16 +121,12 @@ func closeWrite(c net.Conn) error {
 // without close_notify, which would say that nothing is missing.
 func (c *clientConn) Truncate() { c.truncated.Store(true) }
 
-// closeLimit is how long Close waits until close_notify is in the kernel's buffer.
-// The buffer is full when the client does not read, and then it misses more.
-const closeLimit = 100 * time.Millisecond
-
+// Close ends the connection. When postern cuts all requests it sends no close_notify:
+// nothing is complete then, and crypto/tls would wait 5 s for a client that does not
+// read.
 func (c *clientConn) Close() error {
-	if c.isTLS() {
-		if c.truncated.Load() || c.cutting != nil && c.cutting.Err() != nil {
-			return c.raw.Close()
-		}
-		c.raw.SetWriteDeadline(time.Now().Add(closeLimit))
+	if c.truncated.Load() || c.cutting != nil && c.cutting.Err() != nil {
+		return c.raw.Close()
 	}
 	return c.Conn.Close()
 }

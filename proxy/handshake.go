@@ -39,11 +39,6 @@ func (t *tlsTransport) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SetWriteDeadline does nothing. Only crypto/tls calls it, to give close_notify 5 s:
-// a client that pauses for longer, as docker logs does in a pager, would take the
-// stream's end for a broken one.
-func (t *tlsTransport) SetWriteDeadline(time.Time) error { return nil }
-
 // NetConn returns the connection below.
 func (t *tlsTransport) NetConn() net.Conn { return t.Conn }
 
