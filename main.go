@@ -70,6 +70,8 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		return explain(args, environ, stdout, stderr)
 	case "presets":
 		err = command.Presets(stdout, args...)
+	case "certs":
+		return makeCerts(args, stdout, stderr)
 	case "healthcheck":
 		return healthcheck(ctx, environ, stderr)
 	case "version":
@@ -164,6 +166,18 @@ func explain(args []string, environ map[string]string, stdout, stderr io.Writer)
 	case err != nil:
 		return usage(stderr, err)
 	case !allowed:
+		return exitFailed
+	}
+	return exitOK
+}
+
+func makeCerts(args []string, stdout, stderr io.Writer) int {
+	err := command.Certs(stdout, args...)
+	switch {
+	case errors.As(err, new(command.UsageError)):
+		return usage(stderr, err)
+	case err != nil:
+		fmt.Fprintf(stderr, "postern: %v\n", err)
 		return exitFailed
 	}
 	return exitOK

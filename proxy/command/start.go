@@ -51,7 +51,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 			problems = append(problems, err)
 		}
 	}
-	if c.UsesTLS() {
+	if c.UsesTLS() && c.TLSDir != "" {
 		var errs []error
 		s.Certs, errs = certs.Load(string(c.TLSDir), c.TLSVerify, s.serving())
 		problems = append(problems, errs...)

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// private is a listener that only processes of postern's own user and PID
+// private is a listener that only processes of postern's own user, or root, in its PID
 // namespace can use.
 type private struct{ *net.UnixListener }
 
@@ -37,14 +37,14 @@ func Private(parts ...string) (net.Listener, error) {
 	return private{l}, nil
 }
 
-// Accept returns the next connection of a process of this user.
+// Accept returns the next connection that is not another user's.
 func (l private) Accept() (net.Conn, error) {
 	for {
 		c, err := l.AcceptUnix()
 		if err != nil {
 			return nil, err
 		}
-		if isOwnUser(c, os.Geteuid()) {
+		if isOwn(c) {
 			return c, nil
 		}
 		c.Close()
@@ -59,18 +59,17 @@ func DialPrivate(parts ...string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// postern listens before it leaves root.
-	if !isOwnUser(c, 0) && !isOwnUser(c, os.Geteuid()) {
+	if !isOwn(c) { // postern listens before it leaves root
 		c.Close()
 		return nil, errors.New("another user's process has taken the health check's socket")
 	}
 	return c, nil
 }
 
-// isOwnUser reports whether the process at the other end has the user uid and lives
-// in this process's PID namespace: the kernel gives the pid of another container's
-// process as 0.
-func isOwnUser(c *net.UnixConn, uid int) bool {
+// isOwn reports whether the process at the other end belongs to this user or to root
+// and lives in this process's PID namespace: the kernel gives the pid of another
+// container's process as 0.
+func isOwn(c *net.UnixConn) bool {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return false
@@ -78,7 +77,7 @@ func isOwnUser(c *net.UnixConn, uid int) bool {
 	own := false
 	err = raw.Control(func(fd uintptr) {
 		credentials, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-		own = err == nil && credentials.Pid != 0 && int(credentials.Uid) == uid
+		own = err == nil && credentials.Pid != 0 && (credentials.Uid == 0 || int(credentials.Uid) == os.Geteuid())
 	})
 	return err == nil && own
 }
