@@ -15,7 +15,7 @@ import (
 // Config is the settings. Use [Parse]: the zero value lacks the defaults.
 type Config struct {
 	SocketPath       Path             `env:"SOCKET_PATH" envDefault:"/var/run/docker.sock" help:"the engine's socket"`
-	Listen           listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"[tcp://][host]:port, tls://:port, [unix://]/path?mode=0660&uid=0&gid=0; comma-separated"`
+	Listen           listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"[tcp://][host]:port, tls://:port, [unix://]/path?mode=0660&uid=0&gid=0"`
 	TLSDir           Path             `env:"TLS_DIR" envDefault:"/certs" help:"ca.pem, cert.pem and key.pem for tls:// listeners; postern certs makes them"`
 	TLSVerify        bool             `env:"TLS_VERIFY" envDefault:"1" help:"0 admits clients without a certificate to tls:// listeners"`
 	DisableIPv6      bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`

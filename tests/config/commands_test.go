@@ -21,7 +21,7 @@ func TestCommandsPrintAndExit(t *testing.T) {
 		{"help", 0, `(?s)postern guards .*CONTAINERS.*LISTEN.*`, ""},
 		{"--help", 0, `(?s)postern guards .*`, ""},
 		{"-h", 0, `(?s)postern guards .*`, ""},
-		{"start", 2, "", `postern: unknown command "start": want serve, explain, presets, healthcheck, version or help\n`},
+		{"start", 2, "", `postern: unknown command "start": want serve, explain, presets, certs, healthcheck, version or help\n`},
 		{"--verbose", 2, "", `postern: unknown flag "--verbose": settings are environment variables, see postern help\n`},
 		{"presets traefk", 2, "", `postern: invalid preset "traefk": no preset has this name; want one such as traefik, .*; postern presets lists them\n`},
 		{"presets traefik dozzle", 0, `(?s)traefik: .*\nPRESET=traefik .*\ndozzle: .*\nPRESET=dozzle .*`, ""},
