@@ -129,11 +129,12 @@ func commonName(cert *x509.Certificate) string {
 }
 
 // CertName returns the name that tells a certificate from others in a log: the
-// common name, a DNS name, a mail address or the fingerprint.
+// common name, a DNS name, a mail address or the fingerprint. It has at most 256
+// bytes, in any encoding.
 func CertName(cert *x509.Certificate) string {
 	for _, names := range [][]string{{commonName(cert)}, cert.DNSNames, cert.EmailAddresses} {
 		if len(names) > 0 && names[0] != "" {
-			return names[0]
+			return names[0][:min(len(names[0]), 256)]
 		}
 	}
 	sum := sha256.Sum256(cert.Raw)

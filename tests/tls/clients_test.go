@@ -5,13 +5,18 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"postern/tests/internal/harness"
 )
@@ -50,8 +55,12 @@ func TestClientsByCertificate(t *testing.T) {
 		{stolen, "", "/networks", `the certificate \"anna\"` + none},
 		{ca.Issue("both", dns("x.both.example")), "", "/networks", `the certificate \"both\" belongs to the clients due and two, and so to none of them`},
 		{ca.Issue("", nil), "", "/networks", "sha256:"},
+		{ca.Issue("", twoCommonNames), "", "/networks", "sha256:"},
 	} {
 		name := test.cert.Leaf.Subject.CommonName
+		if len(test.cert.Leaf.Subject.Names) > 1 {
+			name = ""
+		}
 		conn := p.DialTLS(ca.Config(test.cert))
 		for _, target := range []string{"/containers/json", "/images/json", "/volumes", "/networks", "/info"} {
 			r := get(t, conn, target)
@@ -96,6 +105,13 @@ func TestClientsByCertificate(t *testing.T) {
 	line := p.AwaitLog(func(e harness.Entry) bool { return e["message"] == "certificate" })
 	if line["days"] != 89.0 || fmt.Sprint(line["names"]) != "[127.0.0.1 ::1]" || fmt.Sprint(line["ca"]) != "[CN=ca]" {
 		t.Errorf("the log has %v, want the names, the days and the CA", line)
+	}
+}
+
+// twoCommonNames makes a certificate of which some programs read gerard.
+func twoCommonNames(c *x509.Certificate) {
+	for _, name := range []string{"mallory", "gerard"} {
+		c.Subject.ExtraNames = append(c.Subject.ExtraNames, pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: name})
 	}
 }
 
@@ -195,4 +211,57 @@ func TestNoVerify(t *testing.T) {
 	p.AwaitLog(func(e harness.Entry) bool {
 		return e["level"] == "warn" && strings.HasPrefix(fmt.Sprint(e["message"]), "TLS_VERIFY=0: clients need no certificate on tls://127.0.0.1:0")
 	})
+}
+
+// TestHealthcheckAgentOverTLS asserts that the health check's User-Agent opens nothing
+// on a tls:// listener, not even from this machine.
+func TestHealthcheckAgentOverTLS(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	ca := harness.NewCA(t, "ca")
+	p := harness.Start(t, harness.With(ca.Settings(), map[string]string{"SOCKET_PATH": socket, "PING": "0"}))
+	r := harness.Send(t, p.DialTLS(ca.Config(ca.Issue("gerard", nil))), harness.Head("GET", "/_ping", "User-Agent: postern-healthcheck"))
+	if r.Status != 403 {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+}
+
+// TestRemoteRecipe runs the settings that docs/remote.md shows: everybody with a
+// certificate reads the networks, gerard may create them.
+func TestRemoteRecipe(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(harness.File("docs/remote.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Services map[string]struct{ Environment map[string]string }
+	}
+	_, block, _ := strings.Cut(string(text), "```yaml\n")
+	block, _, _ = strings.Cut(block, "```")
+	if err := yaml.Unmarshal([]byte(block), &file); err != nil {
+		t.Fatal(err)
+	}
+	e, socket := harness.StandIn(t)
+	ca := harness.NewCA(t, "ca")
+	p := harness.Start(t, harness.With(file.Services["postern"].Environment, ca.Settings(), map[string]string{"SOCKET_PATH": socket}))
+	for _, test := range []struct {
+		name, request string
+		allowed       bool
+	}{
+		{"gerard", "GET /networks", true},
+		{"gerard", "POST /networks/create", true},
+		{"gerard", "DELETE /networks/x", false},
+		{"gerard", "GET /containers/json", false},
+		{"anna", "GET /networks", true},
+		{"anna", "POST /networks/create", false},
+		{"anna", "GET /containers/json", false},
+	} {
+		e.Reset()
+		method, target, _ := strings.Cut(test.request, " ")
+		r := harness.Send(t, p.DialTLS(ca.Config(ca.Issue(test.name, nil))), harness.Head(method, target, "Content-Length: 0"))
+		if reached := len(e.Requests()) > 0; reached != test.allowed || (r.Status == 403) == test.allowed {
+			t.Errorf("%s: %s: %d %s, want it allowed: %v", test.name, test.request, r.Status, r.Body, test.allowed)
+		}
+	}
 }

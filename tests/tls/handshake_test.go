@@ -273,3 +273,18 @@ func TestNoResumption(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowHeaderOverTLS asserts that a client with a certificate has 10 s for a
+// request's header, as without TLS.
+func TestSlowHeaderOverTLS(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	ca := harness.NewCA(t, "ca")
+	p := harness.Start(t, harness.With(ca.Settings(), map[string]string{"SOCKET_PATH": socket}))
+	conn := p.DialTLS(ca.Config(ca.Issue("gerard", nil)))
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	io.WriteString(conn, "GET /_ping HTTP/1.1\r\n")
+	if got, err := io.ReadAll(conn); isTimeout(err) {
+		t.Errorf("a header that does not end: %q, %v, want the connection's end within 20 s", got, err)
+	}
+}
