@@ -3,6 +3,7 @@
 package image
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ func TestTLSAloneTurnsHealthy(t *testing.T) {
 	image := harness.StaticImage(t)
 	ca := harness.NewCA(t, "ca")
 	certs := ca.Files(ca.Server())
-	for _, args := range []string{"", "--network host", "--network host --pid host", "--user 65532 --group-add " + engineGroup(t)} {
+	for _, args := range []string{"", "--network host", "--network host --pid host", fmt.Sprint("--user 65532 --group-add ", engineGroup(t))} {
 		for second := range 2 { // with the same settings as the first
 			name := harness.Unused(t)
 			harness.MustDocker(t, append(harness.Words("run -d --name "+name+" "+args+" --cap-drop ALL --cap-add SETUID --cap-add SETGID --read-only --health-interval 1s"),
