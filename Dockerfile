@@ -99,6 +99,8 @@ ENV ACCESS_LOG=all \
     SWARM=0 \
     SYSTEM=0 \
     TASKS=0 \
+    TLS_DIR=/certs \
+    TLS_VERIFY=1 \
     VERSION=1 \
     VOLUMES=0
 

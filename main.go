@@ -79,6 +79,8 @@ func run(ctx context.Context, argv []string, environ map[string]string, stdout, 
 		err = command.Presets(stdout, c.Redaction().Redaction, args...)
 	case "check":
 		err = command.Check(os.Stdin, stdout)
+	case "certs":
+		return makeCerts(args, stdout, stderr)
 	case "healthcheck":
 		return healthcheck(ctx, environ, stderr)
 	case "version":
@@ -141,6 +143,9 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	stopPage := func() {}
 	if page != nil {
 		page.Engine = p.Check
+		if start.Certs != nil {
+			page.CertificateExpires, page.TurnedAway = start.Certs.Leaf.NotAfter, p.TurnedAway
+		}
 		stopPage = page.Start(ctx, start.Metrics, log)
 	}
 	err = p.Serve(ctx, start.Listeners, c.ShutdownGrace)
@@ -170,6 +175,18 @@ func explain(args []string, environ map[string]string, stdout, stderr io.Writer)
 	case err != nil:
 		return usage(stderr, err)
 	case !allowed:
+		return exitFailed
+	}
+	return exitOK
+}
+
+func makeCerts(args []string, stdout, stderr io.Writer) int {
+	err := command.Certs(stdout, args...)
+	switch {
+	case errors.As(err, new(command.UsageError)):
+		return usage(stderr, err)
+	case err != nil:
+		fmt.Fprintf(stderr, "postern: %v\n", err)
 		return exitFailed
 	}
 	return exitOK

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -28,15 +29,28 @@ func (l *acceptor) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if tcp, ok := c.(*net.TCPConn); ok {
-			tcp.SetKeepAliveConfig(keepAlive)
+		conn := &clientConn{Conn: c, raw: c, from: client.NewConn(l.owner, c.RemoteAddr()), places: l.proxy.largeHeaders}
+		switch c := c.(type) {
+		case *net.TCPConn:
+			c.SetKeepAliveConfig(keepAlive)
+		case *tls.Conn:
+			conn.describe(c)
 		}
-		conn := &clientConn{Conn: c, from: client.NewConn(l.owner, c.RemoteAddr()), places: l.proxy.largeHeaders}
 		if l.proxy.clients.ShutsOut(conn.from.Addr) && !conn.isLocal() {
 			go l.proxy.turnAway(conn)
 			continue
 		}
 		return conn, nil
+	}
+}
+
+// describe notes what a TLS connection's handshake said about the client.
+func (c *clientConn) describe(secure *tls.Conn) {
+	c.raw = secure.NetConn().(*tlsTransport).Conn
+	state := secure.ConnectionState()
+	if len(state.VerifiedChains) > 0 { // else nobody has verified PeerCertificates
+		c.from.Cert = state.PeerCertificates[0]
+		c.validUntil = client.ValidUntil(state.VerifiedChains)
 	}
 }
 

@@ -60,6 +60,9 @@ func (l AccessLog) line(level zerolog.Level, e *Event) *zerolog.Event {
 	if e.Client.Name != "" {
 		line.Str("client", e.Client.Name)
 	}
+	if e.Cert != "" {
+		line.Str("certificate", e.Cert)
+	}
 	line.Str("address", e.Address).
 		Str("method", logging.ASCII(e.Method)).
 		Str("path", cutPath(e.Path))

@@ -41,6 +41,12 @@ const tooManyLines = "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Ty
 type clientConn struct {
 	net.Conn
 	from client.Conn // identifies the client
+	// raw is the connection that the listener accepted: Conn, or what is below it
+	// on a TLS listener.
+	raw net.Conn
+	// validUntil is when the certificate in from expires.
+	validUntil time.Time
+	truncated  atomic.Bool // the other side must not take the end for a complete one
 
 	// cutting is done when postern cuts all requests. A request's own context is
 	// also done when the client has closed its direction of the connection,
@@ -89,12 +95,40 @@ func baseConn(c net.Conn) *clientConn {
 // NetConn returns the connection below.
 func (c *clientConn) NetConn() net.Conn { return c.Conn }
 
+// isTLS reports whether the connection is encrypted.
+func (c *clientConn) isTLS() bool { return c.Conn != c.raw }
+
 // CloseWrite ends postern's direction of the connection.
 func (c *clientConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+	if c.isTLS() && !c.truncated.Load() {
+		if err := closeWrite(c.Conn); err != nil {
+			return err
+		}
+	}
+	// The kernel reports a hang-up only when it has sent and received FIN, which
+	// close_notify is not.
+	return closeWrite(c.raw)
+}
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return nil
+}
+
+// Truncate marks a response that broke off. Over TLS the connection then ends
+// without close_notify, which would say that nothing is missing.
+func (c *clientConn) Truncate() { c.truncated.Store(true) }
+
+// Close ends the connection. When postern cuts all requests it sends no close_notify:
+// nothing is complete then, and crypto/tls would wait 5 s for a client that does not
+// read.
+func (c *clientConn) Close() error {
+	if c.truncated.Load() || c.cutting != nil && c.cutting.Err() != nil {
+		return c.raw.Close()
+	}
+	return c.Conn.Close()
 }
 
 func (c *clientConn) Read(p []byte) (int, error) {

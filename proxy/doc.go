@@ -5,13 +5,15 @@
 // # The way of a request
 //
 //  1. accept.go: an acceptor accepts the connection, or turns away an address that
-//     ALLOW_FROM shuts out. conn.go: a clientConn limits the request's header while
-//     net/http parses it. server.go has the net/http server and the shutdown.
+//     ALLOW_FROM shuts out. On a tls:// listener handshake.go comes before that, and
+//     handshakes.go logs who got no further. conn.go: a clientConn limits the
+//     request's header while net/http parses it. server.go has the net/http server
+//     and the shutdown.
 //  2. proxy.go: [Proxy.ServeHTTP] has the steps from here on, on one screen.
 //  3. record.go: a recorder takes the place of the ResponseWriter and notes what
 //     happens, for the log, the metrics and LEARN.
 //  4. identify.go: package client says which client sent the request, by its
-//     listener, its address or its host name.
+//     listener, its certificate, its address or its host name.
 //  5. respond.go: [acl.Policy.Decide] decides, by the method and the path. A
 //     request that it does not allow ends here, with 403 and the settings that
 //     would allow it, or with 301 to a clean path.
@@ -47,6 +49,7 @@
 //	the line of the access log    accesslog.go, its fields; logging/console.go
 //	the metrics, the status page  metrics/counters.go, metrics/page.go
 //	the health check              health.go, identify.go
+//	certificates                  certs/load.go, certs/order.go; client/cert.go
 //	a kind of listener            listen/address.go, listen/listen.go, client/client.go
 //	a setting                     config/config.go; command/start.go and main.go use it
 //	what root gives up            privilege/drop_linux.go
@@ -55,6 +58,6 @@
 //	what check knows of a proxy   compose/images.go, compose/variables.go, compose/rules.go
 //
 // Imports point one way: main imports command, learn and metrics. These import
-// proxy, which imports client, engine, hijack, limits, listen and logging. All of them may
+// proxy, which imports certs, client, engine, hijack, limits, listen and logging. All of them may
 // import acl.
 package proxy

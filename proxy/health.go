@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"postern/proxy/listen"
 )
 
 // healthAgent is the User-Agent of the health check.
@@ -19,13 +17,14 @@ const healthAgent = "postern-healthcheck"
 // check can still say what is wrong.
 const healthTimeout = 4 * time.Second
 
-// CheckHealth sends a /_ping through postern's own listener to the engine. Its
-// error says what the response was.
-func CheckHealth(ctx context.Context, address listen.Address) error {
+// CheckHealth sends a /_ping through postern's own listener to the engine. dial
+// connects to the listener. The error names it by address and says what the response
+// was.
+func CheckHealth(ctx context.Context, address string, dial func() (net.Conn, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{
-		DialContext:       func(context.Context, string, string) (net.Conn, error) { return address.Dial() },
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return dial() },
 		DisableKeepAlives: true,
 	}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker/_ping", nil)

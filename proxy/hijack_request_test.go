@@ -40,7 +40,7 @@ func TestHijackRequestLeavesInOneWrite(t *testing.T) {
 						first, _ := r.Peek(r.Buffered()) // what the first read got
 						c.Write(fmt.Appendf(nil, "%s%q", raw, first))
 					})
-					for _, network := range []string{"tcp", "unix"} {
+					for _, network := range networks {
 						c := s.dial(network)
 						s.send(c, operation+" HTTP/1.1\r\nHost: x\r\n"+upgrade+body)
 						got, err := io.ReadAll(c)

@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 
 	"postern/acl"
 	"postern/proxy/client"
+	"postern/proxy/logging"
 )
 
 // identity says which client sent a request, and from where. The zero value is not
@@ -19,9 +21,12 @@ type identity struct {
 	addr netip.Addr
 	// address is where the client connected from, for the log.
 	address string
-	// unmatched is the address of a client that has the unprefixed policy
-	// because no declared client has this address. Else it is the zero Addr.
-	unmatched     netip.Addr
+	// cert is the name in the client's certificate, "" without one.
+	cert string
+	// expired is when the client's certificate expired, zero if it has not.
+	expired time.Time
+	// conn is what identified the client, nil for the health check.
+	conn          *client.Conn
 	isHealthCheck bool
 }
 
@@ -47,8 +52,14 @@ func (p *Proxy) identify(r *http.Request) identity {
 		id.client, id.admitted, id.isHealthCheck = healthClient(), true, true
 		return id
 	}
-	id.client, id.admitted = p.clients.Identify(&c.from)
-	id.unmatched = p.clients.UnmatchedAddr(&c.from, id.client)
+	id.conn = &c.from
+	id.client, id.admitted = p.clients.Identify(id.conn)
+	if c.from.Cert != nil {
+		id.cert = logging.ASCII(client.CertName(c.from.Cert))
+		if time.Now().After(c.validUntil) {
+			id.expired = c.validUntil
+		}
+	}
 	return id
 }
 

@@ -55,7 +55,7 @@ func TestDecisionDoesNotAllocate(t *testing.T) {
 		{"192.168.0.1", "", false},
 	} {
 		remote := from{addr: netip.AddrPortFrom(netip.MustParseAddr(test.addr), 1)}
-		conn := &clientConn{Conn: remote, from: client.NewConn(nil, remote.RemoteAddr())}
+		conn := &clientConn{Conn: remote, raw: remote, from: client.NewConn(nil, remote.RemoteAddr())}
 		ctx := conn.serve(context.Background(), nil)
 		r, err := http.NewRequestWithContext(ctx, "GET", "http://docker/v1.41/containers/json", nil)
 		if err != nil {

@@ -19,7 +19,7 @@ func TestClientBehindAPipelinedByteIsNoticed(t *testing.T) {
 		"GET /events HTTP/1.1\r\nHost: x\r\n\r\nG",
 		"GET /events HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
 	} {
-		for _, network := range []string{"tcp", "unix"} {
+		for _, network := range networks {
 			t.Run(network+" "+request, func(t *testing.T) {
 				t.Parallel()
 				received, gone := make(chan struct{}), make(chan struct{})

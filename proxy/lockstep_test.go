@@ -26,7 +26,7 @@ func TestNoByteIsHeldBack(t *testing.T) {
 		}
 	}
 	for _, chunked := range []bool{true, false} {
-		for _, network := range []string{"tcp", "unix"} {
+		for _, network := range networks {
 			t.Run(fmt.Sprintf("%s chunked %v", network, chunked), func(t *testing.T) {
 				t.Parallel()
 				seed := rand.Uint64()

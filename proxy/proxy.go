@@ -31,6 +31,7 @@ type Proxy struct {
 	missing   missing
 
 	connections  connections
+	handshakes   *handshakes
 	largeHeaders chan struct{} // has room for maxLargeHeaders
 	open         atomic.Int64  // requests being served, hijacked connections included
 }
@@ -41,6 +42,7 @@ func New(e engine.Engine, clients *client.Set, log zerolog.Logger, observers ...
 	transport := e.Transport()
 	errorLog := logging.Std(log)
 	p := &Proxy{engine: e, watchdog: engine.NewWatchdog(e, log), clients: clients, log: log, observers: observers}
+	p.handshakes = newHandshakes(log)
 	p.connections.open = map[*clientConn]struct{}{}
 	p.largeHeaders = make(chan struct{}, maxLargeHeaders)
 	p.forward = &httputil.ReverseProxy{

@@ -150,7 +150,7 @@ func TestResponsesAreForwardedUnchanged(t *testing.T) {
 // (printf | nc -N).
 func TestHalfClosedClientGetsItsResponse(t *testing.T) {
 	t.Parallel()
-	for _, network := range []string{"tcp", "unix"} {
+	for _, network := range networks {
 		seen := make(chan error, 1)
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 			http.ReadRequest(r)
@@ -333,7 +333,7 @@ func TestSlowReaderHoldsTheSenderBack(t *testing.T) {
 		{"input", startPlain, raw},
 		{"upload", "POST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n", ""},
 	} {
-		for _, network := range []string{"tcp", "unix"} {
+		for _, network := range networks {
 			t.Run(test.name+"/"+network, func(t *testing.T) {
 				t.Parallel()
 				sent, done := make(chan int, 1), make(chan struct{})

@@ -21,6 +21,8 @@ type Event struct {
 	Client *client.Client
 	// Address is where the client connected from. It is "@" on a unix socket.
 	Address string
+	// Cert is the name in the client's certificate, in printable ASCII, or "".
+	Cert string
 	// Method has at most maxMethod bytes, Path and Query together 512 KiB. Path
 	// is decoded, with the version prefix.
 	Method, Path, Query string
@@ -143,7 +145,7 @@ func (rec *recorder) hijacked(result hijack.Result) {
 // begin tells the observers of a request that was decided on.
 func (rec *recorder) begin(from identity, decision acl.Decision, refusal *refusal) {
 	e, r := &rec.event, rec.request
-	e.Client, e.Address, e.Decision = from.client, from.address, decision
+	e.Client, e.Address, e.Cert, e.Decision = from.client, from.address, from.cert, decision
 	e.Method = r.Method[:min(len(r.Method), maxMethod)]
 	e.Path, e.Query = r.URL.Path, r.URL.RawQuery
 	if refusal != nil {
@@ -163,6 +165,9 @@ func (rec *recorder) begin(from identity, decision acl.Decision, refusal *refusa
 func (rec *recorder) end() {
 	defer rec.proxy.open.Add(-1)
 	e := &rec.event
+	if c := connOf(rec.request); c != nil && !rec.complete {
+		c.Truncate()
+	}
 	e.Ending = rec.ending()
 	e.Duration = time.Since(e.Start)
 	if rec.body != nil {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"time"
 
 	"postern/acl"
 	"postern/proxy/engine"
@@ -24,6 +25,10 @@ const maxMethod = 32
 // notAllowedFrom follows an address that ALLOW_FROM shuts out, in messages.
 const notAllowedFrom = " is not in ALLOW_FROM"
 
+// http2Refused answers HTTP/2's preface, PRI * HTTP/2.0, the one request of another
+// version that net/http passes on.
+const http2Refused = "HTTP/2 is not served here: use HTTP/1.1"
+
 // refusal is the response to a request that is not allowed.
 type refusal struct {
 	status  int
@@ -34,14 +39,22 @@ type refusal struct {
 	// response, if it is not nil, is sent in place of the message: the engine's own
 	// words about an object that does not exist.
 	response *http.Response
+	// close ends the connection: what follows is not HTTP/1.1, or the next request
+	// would be refused too.
+	close bool
 }
 
 // decide decides on a request. The refusal is nil for a request that is allowed
-// or redirected. Besides the policy, ALLOW_FROM and the size of the header can
-// refuse.
+// or redirected. Besides the policy, ALLOW_FROM, a certificate that has expired
+// since the handshake, the size of the header and its HTTP version can refuse.
 func (p *Proxy) decide(from identity, r *http.Request) (acl.Decision, *refusal) {
 	d := from.client.Policy.Decide(r.Method, r.URL)
 	switch {
+	case r.ProtoMajor != 1:
+		return d.Refuse("HTTP/2", http2Refused), &refusal{status: http.StatusHTTPVersionNotSupported, message: http2Refused, close: true}
+	case !from.expired.IsZero():
+		reason := "the client's certificate expired on " + from.expired.UTC().Format(time.DateTime) + " UTC"
+		return d.Refuse("certificate", reason), &refusal{status: http.StatusForbidden, message: subject(d) + reason, close: true}
 	case !from.admitted:
 		reason := from.addr.String() + notAllowedFrom
 		return d.Refuse("ALLOW_FROM", reason), &refusal{status: http.StatusForbidden, message: subject(d) + reason}
@@ -77,8 +90,8 @@ func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Deci
 const OutsideAPI = "this path is in no section of the Docker API"
 
 // policyRefusal is the refusal by a policy. It names the settings that would
-// allow the request, and the client's address if that is why the client has
-// this policy.
+// allow the request, and the client's address or certificate if that is why the
+// client has this policy.
 func (p *Proxy) policyRefusal(from identity, d acl.Decision) *refusal {
 	found := p.remedies.RemedyFor(from.client.Policy, d)
 	remedy := found.String()
@@ -88,8 +101,8 @@ func (p *Proxy) policyRefusal(from identity, d acl.Decision) *refusal {
 	}
 	if reason == "" {
 		reason = OutsideAPI
-	} else if from.unmatched.IsValid() {
-		reason += "; " + from.unmatched.String() + " is none of the declared clients"
+	} else if why := p.clients.Unmatched(from.conn, from.client); why != "" {
+		reason += "; " + why
 	}
 	return &refusal{status: http.StatusForbidden, message: subject(d) + reason, remedy: remedy, missing: missing}
 }
@@ -105,6 +118,9 @@ func subject(d acl.Decision) string {
 
 // refuse is the one place that refuses a request.
 func refuse(w http.ResponseWriter, r *refusal) {
+	if r.close {
+		w.Header().Set("Connection", "close")
+	}
 	if r.response == nil {
 		writeError(w, r.status, r.message)
 		return

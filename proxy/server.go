@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -19,6 +20,8 @@ type Listener struct {
 	// Owner is the client that every connection here belongs to. It is nil for
 	// a listener that is open to all.
 	Owner *client.Client
+	// TLS is nil for a listener without TLS.
+	TLS *tls.Config
 }
 
 // Only headers and idle connections have a time limit. A limit on bodies or
@@ -49,7 +52,11 @@ func (p *Proxy) Serve(ctx context.Context, listeners []Listener, grace time.Dura
 		resumed := newResumedListener(l.Addr())
 		s := p.server(requests, resumed)
 		servers = append(servers, s)
-		go func() { failed <- s.Serve(&acceptor{l, l.Owner, p}) }()
+		a := &acceptor{l, l.Owner, p}
+		if l.TLS != nil {
+			a.Listener = newHandshaker(l, l.TLS, p)
+		}
+		go func() { failed <- s.Serve(a) }()
 		go func() { failed <- s.Serve(resumed) }()
 	}
 	watching, stop := context.WithCancel(ctx)

@@ -3,11 +3,17 @@ package proxy
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,8 +33,8 @@ var everything = acl.Toggles{"CONTAINERS": true, "EVENTS": true, "EXEC": true, "
 // stage is a proxy between a scripted engine and the test.
 type stage struct {
 	t testing.TB
-	// addr is the proxy's TCP address, path its unix socket.
-	addr, path string
+	// addr is the proxy's TCP address, secure the one with TLS, path its unix socket.
+	addr, secure, path string
 	// pipes gets connections on which each write of the client is one read of
 	// the proxy.
 	pipes chan net.Conn
@@ -78,7 +84,11 @@ func play(t testing.TB, script func(c *net.UnixConn, r *bufio.Reader), observers
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.addr = tcp.Addr().String()
+	secure, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr, s.secure = tcp.Addr().String(), secure.Addr().String()
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	defaultClient := &client.Client{Policy: acl.Compile(acl.Rules{Toggles: everything})}
@@ -87,7 +97,7 @@ func play(t testing.TB, script func(c *net.UnixConn, r *bufio.Reader), observers
 	p := New(engine.Engine{SocketPath: filepath.Join(dir, "e")}, set, log, append([]Observer{AccessLog{Log: log}}, observers...)...)
 	go func() {
 		defer close(s.stopped)
-		p.Serve(ctx, []Listener{{Listener: tcp}, {Listener: unix}, {Listener: pipeListener{tcp, s.pipes, ctx}}}, 100*time.Millisecond)
+		p.Serve(ctx, []Listener{{Listener: tcp}, {Listener: unix}, {Listener: secure, TLS: certificate()}, {Listener: pipeListener{tcp, s.pipes, ctx}}}, 100*time.Millisecond)
 	}()
 	t.Cleanup(func() {
 		s.stop()
@@ -164,12 +174,37 @@ type half interface {
 	CloseWrite() error
 }
 
+// networks are the ways to dial a stage.
+var networks = []string{"tcp", "unix", "tls"}
+
+// certificate is a server's that signs itself. No client needs one.
+var certificate = sync.OnceValue(func() *tls.Config {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+})
+
 func (s *stage) dial(network string) half {
 	s.t.Helper()
 	addr := s.addr
-	if network == "unix" {
+	switch network {
+	case "unix":
 		addr = s.path
+	case "tls":
+		return tls.Client(s.connect("tcp", s.secure), &tls.Config{InsecureSkipVerify: true})
 	}
+	return s.connect(network, addr)
+}
+
+func (s *stage) connect(network, addr string) half {
+	s.t.Helper()
 	c, err := net.Dial(network, addr)
 	if err != nil {
 		s.t.Fatal(err)

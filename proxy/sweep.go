@@ -55,7 +55,7 @@ func (s *connections) sweep(ctx context.Context) {
 		}
 		s.mu.Lock()
 		for c := range s.open {
-			if c.active.Load() && isClosedByClient(c.Conn) {
+			if c.active.Load() && isClosedByClient(c.raw) {
 				c.cancel()
 			}
 		}

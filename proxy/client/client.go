@@ -1,18 +1,20 @@
 // Package client tells which client a connection belongs to: by the listener
-// that accepted it, by its remote address, or by a host name that resolves to
-// this address now.
+// that accepted it, by the client's certificate, by its remote address, or by a
+// host name that resolves to this address now.
 //
 // An address is a weak identity. When a container is gone, Docker gives its
 // address to another one on the same network, and a container with NET_RAW can
 // send from an address that is still in use. A unix socket that only one client
-// can open has neither weakness.
+// can open has neither weakness. Nor has a certificate, as long as its key is
+// the client's alone.
 //
 // The files, in reading order: client.go, from.go (what CLIENT_<NAME>_FROM and
-// ALLOW_FROM may contain), set.go (which client it is), names.go (host names) and
-// lookup.go (their addresses now).
+// ALLOW_FROM may contain), cert.go (the same for CLIENT_<NAME>_CERT), set.go (which
+// client it is), names.go (host names) and lookup.go (their addresses now).
 package client
 
 import (
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"time"
@@ -30,9 +32,11 @@ type Client struct {
 	Policy *acl.Policy
 	// Limits hold what the policy allows within bounds. Nil limits nothing.
 	Limits *limits.Limits
-	// From lists the addresses and host names that the client connects from. It
-	// is empty for a client that has only a listener of its own.
+	// From lists the addresses and host names that the client connects from, and
+	// Cert its certificates. Both are empty for a client that has only a listener of
+	// its own.
 	From From
+	Cert Cert
 }
 
 // Conn is what identifies the client of one connection. The zero Conn is
@@ -47,6 +51,9 @@ type Conn struct {
 	// Accepted is when the connection was accepted. Addresses of host names that
 	// were looked up earlier do not identify it.
 	Accepted time.Time
+	// Cert is the client's certificate, which a CA of the listener's has signed. It
+	// is nil for a client that has shown none.
+	Cert *x509.Certificate
 }
 
 // NewConn describes a connection that was just accepted from a remote address. If

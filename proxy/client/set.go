@@ -3,9 +3,11 @@ package client
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,6 +23,8 @@ type Set struct {
 	subnets []subnet
 	// byAddress is whether a declared client has an address, a subnet or a name.
 	byAddress bool
+	// byCert has the declared clients with certificates.
+	byCert []*Client
 	// allowFrom limits connections unless it is empty.
 	allowFrom From
 	// names has the host names of the declared clients and of allowFrom.
@@ -45,6 +49,9 @@ func NewSet(defaultClient *Client, declared []*Client, allowFrom From, log zerol
 	}
 	for _, c := range declared {
 		s.byAddress = s.byAddress || !c.From.Empty()
+		if !c.Cert.Empty() {
+			s.byCert = append(s.byCert, c)
+		}
 		for _, p := range c.From.Prefixes {
 			s.subnets = append(s.subnets, subnet{p, c})
 		}
@@ -63,9 +70,10 @@ func NewSet(defaultClient *Client, declared []*Client, allowFrom From, log zerol
 // connection is admitted at all. The client is never nil. Call it for each
 // request: a host name can move to another container while a connection lasts.
 //
-// A listener's owner comes before an address, an address before a host name, a
-// host name before a subnet, and a small subnet before a large one. ALLOW_FROM
-// limits addresses also on a client's own TCP listener.
+// A listener's owner comes before a certificate, a certificate before an address,
+// an address before a host name, a host name before a subnet, and a small subnet
+// before a large one. A certificate that two clients have identifies neither.
+// ALLOW_FROM limits addresses also on a client's own TCP listener.
 //
 // Where a host name matters, and its last lookup began before the connection was
 // accepted or more than a second ago, Identify waits for another lookup. That takes
@@ -81,7 +89,11 @@ func (s *Set) Identify(conn *Conn) (c *Client, admitted bool) {
 		return cmp.Or(conn.Owner, s.defaultClient), true
 	}
 	smallest := s.subnet(conn.Addr)
-	if c = conn.Owner; c == nil && smallest.IsSingleIP() {
+	c = conn.Owner
+	if owners := s.certified(conn.Cert); c == nil && len(owners) == 1 {
+		c = owners[0]
+	}
+	if c == nil && smallest.IsSingleIP() {
 		c = smallest.client
 	}
 	admitted = s.allowFrom.Empty() || s.allowFrom.contains(conn.Addr)
@@ -113,14 +125,28 @@ func (s *Set) ShutsOut(a netip.Addr) bool {
 	return !s.allowFrom.Empty() && len(s.allowFrom.Names) == 0 && a.IsValid() && !s.allowFrom.contains(a)
 }
 
-// UnmatchedAddr returns the address of a connection that belongs to no declared
-// client, for the message of a refusal. c is what Identify returned. It returns the
-// zero Addr if c is a declared client, or if no declared client has an address.
-func (s *Set) UnmatchedAddr(conn *Conn, c *Client) netip.Addr {
-	if c == s.defaultClient && s.byAddress {
-		return conn.Addr
+// Unmatched says why a connection belongs to no declared client, for the message of a
+// refusal. c is what Identify returned. It returns "" if c is a declared client, if
+// conn is nil, or if no declared client has an address or a certificate.
+func (s *Set) Unmatched(conn *Conn, c *Client) string {
+	if conn == nil || c != s.defaultClient {
+		return ""
 	}
-	return netip.Addr{}
+	if len(s.byCert) > 0 && conn.Cert != nil {
+		name := fmt.Sprintf("the certificate %q belongs to ", CertName(conn.Cert))
+		var names []string
+		for _, other := range s.certified(conn.Cert) {
+			names = append(names, other.Name)
+		}
+		if len(names) > 1 {
+			return name + "the clients " + strings.Join(names, " and ") + ", and so to none of them"
+		}
+		return name + "none of the declared clients"
+	}
+	if s.byAddress && conn.Addr.IsValid() {
+		return conn.Addr.String() + " is none of the declared clients"
+	}
+	return ""
 }
 
 // Run looks up all host names every five seconds until ctx is done.

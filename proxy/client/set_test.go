@@ -132,7 +132,7 @@ func TestNewConn(t *testing.T) {
 	}
 }
 
-func TestUnmatchedAddr(t *testing.T) {
+func TestUnmatched(t *testing.T) {
 	t.Parallel()
 	byAddress, byListener := &Client{Name: "a", From: from(t, "10.0.0.5")}, &Client{Name: "b"}
 	for _, test := range []struct {
@@ -141,15 +141,15 @@ func TestUnmatchedAddr(t *testing.T) {
 		conn     *Conn
 		want     string
 	}{
-		{"address of no client", []*Client{byAddress}, connFrom("10.0.0.6"), "10.0.0.6"},
-		{"address of a client", []*Client{byAddress}, connFrom("10.0.0.5"), "invalid IP"},
-		{"unix socket", []*Client{byAddress}, &Conn{Accepted: time.Now()}, "invalid IP"},
-		{"no client has an address", []*Client{byListener}, connFrom("10.0.0.6"), "invalid IP"},
+		{"address of no client", []*Client{byAddress}, connFrom("10.0.0.6"), "10.0.0.6 is none of the declared clients"},
+		{"address of a client", []*Client{byAddress}, connFrom("10.0.0.5"), ""},
+		{"unix socket", []*Client{byAddress}, &Conn{Accepted: time.Now()}, ""},
+		{"no client has an address", []*Client{byListener}, connFrom("10.0.0.6"), ""},
 	} {
 		set := NewSet(&Client{}, test.declared, From{}, zerolog.Nop())
 		c, _ := set.Identify(test.conn)
-		if got := set.UnmatchedAddr(test.conn, c).String(); got != test.want {
-			t.Errorf("%s: UnmatchedAddr = %s, want %s", test.name, got, test.want)
+		if got := set.Unmatched(test.conn, c); got != test.want {
+			t.Errorf("%s: Unmatched = %q, want %q", test.name, got, test.want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"postern/acl"
 	"postern/proxy"
+	"postern/proxy/certs"
 	"postern/proxy/client"
 	"postern/proxy/config"
 	"postern/proxy/engine"
@@ -28,13 +29,16 @@ type Start struct {
 	Listeners []proxy.Listener
 	// Metrics are the listeners of METRICS_LISTEN.
 	Metrics []net.Listener
+	// Certs are the certificates of the tls:// listeners, or nil without any.
+	Certs *certs.Server
 
 	socket engine.Socket
 }
 
-// Prepare does what may need root: it examines the engine's socket and opens the
-// listeners, which accept nothing yet. A port below 1024, a directory or the
-// owner of a socket file can need root. The errors are all that is wrong.
+// Prepare does what may need root: it examines the engine's socket, reads the keys
+// and opens the listeners, which accept nothing yet. A key, a port below 1024, a
+// directory or the owner of a socket file can need root. The errors are all that is
+// wrong.
 func Prepare(version string, c config.Config) (*Start, []error) {
 	s := &Start{
 		Version: version, Config: c,
@@ -48,23 +52,59 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 			problems = append(problems, err)
 		}
 	}
-	open := func(addresses listen.Addresses, owner *client.Client) {
-		listeners, errs := addresses.Listen(s.socketOwner())
-		for _, l := range listeners {
-			s.Listeners = append(s.Listeners, proxy.Listener{Listener: l, Owner: owner})
-		}
+	if c.UsesTLS() && c.TLSDir != "" {
+		var errs []error
+		s.Certs, errs = certs.Load(string(c.TLSDir), c.TLSVerify, s.serving())
 		problems = append(problems, errs...)
+	}
+	open := func(addresses listen.Addresses, owner *client.Client) {
+		for _, a := range addresses {
+			l, err := a.Listen(s.socketOwner())
+			if err != nil {
+				problems = append(problems, err)
+				continue
+			}
+			opened := proxy.Listener{Listener: l, Owner: owner}
+			if a.TLS && s.Certs != nil {
+				opened.TLS = s.Certs.Config
+			}
+			s.Listeners = append(s.Listeners, opened)
+		}
 	}
 	open(c.Listen, nil)
 	for _, d := range c.Clients {
-		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From}
+		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From, Cert: d.Cert}
 		declared.Limits = limits.New(limits.Options{Redact: c.ClientRedaction(d)})
 		s.Declared = append(s.Declared, declared)
 		open(d.Listen, declared)
 	}
+	s.openPrivate()
 	var errs []error
 	s.Metrics, errs = c.MetricsListen.Listen(s.socketOwner())
 	return s, append(problems, errs...)
+}
+
+// openPrivate opens a listener for the health check if every other one wants TLS: the
+// check has no certificate. It belongs to a client that may do nothing, so that it
+// serves nothing but the check.
+func (s *Start) openPrivate() {
+	if len(s.Config.PlainListen()) > 0 || !s.Config.UsesTLS() {
+		return
+	}
+	l, err := listen.Private(s.Config.HealthKey()...)
+	if err != nil {
+		s.Config.Warnings = append(s.Config.Warnings, err.Error()+"; postern serves, but looks unhealthy")
+		return
+	}
+	s.Listeners = append(s.Listeners, proxy.Listener{Listener: l, Owner: &client.Client{}})
+}
+
+// serving is the user and group that the proxy serves as.
+func (s *Start) serving() privilege.Identity {
+	if os.Geteuid() != 0 {
+		return privilege.Identity{UID: os.Geteuid(), GID: os.Getegid()}
+	}
+	return s.identity()
 }
 
 // identity is the user and group that root becomes.

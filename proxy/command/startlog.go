@@ -3,12 +3,15 @@ package command
 import (
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"postern/acl"
 	"postern/acl/advise"
 	"postern/acl/redact"
+	"postern/proxy"
+	"postern/proxy/certs"
 	"postern/proxy/client"
 	"postern/proxy/limits"
 	"postern/proxy/privilege"
@@ -20,10 +23,12 @@ func (s *Start) Log(log zerolog.Logger) {
 	for _, w := range s.Config.Warnings {
 		log.Warn().Msg(w)
 	}
+	s.logCerts(log)
 	for i, client := range s.Declared {
 		log := log.With().Str("client", client.Name).Logger()
 		line := log.Info()
 		addStrs(line, "from", client.From.Items())
+		addStrs(line, "cert", client.Cert.Items())
 		addStrs(line, "listen", s.listenURLs(client))
 		s.logPolicy(log, line, s.Config.Clients[i].Rules, client)
 		logRedaction(log, line, s.Config.ClientRedaction(s.Config.Clients[i]), client.Policy)
@@ -42,6 +47,22 @@ func (s *Start) Log(log zerolog.Logger) {
 	s.logPolicy(log, line, s.Config.Rules, s.Default)
 	logRedaction(log, line, s.Config.Redaction(), s.Default.Policy)
 	line.Msg("started")
+}
+
+// logCerts logs the certificates of the tls:// listeners.
+func (s *Start) logCerts(log zerolog.Logger) {
+	if s.Certs == nil {
+		return
+	}
+	now := time.Now()
+	for _, w := range s.Certs.Warnings(now) {
+		log.Warn().Msg(w)
+	}
+	leaf := s.Certs.Leaf
+	log.Info().Strs("names", certs.Names(leaf)).
+		Time("expires", leaf.NotAfter.UTC()).Int("days", certs.DaysLeft(leaf, now)).
+		Strs("ca", s.Certs.CommonNames()).
+		Msg("certificate")
 }
 
 // addStrs adds a list to a line unless it is empty.
@@ -95,7 +116,13 @@ func (s *Start) listenURLs(owner *client.Client) (urls []string) {
 
 // listenURL returns the address in the form of LISTEN, with the port that the
 // kernel has chosen for port 0.
-func listenURL(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().String() }
+func listenURL(l net.Listener) string {
+	network := l.Addr().Network()
+	if l, ok := l.(proxy.Listener); ok && l.TLS != nil {
+		network = "tls"
+	}
+	return network + "://" + l.Addr().String()
+}
 
 // logDangers warns of the dangers that a policy opens, once for each thing that a
 // client can do with them. The command explain lists all of them, also those that are

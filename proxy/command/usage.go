@@ -11,7 +11,7 @@ import (
 )
 
 // commands are in the order of the manual.
-var commands = []string{"serve", "explain", "presets", "check", "healthcheck", "version", "help"}
+var commands = []string{"serve", "explain", "presets", "check", "certs", "healthcheck", "version", "help"}
 
 // usages are the texts that a command's --help prints.
 var usages = map[string]string{
@@ -49,10 +49,21 @@ changes no file and needs no engine.
   docker run --rm -i postern check < docker-compose.yml
   docker compose config | docker run --rm -i postern check
 `,
+	"certs": certsUsage + `
+
+Makes certificates for tls:// listeners in DIR: the folder ca with a CA and its key,
+which stays with you; the folder server, which postern needs as TLS_DIR, with a
+certificate for the hosts; and a folder for each name, with ca.pem, cert.pem and
+key.pem, which is the client's DOCKER_CERT_PATH. Run it again to add names or hosts;
+it renews what expires within 30 days. --host may be left out then.
+
+  postern certs --dir certs --host procyon.lan --host 10.0.0.7 gerard traefik
+`,
 	"healthcheck": `usage: postern healthcheck
 
-Sends a request through the first listener of a running proxy to the engine: the
-exit status is 0 if the engine answers, else 1.
+Sends a request through the first listener without TLS of a running proxy to the
+engine, or through a private socket if all listeners are tls://. The exit status is 0
+if the engine answers, else 1.
 `,
 	"version": "usage: postern version\n\nPrints the version.\n",
 	"help":    "usage: postern help [COMMAND]\n\nPrints the manual, or what a command does.\n",

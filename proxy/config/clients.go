@@ -15,8 +15,9 @@ import (
 type Client struct {
 	// Name is <NAME> in lower case.
 	Name string `env:"-"`
-	// From and Listen identify the client. At most one of them is empty.
+	// From, Cert and Listen identify the client. At least one of them is not empty.
 	From      client.From      `env:"FROM"`
+	Cert      client.Cert      `env:"CERT"`
 	Listen    listen.Addresses `env:"LISTEN"`
 	AllowFile Path             `env:"ALLOW_FILE"`
 	DenyFile  Path             `env:"DENY_FILE"`
@@ -31,12 +32,12 @@ const clientPrefix = "CLIENT_"
 
 var (
 	// identity matches the variables that declare a client and identify it.
-	identity = regexp.MustCompile(`^CLIENT_(.*)_(FROM|LISTEN)$`)
+	identity = regexp.MustCompile(`^CLIENT_(.*)_(FROM|CERT|LISTEN)$`)
 	// clientName matches the names that can stand for <NAME>.
 	clientName = regexp.MustCompile(`^[A-Z0-9]+(_[A-Z0-9]+)*$`)
 )
 
-// declaredClients lists the <NAME>s in CLIENT_<NAME>_FROM and _LISTEN.
+// declaredClients lists the <NAME>s in CLIENT_<NAME>_FROM, _CERT and _LISTEN.
 func declaredClients(environ map[string]string) (names []string) {
 	for variable := range environ {
 		if match := identity.FindStringSubmatch(variable); match != nil {
@@ -54,8 +55,8 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 	}
 	errs = append(errs, parseFields(&c, prefix, environ)...)
 	c.Name = strings.ToLower(name)
-	if c.From.Empty() && len(c.Listen) == 0 && len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("nothing identifies client %s: %sFROM and %sLISTEN are empty", c.Name, prefix, prefix))
+	if c.From.Empty() && c.Cert.Empty() && len(c.Listen) == 0 && len(errs) == 0 {
+		errs = append(errs, fmt.Errorf("nothing identifies client %s: %[2]sFROM, %[2]sCERT and %[2]sLISTEN are empty", c.Name, prefix))
 	}
 	rules, bad := parseRules(prefix, environ, learn)
 	c.Rules = rules

@@ -15,7 +15,9 @@ import (
 // Config is the settings. Use [Parse]: the zero value lacks the defaults.
 type Config struct {
 	SocketPath       Path             `env:"SOCKET_PATH" envDefault:"/var/run/docker.sock" help:"the engine's socket"`
-	Listen           listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"[tcp://][host]:port, [unix://]/path?mode=0660&uid=0&gid=0; comma-separated"`
+	Listen           listen.Addresses `env:"LISTEN" envDefault:"tcp://:2375" help:"[tcp://][host]:port, tls://:port, [unix://]/path?mode=0660&uid=0&gid=0"`
+	TLSDir           Path             `env:"TLS_DIR" envDefault:"/certs" help:"ca.pem, cert.pem and key.pem for tls:// listeners; postern certs makes them"`
+	TLSVerify        bool             `env:"TLS_VERIFY" envDefault:"1" help:"0 admits clients without a certificate to tls:// listeners"`
 	DisableIPv6      bool             `env:"DISABLE_IPV6" envDefault:"0" help:"1 listens on IPv4 only"`
 	LogLevel         Level            `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, notice, warn, warning (refusals), err, error, crit, alert, emerg"`
 	LogFormat        Format           `env:"LOG_FORMAT" envDefault:"json" help:"json or console"`
@@ -55,7 +57,7 @@ func Parse(environ map[string]string) (Config, []error) {
 		c.Clients, errs = append(c.Clients, client), append(errs, bad...)
 	}
 	errs = append(errs, c.redactions(environ)...)
-	errs = slices.Concat(errs, strayVars(environ, names), c.ambiguities(), c.dropDuplicates(), c.unreachable())
+	errs = slices.Concat(errs, strayVars(environ, names), c.ambiguities(), c.dropDuplicates(), c.unreachable(), strayTLS(environ), c.tlsConflicts())
 	if c.DisableIPv6 {
 		for _, l := range c.listenVars() {
 			l.addresses.WithoutIPv6()
@@ -112,7 +114,7 @@ func (c Config) Client(name string) (Client, error) {
 			return client, nil
 		}
 	}
-	want := "none is declared, CLIENT_<NAME>_FROM or CLIENT_<NAME>_LISTEN does"
+	want := "none is declared, CLIENT_<NAME>_FROM, _CERT or _LISTEN does"
 	if len(c.Clients) > 0 {
 		want = "want " + strings.Join(c.ClientNames(), ", ")
 	}

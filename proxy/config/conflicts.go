@@ -9,18 +9,21 @@ import (
 	"postern/proxy/listen"
 )
 
-// ambiguities finds addresses and host names that two clients have, so that they
-// do not identify one client.
+// ambiguities finds addresses, host names and certificates that two clients have, so
+// that they do not identify one client.
 func (c Config) ambiguities() (errs []error) {
 	owners := map[string]string{} // item to the variable that has it
-	for _, client := range c.Clients {
-		variable := client.Rules.Prefix + "FROM"
-		for _, item := range client.From.Items() {
-			if other, taken := owners[item]; taken {
+	claim := func(kind, variable string, items []string) {
+		for _, item := range items {
+			if other, taken := owners[kind+item]; taken {
 				errs = append(errs, fmt.Errorf("%s and %s both have %s: it can identify one client only", other, variable, item))
 			}
-			owners[item] = variable
+			owners[kind+item] = variable
 		}
+	}
+	for _, client := range c.Clients {
+		claim("from ", client.Rules.Prefix+"FROM", client.From.Items())
+		claim("cert ", client.Rules.Prefix+"CERT", client.Cert.Items())
 	}
 	return errs
 }

@@ -16,6 +16,7 @@ variables switch on, and refuses everything else with the variable to set.
                        whether this is allowed: exit 0, or 1 and the variables to set
   postern presets      what well-known programs need; postern presets traefik for one
   postern check        what a compose file with another proxy is with postern: postern check < FILE
+  postern certs        certificates for tls:// listeners: a CA, a server, people
   postern healthcheck  exit 0 if the engine answers through the proxy, else 1; and version, help [COMMAND]
 
 Sections of the Docker API, one variable each, 1 or 0:
@@ -34,6 +35,7 @@ Operations, by the ids of Docker's API reference, with * for any letters:
 
 Clients with permissions of their own:
   CLIENT_<NAME>_FROM    addresses, subnets, host names: traefik,10.0.0.5,172.20.0.0/16
+  CLIENT_<NAME>_CERT    or names in its certificate: gerard,*.ci.example,sha256:<fingerprint>
   CLIENT_<NAME>_LISTEN  or a listener of its own: unix:///run/portainer/docker.sock
   CLIENT_<NAME>_...     each of the variables above and the toggles below, for this client only
 

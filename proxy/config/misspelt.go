@@ -20,7 +20,9 @@ func misspelt(environ map[string]string) (warnings []string) {
 			continue
 		}
 		// The value of another program's setting can be a secret: it is not shown.
-		if hint := prefixedHint(strings.ToUpper(name), known); hint != "" {
+		if hint := tlsHint(name); hint != "" {
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s", name, hint))
+		} else if hint := prefixedHint(strings.ToUpper(name), known); hint != "" {
 			warnings = append(warnings, fmt.Sprintf("%s has no effect: %s", name, hint))
 		} else if hint := spellingHint(name, environ[name], known); hint != "" {
 			warnings = append(warnings, fmt.Sprintf("%s=%q has no effect: %s", name, environ[name], hint))

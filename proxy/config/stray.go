@@ -31,7 +31,7 @@ func strayVars(environ map[string]string, names []string) (errs []error) {
 
 // strayVar is about the variable CLIENT_<rest>.
 func strayVar(rest, value string, names, vars []string) error {
-	if rest == "FROM" || rest == "LISTEN" {
+	if rest == "FROM" || rest == "CERT" || rest == "LISTEN" {
 		return fmt.Errorf("CLIENT_%s names no client: want a name in the middle, as in CLIENT_PORTAINER_%[1]s", rest)
 	}
 	// CLIENT_A_LIBPOD_INFO is LIBPOD_INFO of client a and INFO of client a_libpod.
@@ -69,14 +69,14 @@ func lowerCaseVar(variable string, names []string) error {
 }
 
 func unknownVar(prefix, own, value string, vars []string) error {
-	hint := "want a toggle, ALLOW, DENY, PRESET, FROM or LISTEN behind " + prefix
+	hint := "want a toggle, ALLOW, DENY, PRESET, FROM, CERT or LISTEN behind " + prefix
 	if near := spelling.Nearest(own, vars); near != "" {
 		hint = "did you mean " + prefix + near + "?"
 	}
 	return fmt.Errorf("%s%s=%q is not a client variable: %s", prefix, own, value, hint)
 }
 
-// undeclaredVar reports the variable of a client that has neither FROM nor LISTEN. It
+// undeclaredVar reports the variable of a client that nothing identifies. It
 // ignores other variables that begin with CLIENT_, such as CLIENT_SECRET: they are
 // another program's. The longest ending that is a client's variable counts:
 // CLIENT_WEB_ALLOW_START is ALLOW_START of client web.
@@ -91,5 +91,5 @@ func undeclaredVar(rest string, vars []string) error {
 	if client == "" {
 		return nil
 	}
-	return fmt.Errorf("CLIENT_%s belongs to a client that nothing identifies: set CLIENT_%s_FROM to its addresses or host names, or CLIENT_%[2]s_LISTEN", rest, client)
+	return fmt.Errorf("CLIENT_%s belongs to a client that nothing identifies: set CLIENT_%s_FROM to its addresses or host names, CLIENT_%[2]s_CERT or CLIENT_%[2]s_LISTEN", rest, client)
 }

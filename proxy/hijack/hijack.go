@@ -76,6 +76,7 @@ type exchange struct {
 	senderDone  chan struct{}     // closed when the goroutine that sends has ended
 	requestSent bool              // to its end; set before senderDone is closed
 	broken      *engine.BodyError // how the client broke its request; set before senderDone is closed
+	clientBroke bool              // the client's stream broke off; set before senderDone is closed
 	clientDone  atomic.Bool       // the client has closed its direction of the connection
 
 	mu       sync.Mutex
@@ -138,6 +139,7 @@ func (x *exchange) isCut(err error) bool {
 
 // cut ends the exchange when the request's context is done.
 func (x *exchange) cut() {
+	truncate(x.client)
 	x.client.Close()
 	x.engine.Close()
 }

@@ -36,6 +36,9 @@ func (x *exchange) respond(response *http.Response) {
 	if x.broken != nil && x.result.Err == nil {
 		x.result.Err = x.broken
 	}
+	if err != nil {
+		truncate(x.client)
+	}
 	if !keep || err != nil {
 		closeWrite(x.client)
 		x.drain()
@@ -97,6 +100,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // CloseWrite ends postern's direction of the connection.
 func (c *Conn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// Truncate marks a connection whose stream broke off.
+func (c *Conn) Truncate() { truncate(c.Conn) }
 
 // NetConn returns the connection below, as [crypto/tls.Conn.NetConn] does.
 func (c *Conn) NetConn() net.Conn { return c.Conn }

@@ -200,6 +200,7 @@ func (x *exchange) awaitAnswer() {
 func (x *exchange) recoverPanic() {
 	if p := recover(); p != nil {
 		x.ErrorLog.Printf("panic serving a hijacked connection: %v\n%s", p, debug.Stack())
+		truncate(x.client)
 		x.client.Close()
 		x.engine.Close()
 	}

@@ -2,6 +2,7 @@ package hijack
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -22,11 +23,16 @@ func (x *exchange) stream(status int, header []byte, output *bufio.Reader) {
 	if err == nil {
 		closeWrite(x.client)
 		awaitHangup(x.engine)
+	} else {
+		truncate(x.client)
 	}
 	// The engine has gone, or the client reads no more.
 	x.engine.Close()
 	x.drain()
 	<-x.senderDone
+	if x.clientBroke {
+		x.result.Truncated, x.result.CutByClient = true, true
+	}
 	x.client.Close()
 }
 
@@ -48,7 +54,13 @@ func (x *exchange) sendStream() {
 		// The engine may have stopped reading only. What the client still
 		// sends then goes nowhere, as on a socket that is shut down for
 		// reading.
-		io.Copy(io.Discard, x.client)
+		if _, err := io.Copy(io.Discard, x.client); err != nil {
+			// The client's direction broke. Over TLS that may be a FIN without
+			// close_notify, which somebody else can send: the engine is not told
+			// that the stream is complete, but loses its connection.
+			x.clientBroke = errors.Is(err, io.ErrUnexpectedEOF)
+			return
+		}
 	}
 	awaitHangup(x.client)
 }
@@ -92,6 +104,14 @@ func copyStream(dst io.Writer, src io.Reader) (copied int64, err error) {
 		case large != nil && n < largeBuffer/4:
 			release()
 		}
+	}
+}
+
+// truncate marks a connection whose stream broke off, so that its end does not look
+// like the stream's. A connection without TLS has no way to show the difference.
+func truncate(c net.Conn) {
+	if t, ok := c.(interface{ Truncate() }); ok {
+		t.Truncate()
 	}
 }
 

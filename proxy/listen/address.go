@@ -18,6 +18,8 @@ import (
 type Address struct {
 	// Network is "tcp", "tcp4" (no IPv6) or "unix".
 	Network string
+	// TLS is set for a TCP address that takes TLS only.
+	TLS bool
 	// Addr is host:port, where an empty host means every address of the machine,
 	// or the path of a unix socket.
 	Addr string
@@ -35,18 +37,20 @@ type Owner struct{ UID, GID int }
 // connect gets the listener's whole policy.
 const defaultMode fs.FileMode = 0o660
 
-const wanted = "want tcp://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
+const wanted = "want tcp://[host]:port, tls://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
 
-// Parse reads tcp://host:port or unix:///path?mode=0660&uid=0&gid=0. Both schemes
-// may be left out: host:port, :port and a port alone are TCP, a path is a unix
-// socket.
+// Parse reads tcp://host:port, tls://host:port or
+// unix:///path?mode=0660&uid=0&gid=0. The schemes tcp and unix may be left out:
+// host:port, :port and a port alone are TCP, a path is a unix socket.
 func Parse(s string) (Address, error) {
 	scheme, rest, hasScheme := strings.Cut(s, "://")
 	path, isUnix := strings.CutPrefix(s, "unix:")
 	_, err := strconv.ParseUint(s, 10, 16)
 	switch isPort := err == nil; {
 	case hasScheme && strings.EqualFold(scheme, "tcp"):
-		return parseTCP(rest)
+		return parseTCP("tcp", rest)
+	case hasScheme && strings.EqualFold(scheme, "tls"):
+		return parseTCP("tls", rest)
 	case hasScheme && strings.EqualFold(scheme, "unix"):
 		return parseUnix(rest)
 	case hasScheme:
@@ -58,20 +62,20 @@ func Parse(s string) (Address, error) {
 		// port, and one that no program uses.
 		return Address{}, fmt.Errorf("%s is not an address: %s", s, wanted)
 	case isPort:
-		return parseTCP(":" + s)
+		return parseTCP("tcp", ":"+s)
 	case s == "" || strings.Contains(s, "/"):
 		return Address{}, errors.New(wanted)
 	}
-	return parseTCP(s)
+	return parseTCP("tcp", s)
 }
 
-// parseTCP reads host:port. The host * is HAProxy's word for every address of
-// the machine.
-func parseTCP(s string) (Address, error) {
+// parseTCP reads the host:port behind the scheme tcp or tls. The host * is
+// HAProxy's word for every address of the machine.
+func parseTCP(scheme, s string) (Address, error) {
 	s = strings.TrimSuffix(s, "/")
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return Address{}, explainTCP(s)
+		return Address{}, explainTCP(scheme, s)
 	}
 	if host == "*" {
 		host = ""
@@ -81,30 +85,36 @@ func parseTCP(s string) (Address, error) {
 		return Address{}, fmt.Errorf("bad port %q: %s", port, wanted)
 	}
 	if isNumber(host) {
-		return Address{}, fmt.Errorf("the host %s is a number; did you mean tcp://:%d? %s", host, number, wanted)
+		return Address{}, fmt.Errorf("the host %s is a number; did you mean %s://:%d? %s", host, scheme, number, wanted)
 	}
 	if strings.ContainsAny(host, "/?#@ ") {
 		return Address{}, fmt.Errorf("bad host %q: %s", host, wanted)
 	}
 	host = strings.Replace(host, "%25", "%", 1) // the zone of an address in a URL
-	return Address{Network: "tcp", Addr: net.JoinHostPort(host, strconv.FormatUint(number, 10))}, nil
+	return Address{Network: "tcp", TLS: scheme == "tls", Addr: net.JoinHostPort(host, strconv.FormatUint(number, 10))}, nil
 }
 
+// defaultPorts are the ports that Docker's programs take for a scheme.
+var defaultPorts = map[string]string{"tcp": "2375", "tls": "2376"}
+
 // explainTCP says what is wrong with a text that is not host:port.
-func explainTCP(s string) error {
+func explainTCP(scheme, s string) error {
+	meant := ""
+	colon := max(strings.LastIndexByte(s, ':'), 0)
 	switch a, err := netip.ParseAddr(strings.Trim(s, "[]")); {
 	case isNumber(s):
-		return fmt.Errorf("did you mean tcp://:%s? %s", s, wanted)
+		return fmt.Errorf("did you mean %s://:%s? %s", scheme, s, wanted)
 	case err == nil && a.Is6():
-		return fmt.Errorf("no port; did you mean tcp://[%s]:2375? %s", a, wanted)
+		meant = "[" + a.String() + "]"
 	case err == nil || s == "localhost":
-		return fmt.Errorf("no port; did you mean tcp://%s:2375? %s", s, wanted)
+		meant = s
+	default:
+		if a, err := netip.ParseAddr(s[:colon]); err == nil {
+			return fmt.Errorf("did you mean %s://[%s]%s? %s", scheme, a, s[colon:], wanted)
+		}
+		return fmt.Errorf("no port: %s", wanted)
 	}
-	colon := max(strings.LastIndexByte(s, ':'), 0)
-	if a, err := netip.ParseAddr(s[:colon]); err == nil {
-		return fmt.Errorf("did you mean tcp://[%s]%s? %s", a, s[colon:], wanted)
-	}
-	return fmt.Errorf("no port: %s", wanted)
+	return fmt.Errorf("no port; did you mean %s://%s:%s? %s", scheme, meant, defaultPorts[scheme], wanted)
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
@@ -151,6 +161,9 @@ func parseUnix(s string) (Address, error) {
 // String returns the address in the form of LISTEN, without options.
 func (a Address) String() string {
 	network, _ := strings.CutSuffix(a.Network, "4")
+	if a.TLS {
+		network = "tls"
+	}
 	return network + "://" + a.Addr
 }
 
@@ -207,6 +220,16 @@ func (as Addresses) WithoutIPv6() {
 			as[i].Network = "tcp4"
 		}
 	}
+}
+
+// TLS returns the addresses that take TLS only.
+func (as Addresses) TLS() (all Addresses) {
+	for _, a := range as {
+		if a.TLS {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // Files returns the paths of the unix sockets.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"postern/proxy/privilege"
 )
 
 // unixListener removes its socket file when it is closed. Package net would
@@ -145,7 +147,7 @@ func (f socketFile) removeStale() error {
 		return errors.New("the path exists and is not a socket")
 	}
 	var conn net.Conn
-	asOwner(int(found.info.Sys().(*syscall.Stat_t).Uid), func() { conn, err = net.Dial("unix", found.path) })
+	privilege.AsUser(int(found.info.Sys().(*syscall.Stat_t).Uid), func() { conn, err = net.Dial("unix", found.path) })
 	if err == nil {
 		conn.Close()
 		return errors.New("another process answers on it")

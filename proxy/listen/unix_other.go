@@ -34,7 +34,3 @@ func (f socketFile) pin() (pinned, error) {
 func (f socketFile) pinOf(*net.UnixListener) (pinned, error) { return f.pin() }
 
 func (p pinned) close() {}
-
-// asOwner runs f. Other systems than Linux do not split root's rights into
-// capabilities, so root can connect anyway.
-func asOwner(_ int, f func()) { f() }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"runtime"
 	runtimemetrics "runtime/metrics"
+	"time"
+
+	"postern/proxy"
 )
 
 // exposition collects metrics in Prometheus' text format. Its zero value is empty.
@@ -39,10 +42,24 @@ func (s *Server) metrics() []byte {
 		up = 0
 	}
 	x.gauge("postern_engine_up", up)
+	s.writeTLS(x)
 	x.gauge("postern_start_time_seconds", float64(s.started.UnixMilli())/1000)
 	x.gauge("postern_build_info", 1, "version", s.version, "goversion", runtime.Version())
 	x.writeRuntime()
 	return x.Bytes()
+}
+
+// writeTLS renders the metrics of tls:// listeners, if there are any.
+func (s *Server) writeTLS(x *exposition) {
+	if s.CertificateExpires.IsZero() {
+		return
+	}
+	x.gauge("postern_tls_certificate_expires_days", fmt.Sprintf("%.2f", time.Until(s.CertificateExpires).Hours()/24))
+	x.family("postern_tls_turned_away_total", "counter")
+	counts := s.TurnedAway()
+	for _, reason := range proxy.TurnedAwayReasons() {
+		x.sample("postern_tls_turned_away_total", counts[reason], "reason", reason)
+	}
 }
 
 // runtimeGauges are metrics of the Go runtime under the names that Prometheus'

@@ -31,6 +31,11 @@ type Server struct {
 	// Engine reports why the engine cannot be reached. It must be set before
 	// Start.
 	Engine func() error
+	// CertificateExpires is when the certificate of the tls:// listeners expires, and
+	// TurnedAway counts the clients that got no further than the handshake. Without
+	// such a listener they are zero. They must be set before Start.
+	CertificateExpires time.Time
+	TurnedAway         func() proxy.TurnedAway
 
 	version  string
 	started  time.Time

@@ -83,9 +83,14 @@ func renderPolicies(clients []*client.Client) []byte {
 
 func (d *document) putPolicy(title string, c *client.Client) {
 	d.put("<article>\n<h3>%s</h3>\n", title)
-	if from := c.From.Items(); len(from) > 0 {
+	from, certs := c.From.Items(), c.Cert.Items()
+	if len(from) > 0 {
 		d.put("<p>from %s</p>\n", strings.Join(from, ", "))
-	} else if c.Name != "" {
+	}
+	if len(certs) > 0 {
+		d.put("<p>with the certificate of %s</p>\n", strings.Join(certs, ", "))
+	}
+	if len(from)+len(certs) == 0 && c.Name != "" {
 		d.put("<p>through a listener of its own</p>\n")
 	}
 	summary := advise.Summarize(c.Policy, c.Limits.Redaction(), true)

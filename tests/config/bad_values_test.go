@@ -31,7 +31,7 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 
 	const (
 		boolean = "want 1, true, yes or on; or 0, false, no or off"
-		address = "want tcp://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
+		address = "want tcp://[host]:port, tls://[host]:port or unix:///path?mode=0660&uid=0&gid=0"
 		levels  = "want one of debug info notice warn warning err error crit alert emerg"
 	)
 	for _, test := range []struct {
@@ -113,10 +113,10 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"CLIENT_A_FROM=web CLIENT_A_ALLOW_FILE=/none/allow CLIENT_A_INFO=1", []string{`cannot read CLIENT_A_ALLOW_FILE="/none/allow": no such file`}},
 		{"CLIENT_A_FROM=web CLIENT_A_ALLOW_FILE=allow CLIENT_A_INFO=1", []string{`invalid CLIENT_A_ALLOW_FILE="allow": want an absolute path`}},
 		{"CLIENT_A_LISTEN=tcp://:x CLIENT_A_INFO=1", []string{`invalid CLIENT_A_LISTEN="tcp://:x": bad port "x": ` + address}},
-		{"CLIENT_A_FROM= CLIENT_A_INFO=1", []string{`nothing identifies client a: CLIENT_A_FROM and CLIENT_A_LISTEN are empty`}},
-		{"CLIENT_A_INFO=1", []string{`CLIENT_A_INFO belongs to a client that nothing identifies: set CLIENT_A_FROM to its addresses or host names, or CLIENT_A_LISTEN`}},
+		{"CLIENT_A_FROM= CLIENT_A_INFO=1", []string{`nothing identifies client a: CLIENT_A_FROM, CLIENT_A_CERT and CLIENT_A_LISTEN are empty`}},
+		{"CLIENT_A_INFO=1", []string{`CLIENT_A_INFO belongs to a client that nothing identifies: set CLIENT_A_FROM to its addresses or host names, CLIENT_A_CERT or CLIENT_A_LISTEN`}},
 		{"CLIENT_A_FROM=web CLIENT_A_NETWORK=1 CLIENT_A_INFO=1", []string{`CLIENT_A_NETWORK="1" is not a client variable: did you mean CLIENT_A_NETWORKS?`}},
-		{"CLIENT_A_FROM=web CLIENT_A_LOG_LEVEL=debug CLIENT_A_INFO=1", []string{`CLIENT_A_LOG_LEVEL="debug" is not a client variable: want a toggle, ALLOW, DENY, PRESET, FROM or LISTEN behind CLIENT_A_`}},
+		{"CLIENT_A_FROM=web CLIENT_A_LOG_LEVEL=debug CLIENT_A_INFO=1", []string{`CLIENT_A_LOG_LEVEL="debug" is not a client variable: want a toggle, ALLOW, DENY, PRESET, FROM, CERT or LISTEN behind CLIENT_A_`}},
 		{"CLIENT_a_FROM=web CLIENT_a_INFO=1", []string{`invalid client name in CLIENT_a_FROM: want capital letters, digits and _`}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 client_a_info=1", []string{`client_a_info has no effect: want capital letters, CLIENT_A_INFO`}},
 		{"client_a_from=web", []string{`client_a_from has no effect: want capital letters, CLIENT_A_FROM`}},

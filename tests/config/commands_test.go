@@ -21,7 +21,7 @@ func TestCommandsPrintAndExit(t *testing.T) {
 		{"help", 0, `(?s)postern guards .*CONTAINERS.*LISTEN.*`, ""},
 		{"--help", 0, `(?s)postern guards .*`, ""},
 		{"-h", 0, `(?s)postern guards .*`, ""},
-		{"start", 2, "", `postern: unknown command "start": want serve, explain, presets, check, healthcheck, version or help\n`},
+		{"start", 2, "", `postern: unknown command "start": want serve, explain, presets, check, certs, healthcheck, version or help\n`},
 		{"--verbose", 2, "", `postern: unknown flag "--verbose": settings are environment variables, see postern help\n`},
 		{"presets traefk", 2, "", `postern: invalid preset "traefk": no preset has this name; the nearest are traefik and traefik-swarm, and LEARN=1 finds .*; postern presets lists all\n`},
 		{"presets caddy", 2, "", `postern: invalid preset "caddy": no preset has this name; the nearest are caddy-docker-proxy and \S+, and LEARN=1 finds .*\n`},

@@ -28,7 +28,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"G{T /_ping HTTP/1.1\r\nHost: docker\r\n\r\n", 400},
 		{"GET /_ping\x00 HTTP/1.1\r\nHost: docker\r\n\r\n", 400},
 		{"GET /_ping HTTP/9.9\r\nHost: docker\r\n\r\n", 505},
-		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 301}, // HTTP/2 without having asked, which newer engines speak
+		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505}, // HTTP/2 without having asked, which newer engines speak
 		{"CONNECT docker:2375 HTTP/1.1\r\nHost: docker\r\n\r\n", 301},
 		{"OPTIONS * HTTP/1.1\r\nHost: docker\r\n\r\n", 301},
 		{"GET ftp://docker/_ping HTTP/1.1\r\nHost: docker\r\n\r\n", 400},

@@ -142,3 +142,19 @@ func Ask(t *testing.T, container, host, method, target string) int {
 	}
 	return status
 }
+
+// StaticImage is the name of an image of postern that was not built from the
+// Dockerfile: it has a shell, and takes a second.
+func StaticImage(t *testing.T) string {
+	t.Helper()
+	program, err := staticProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, made := Unused(t), Unused(t)
+	MustDocker(t, "create", "--name", made, Busybox(t))
+	MustDocker(t, "cp", program, made+":/postern")
+	MustDocker(t, "commit", "--change", `ENTRYPOINT ["/postern"]`, "--change", "CMD []", made, name)
+	RemoveAll(made)
+	return name
+}

@@ -18,6 +18,8 @@ import (
 type Postern struct {
 	// Addr is host:port of the first TCP listener, "" if there is none.
 	Addr string
+	// TLSAddr is the same of the first TLS listener.
+	TLSAddr string
 	// Started is the line of the log that says that it listens.
 	Started Entry
 	// Stderr is what it has written there so far.
@@ -94,9 +96,12 @@ func (p *Postern) awaitStart() {
 	p.t.Helper()
 	p.Started = p.AwaitLog(func(e Entry) bool { return e["message"] == "started" })
 	for _, address := range p.Started["listen"].([]any) {
-		if addr, ok := strings.CutPrefix(address.(string), "tcp://"); ok {
+		network, addr, _ := strings.Cut(address.(string), "://")
+		switch {
+		case network == "tcp" && p.Addr == "":
 			p.Addr = addr
-			break
+		case network == "tls" && p.TLSAddr == "":
+			p.TLSAddr = addr
 		}
 	}
 }
