@@ -55,7 +55,7 @@ var examples = []example{
 	{"watchtower", compose, []user{{
 		service: "watchtower", endpoint: network,
 		allowed: reads + ", HEAD /_ping, POST /containers/none/kill, POST /containers/none/stop, POST /containers/create, POST /containers/none/start, " +
-			"POST /containers/none/rename?name=other, DELETE /containers/none, GET /images/none/json, DELETE /images/none, POST /networks/none/connect",
+			"POST /containers/none/rename?name=other, DELETE /containers/none, GET /images/none/json, DELETE /images/none, POST /networks/no-such-network/connect",
 		refused: "POST /containers/none/exec, POST /exec/none/start, POST /build, GET /containers/none/logs, POST /images/none/push, DELETE /volumes/none",
 	}}},
 	{"dozzle", compose, []user{dozzle}},
@@ -63,7 +63,7 @@ var examples = []example{
 		service: "runner", endpoint: network,
 		allowed: reads + ", GET /info, GET /version, POST /containers/create, POST /containers/none/start, POST /containers/none/wait, POST /containers/none/attach, " +
 			"POST /containers/none/exec, POST /exec/none/start, PUT /containers/none/archive?path=/, DELETE /containers/none, GET /images/none/json, POST /build, " +
-			"GET /networks, DELETE /networks/none, DELETE /volumes/none",
+			"GET /networks, DELETE /networks/no-such-network, DELETE /volumes/none",
 		refused: "GET /containers/none/logs, POST /images/none/push, POST /images/prune, GET /secrets",
 	}}},
 	{"ci-gitlab", compose, []user{{

@@ -21,7 +21,7 @@ func TestComposeFileServes(t *testing.T) {
 	needBaseImage(t)
 	name := harness.Unused(t)
 	file := editCompose(t,
-		"build: .\n", "build: {context: ., args: {GO_IMAGE: "+harness.GoImage+"}}\n",
+		"build: .\n", "build: {context: ., args: {GO_IMAGE: "+goImage+"}}\n",
 		"image: postern\n", "image: "+name+"\n",
 		"127.0.0.1:2375:2375", "127.0.0.1::2375")
 	run := func(args ...string) string {

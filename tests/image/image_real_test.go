@@ -58,8 +58,8 @@ func TestImageConfig(t *testing.T) {
 		{"--retries", c.Healthcheck.Retries, 3},
 		{"title", c.Labels["org.opencontainers.image.title"], "postern"},
 		{"licenses", c.Labels["org.opencontainers.image.licenses"], "MIT"},
-		{"version", c.Labels["org.opencontainers.image.version"], harness.ImageVersion},
-		{"revision", c.Labels["org.opencontainers.image.revision"], harness.ImageRevision},
+		{"version", c.Labels["org.opencontainers.image.version"], imageVersion},
+		{"revision", c.Labels["org.opencontainers.image.revision"], imageRevision},
 		{"a description", c.Labels["org.opencontainers.image.description"] != "", true},
 	} {
 		if !reflect.DeepEqual(tt.got, tt.want) {
@@ -71,8 +71,8 @@ func TestImageConfig(t *testing.T) {
 func TestImageVersion(t *testing.T) {
 	t.Parallel()
 	got := harness.MustDocker(t, "run", "--rm", buildImage(t), "version")
-	if !strings.HasPrefix(got, "postern "+harness.ImageVersion+" ") {
-		t.Errorf("postern version in the image prints %q, want version %s", got, harness.ImageVersion)
+	if !strings.HasPrefix(got, "postern "+imageVersion+" ") {
+		t.Errorf("postern version in the image prints %q, want version %s", got, imageVersion)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestImageIsOneStaticBinary(t *testing.T) {
 		{"cross-compiled", other, func(t *testing.T) string {
 			needBaseImage(t)
 			name := harness.Unused(t)
-			if _, err := harness.OnEngine(harness.BuildPatience, "docker", "build", "--tag", name, "--build-arg", "GO_IMAGE="+harness.GoImage, "--build-arg", "TARGETARCH="+other, "."); err != nil {
+			if _, err := harness.OnEngine(harness.BuildPatience, "docker", "build", "--tag", name, "--build-arg", "GO_IMAGE="+goImage, "--build-arg", "TARGETARCH="+other, "."); err != nil {
 				t.Fatal(err)
 			}
 			return name

@@ -3,49 +3,47 @@
 package harness
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
 
-// What PosternImage passes as build arguments.
-const (
-	ImageVersion  = "v1.2.3-test"
-	ImageRevision = "0123456789abcdef0123456789abcdef01234567"
-)
-
-// GoImage is the image for the Dockerfile's build stage that .ci/stand-in-base
-// makes. It stays for the next run.
-const GoImage = "postern-ci-go"
-
-// NeedGoImage ends the test where that image cannot be made.
-func NeedGoImage(t testing.TB) {
-	t.Helper()
-	NeedDocker(t)
-	if err := madeGoImage(); err != nil {
-		Missing(t, "image to build with", err, ".ci/stand-in-base makes one")
-	}
-}
-
-var madeGoImage = sync.OnceValue(func() error {
-	_, err := OnEngine(BuildPatience, ".ci/stand-in-base")
-	return err
-})
-
-// PosternImage returns the name of the image that the project's Dockerfile makes
-// of the sources. All tests of a package share it.
+// PosternImage returns the name of an image that the last stage of the project's
+// Dockerfile makes, of a program that this machine's Go has built. That takes
+// seconds; package image builds all of the Dockerfile. All tests of a package share
+// the image.
 func PosternImage(t testing.TB) string {
 	t.Helper()
-	NeedGoImage(t)
+	NeedDocker(t)
 	name, err := posternImage()
 	if err != nil {
-		t.Fatalf("building the image: %v", err)
+		t.Fatalf("making an image of postern: %v", err)
 	}
 	return name
 }
 
 var posternImage = sync.OnceValues(func() (string, error) {
+	program, err := staticProgram()
+	if err != nil {
+		return "", err
+	}
+	dockerfile, err := os.ReadFile(File("Dockerfile"))
+	if err != nil {
+		return "", err
+	}
+	_, last, found := strings.Cut(string(dockerfile), "\nFROM scratch\n")
+	if !found {
+		return "", errors.New("the Dockerfile has no stage FROM scratch")
+	}
+	context := filepath.Dir(program)
+	stages := "FROM scratch AS build\nCOPY postern /postern\nFROM scratch\n" + last
+	if err := os.WriteFile(filepath.Join(context, "Dockerfile"), []byte(stages), 0o600); err != nil {
+		return "", err
+	}
 	name := RunName + "-postern"
-	_, err := OnEngine(BuildPatience, "docker", "build", "--tag", name, "--label", Label+"="+RunName,
-		"--build-arg", "GO_IMAGE="+GoImage, "--build-arg", "VERSION="+ImageVersion, "--build-arg", "REVISION="+ImageRevision, ".")
+	_, err = OnEngine(BuildPatience, "docker", "build", "--tag", name, "--label", Label+"="+RunName, context)
 	return name, err
 })
