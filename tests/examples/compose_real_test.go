@@ -3,6 +3,7 @@
 package examples
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,7 @@ func ask(t *testing.T, u user, container string) {
 	t.Helper()
 	allowed, refused := requests(u.allowed), requests(u.refused+", "+dangers)
 	for i, r := range slices.Concat(allowed, refused) {
-		status := harness.Ask(t, container, u.endpoint, r.Method, r.Target)
+		status := harness.Ask(t, container, cmp.Or(u.mounted, u.endpoint), r.Method, r.Target)
 		if want := i < len(allowed); (status != 403) != want {
 			t.Errorf("%s: %s %s has status %d, want allowed %v", u.service, r.Method, r.Target, status, want)
 		}

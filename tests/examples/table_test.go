@@ -12,6 +12,7 @@ type user struct {
 	service  string // in the compose file
 	client   string // as the settings of postern declare it, "" where they do not
 	endpoint string // where it finds postern
+	mounted  string // the same in its own container, where the volume is at another path there
 	allowed  string // requests, separated by ", "
 	refused  string
 }
@@ -98,7 +99,7 @@ var examples = []example{
 			allowed: "HEAD /_ping, GET /version, GET /services, GET /tasks, GET /networks, GET /nodes/none",
 			refused: creates + ", GET /containers/json, GET /swarm, GET /services/none/logs, POST /services/create, DELETE /nodes/none, GET /secrets",
 		}, {
-			service: "dozzle", client: "DOZZLE", endpoint: "unix:///run/dozzle/docker.sock",
+			service: "dozzle", client: "DOZZLE", endpoint: "unix:///run/dozzle/docker.sock", mounted: "unix:///var/run/docker.sock",
 			allowed: dozzle.allowed, refused: dozzle.refused + ", GET /tasks",
 		},
 	}},
