@@ -49,6 +49,18 @@ func TestExamplesServe(t *testing.T) {
 	}
 }
 
+// byFolder is the example in a folder.
+func byFolder(t *testing.T, folder string) example {
+	t.Helper()
+	for _, e := range examples {
+		if e.folder == folder {
+			return e
+		}
+	}
+	t.Fatalf("no example %s", folder)
+	return example{}
+}
+
 // ask sends a program's requests from its container.
 func ask(t *testing.T, u user, container string) {
 	t.Helper()

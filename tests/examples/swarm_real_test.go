@@ -15,7 +15,7 @@ import (
 // TestSwarmExampleServes makes this machine's engine a Swarm of one node, deploys the
 // stack with containers of busybox in the programs' place, and asks from these.
 func TestSwarmExampleServes(t *testing.T) {
-	e := examples[indexOf(t, "swarm")]
+	e := byFolder(t, "swarm")
 	harness.NeedDocker(t)
 	file := standIns(t, e)
 	joinSwarm(t)
@@ -50,17 +50,6 @@ func TestSwarmExampleServes(t *testing.T) {
 			t.Errorf("%s runs on the nodes %q, want %q", service, got, want)
 		}
 	}
-}
-
-func indexOf(t *testing.T, folder string) int {
-	t.Helper()
-	for i, e := range examples {
-		if e.folder == folder {
-			return i
-		}
-	}
-	t.Fatalf("no example %s", folder)
-	return 0
 }
 
 // joinSwarm makes the engine a manager of a Swarm until the test is over. The folder of
