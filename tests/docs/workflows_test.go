@@ -83,6 +83,24 @@ func TestWorkflowsArePinnedAndReadOnly(t *testing.T) {
 	}
 }
 
+// TestReleaseChecksHealthAtOnce asserts that the release finds the line of the
+// Dockerfile to which it adds a flag.
+func TestReleaseChecksHealthAtOnce(t *testing.T) {
+	t.Parallel()
+	for file, line := range map[string]string{
+		"Dockerfile":                    "\nHEALTHCHECK --interval=",
+		".github/workflows/release.yml": "sed -i 's/^HEALTHCHECK /&--start-interval=1s /' Dockerfile\n",
+	} {
+		text, err := os.ReadFile(harness.File(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), line); n != 1 {
+			t.Errorf("%s has %q %d times, want once", file, line, n)
+		}
+	}
+}
+
 // TestReleaseNames asserts under which names a release is pushed.
 func TestReleaseNames(t *testing.T) {
 	t.Parallel()

@@ -79,7 +79,7 @@ func TestImageVersion(t *testing.T) {
 }
 
 // TestImageIsOneStaticBinary asserts that the image is one static binary, for this
-// machine's architecture and cross-compiled for others, with BuildKit's arguments.
+// machine's architecture and cross-compiled for another.
 func TestImageIsOneStaticBinary(t *testing.T) {
 	t.Parallel()
 	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM}
