@@ -1,19 +1,22 @@
 # The build stage runs on the building machine's own platform and cross-compiles, so no emulator is needed.
-# BUILDPLATFORM and TARGETARCH come from BuildKit; the classic builder leaves them empty, which means "this machine's".
+# BUILDPLATFORM, TARGETARCH and TARGETVARIANT come from BuildKit; the classic builder leaves them empty, which means "this
+# machine's".
 ARG GO_IMAGE=golang:1.26-alpine
 FROM --platform=${BUILDPLATFORM:-linux} $GO_IMAGE AS build
 WORKDIR /src
 ARG TARGETARCH
+ARG TARGETVARIANT
 ENV CGO_ENABLED=0 GOARCH=$TARGETARCH
 
 # Layers from the slowest and most lasting to the quickest: the modules, the standard library's HTTP, postern. What
 # .dockerignore lets through is postern.
 COPY go.mod go.sum ./
 RUN go mod download
-RUN go build -trimpath -tags timetzdata net/http/httputil
+# TARGETVARIANT is v6 or v7 for 32-bit ARM; elsewhere Go ignores GOARM.
+RUN GOARM=${TARGETVARIANT#v} go build -trimpath -tags timetzdata net/http/httputil
 COPY . .
 ARG VERSION=dev
-RUN go build -trimpath -tags timetzdata -ldflags "-s -w -X main.version=$VERSION" -o /postern .
+RUN GOARM=${TARGETVARIANT#v} go build -trimpath -tags timetzdata -ldflags "-s -w -X main.version=$VERSION" -o /postern .
 # The programs that the health checks of compose files run. Under these names postern does its own health check and
 # nothing else: the image has no shell.
 RUN mkdir -p /links/bin /links/usr && ln -s ../bin /links/usr/bin && \

@@ -27,8 +27,9 @@ import (
 	"postern/proxy/metrics"
 )
 
-// version is set when the image is built.
-var version = "dev"
+// version is set when the image is built. [command.Version] knows what else says
+// which version this is.
+var version = command.NoVersion
 
 // Exit statuses. A bad configuration has one of its own: a script that sees it need
 // not try again.
@@ -84,7 +85,7 @@ func run(ctx context.Context, argv []string, environ map[string]string, stdout, 
 	case "healthcheck":
 		return healthcheck(ctx, environ, stderr)
 	case "version":
-		fmt.Fprintf(stdout, "postern %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(stdout, "postern %s (%s %s/%s)\n", command.Version(version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	case "help":
 		if len(args) == 0 {
 			config.WriteHelp(stdout)
@@ -103,6 +104,7 @@ func run(ctx context.Context, argv []string, environ map[string]string, stdout, 
 // reports any, so that a user mends a configuration once.
 func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Writer) int {
 	c, problems := config.Parse(environ)
+	version := command.Version(version)
 	start, errs := command.Prepare(version, c)
 	defer start.Close()
 	if problems = append(problems, errs...); len(problems) > 0 {

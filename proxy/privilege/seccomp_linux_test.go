@@ -22,10 +22,11 @@ func socket(domain, kind, protocol uintptr) string {
 	return "ok"
 }
 
-// withHighHalf sets the half of an argument that the kernel ignores in an int.
+// withHighHalf sets the half of an argument that the kernel ignores in an int. A
+// 32-bit processor's arguments have no such half.
 func withHighHalf(n uintptr) uintptr {
-	high := none
-	return n | high<<32
+	high := uint64(none)
+	return n | uintptr(high<<32)
 }
 
 // call makes a system call with arguments for which the kernel itself would have

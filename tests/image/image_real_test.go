@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"path"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -80,24 +82,32 @@ func TestImageVersion(t *testing.T) {
 // it, for this machine's architecture and cross-compiled for another.
 func TestImageIsOneStaticBinary(t *testing.T) {
 	t.Parallel()
-	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM}
 	other := "arm64"
 	if runtime.GOARCH == "arm64" {
 		other = "amd64"
 	}
-	for _, tt := range []struct {
-		name, arch string
-		image      func(*testing.T) string
-	}{
-		{"native", runtime.GOARCH, func(t *testing.T) string { return buildImage(t) }},
-		{"cross-compiled", other, func(t *testing.T) string {
+	cross := func(arguments ...string) func(*testing.T) string {
+		return func(t *testing.T) string {
 			needBaseImage(t)
 			name := harness.Unused(t)
-			if _, err := harness.OnEngine(harness.BuildPatience, "docker", "build", "--tag", name, "--build-arg", "GO_IMAGE="+goImage, "--build-arg", "TARGETARCH="+other, "."); err != nil {
+			args := []string{"build", "--tag", name, "--build-arg", "GO_IMAGE=" + goImage}
+			for _, argument := range arguments {
+				args = append(args, "--build-arg", argument)
+			}
+			if _, err := harness.OnEngine(harness.BuildPatience, "docker", append(args, ".")...); err != nil {
 				t.Fatal(err)
 			}
 			return name
-		}},
+		}
+	}
+	for _, tt := range []struct {
+		name, arch, goarm string
+		image             func(*testing.T) string
+	}{
+		{"native", runtime.GOARCH, "", func(t *testing.T) string { return buildImage(t) }},
+		{"cross-compiled", other, "", cross("TARGETARCH=" + other)},
+		{"arm v6", "arm", "6", cross("TARGETARCH=arm", "TARGETVARIANT=v6")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -117,6 +127,13 @@ func TestImageIsOneStaticBinary(t *testing.T) {
 			}
 			if want := machines[tt.arch]; binary.Machine != want {
 				t.Errorf("the binary is for %v, want %v", binary.Machine, want)
+			}
+			build, err := buildinfo.Read(bytes.NewReader(files["/postern"]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := (debug.BuildSetting{Key: "GOARM", Value: tt.goarm}); tt.goarm != "" && !slices.Contains(build.Settings, want) {
+				t.Errorf("the binary is built with %v, want %v", build.Settings, want)
 			}
 			libraries, err := binary.ImportedLibraries()
 			if err != nil || len(libraries) > 0 {

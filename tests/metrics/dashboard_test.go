@@ -16,7 +16,7 @@ import (
 // Grafana exists.
 func TestDashboardUsesExportedMetrics(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(harness.File("examples/grafana-dashboard.json"))
+	text, err := os.ReadFile(harness.File("examples/prometheus/dashboard.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
