@@ -242,9 +242,12 @@ func useAct(t *testing.T, program, host string) {
 func useDiun(t *testing.T, program, host string) {
 	labelled(t, "diun.enable=true")
 	cmd := command(t, host, program, "serve")
-	cmd.Env = append(cmd.Env, "DIUN_PROVIDERS_DOCKER=true", "DIUN_PROVIDERS_DOCKER_ENDPOINT="+host, "DIUN_WATCH_RUNONSTARTUP=true", "DIUN_WATCH_SCHEDULE=0 0 1 1 *", "DIUN_DB_PATH="+filepath.Join(cmd.Dir, "diun.db"))
+	cmd.Env = append(cmd.Env, "DIUN_PROVIDERS_DOCKER=true", "DIUN_PROVIDERS_DOCKER_ENDPOINT="+host, "DIUN_WATCH_RUNONSTARTUP=true", "DIUN_WATCH_SCHEDULE=0 0 1 1 *", "DIUN_DB_PATH="+filepath.Join(cmd.Dir, "diun.db"), "LOG_LEVEL=debug")
 	out := launched(t, cmd)
-	harness.Await(t, "image that diun finds", func() bool { return strings.Contains(out.String(), "Found 1 image(s) to analyze") })
+	// It has seen the container and inspected its image, which no registry has.
+	harness.Await(t, "image that diun inspects", func() bool {
+		return strings.Contains(out.String(), "Skip locally built image") && strings.Contains(out.String(), harness.Busybox(t))
+	})
 }
 
 func useDockerGen(t *testing.T, program, host string) {
@@ -284,7 +287,7 @@ func useVolumeBackup(t *testing.T, program, host string) {
 
 func useOfeliaExec(t *testing.T, program, host string) {
 	name := labelled(t)
-	config := write(t, "ofelia.ini", "[job-exec \"test\"]\nschedule = @every 1s\ncontainer = "+name+"\ncommand = touch /touched\n")
+	config := write(t, "ofelia.ini", "[job-exec \"test\"]\nschedule = @every 1s\ncontainer = "+name+"\nuser = 0\ncommand = touch /touched\n")
 	launched(t, command(t, host, program, "daemon", "--config", config))
 	harness.Await(t, "file that ofelia makes", func() bool {
 		return harness.Docker(t, harness.EngineHost, "exec", name, "ls", "/touched").Status == 0
