@@ -37,7 +37,8 @@ type presetProgram struct {
 var presetPrograms = []presetProgram{
 	{name: "testcontainers", preset: "testcontainers", cheap: true, use: useTestcontainers},
 	{name: "dive", preset: "dive", cheap: true, use: useDive},
-	{name: "docker-compose", preset: "compose", cheap: true, use: useCompose},
+	{name: "docker-compose", preset: "compose", cheap: true, use: useCompose,
+		beside: map[string]string{"ALLOW": "SystemVersion,SystemInfo,NetworkConnect,NetworkDisconnect"}},
 	{name: "act", preset: "act", use: useAct},
 	{name: "diun", preset: "diun", use: useDiun},
 	{name: "docker-gen", preset: "docker-gen", use: useDockerGen},
