@@ -242,7 +242,7 @@ func useAct(t *testing.T, program, host string) {
 
 func useDiun(t *testing.T, program, host string) {
 	labelled(t, "diun.enable=true")
-	cmd := command(t, host, program, "serve")
+	cmd := command(t, host, program, "serve", "--grpc-authority", "127.0.0.1:"+freePort(t))
 	cmd.Env = append(cmd.Env, "DIUN_PROVIDERS_DOCKER=true", "DIUN_PROVIDERS_DOCKER_ENDPOINT="+host, "DIUN_WATCH_RUNONSTARTUP=true", "DIUN_WATCH_SCHEDULE=0 0 1 1 *", "DIUN_DB_PATH="+filepath.Join(cmd.Dir, "diun.db"), "LOG_LEVEL=debug")
 	out := launched(t, cmd)
 	// It has seen the container and inspected its image, which no registry has.
@@ -318,8 +318,10 @@ func useSablier(t *testing.T, program, host string) {
 	harness.MustDocker(t, "stop", "-t", "0", name)
 	port := freePort(t)
 	launched(t, command(t, host, program, "start", "--provider.name=docker", "--provider.auto-stop-on-startup=false", "--server.port="+port, "--sessions.expiration-interval=1s"))
-	url := "http://127.0.0.1:" + port + "/api/strategies/blocking?session_duration=3s&names=" + name
-	harness.Await(t, "start by sablier", func() bool { get(url); return running(t, name) })
+	url := "http://127.0.0.1:" + port + "/api/strategies/blocking?session_duration=10s&names=" + name
+	harness.Await(t, "sablier", func() bool { return get("http://127.0.0.1:"+port+"/health") != "" })
+	go get(url) // until the container runs
+	harness.Await(t, "start by sablier", func() bool { return running(t, name) })
 	harness.Await(t, "stop by sablier", func() bool { return !running(t, name) })
 }
 
