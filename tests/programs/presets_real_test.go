@@ -1,0 +1,358 @@
+//go:build real
+
+package programs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/build"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+// presetProgram is a program that has a preset.
+type presetProgram struct {
+	// name is that of the program's file, preset that of its preset.
+	name, preset string
+	// cheap programs are tried with the other tests; the others where PROGRAMS names
+	// the folder with them, which .ci/programs makes.
+	cheap bool
+	// beside are settings that the note of the preset names.
+	beside map[string]string
+	// use lets the program use the engine at a host, and fails the test if it does not
+	// work.
+	use func(t *testing.T, program, host string)
+}
+
+var presetPrograms = []presetProgram{
+	{name: "testcontainers", preset: "testcontainers", cheap: true, use: useTestcontainers},
+	{name: "dive", preset: "dive", cheap: true, use: useDive},
+	{name: "docker-compose", preset: "compose", cheap: true, use: useCompose,
+		beside: map[string]string{"ALLOW": "SystemVersion,SystemInfo,NetworkConnect,NetworkDisconnect"}},
+	{name: "act", preset: "act", use: useAct},
+	{name: "diun", preset: "diun", use: useDiun},
+	{name: "docker-gen", preset: "docker-gen", use: useDockerGen},
+	{name: "docker-volume-backup", preset: "docker-volume-backup", use: useVolumeBackup},
+	{name: "ofelia", preset: "ofelia-exec", use: useOfeliaExec},
+	{name: "ofelia", preset: "ofelia", use: useOfeliaRun},
+	{name: "prometheus", preset: "prometheus", use: usePrometheus},
+	{name: "sablier", preset: "sablier", use: useSablier},
+	{name: "telegraf", preset: "telegraf", use: useTelegraf},
+	{name: "traefik-docker", preset: "traefik", use: useTraefik},
+}
+
+// TestPresetsSufficeForTheirPrograms lets each program that is built on this machine
+// use the real engine under its preset alone, with what is open by default closed. It
+// asserts that the program works and that nothing was refused: some hide a refusal.
+func TestPresetsSufficeForTheirPrograms(t *testing.T) {
+	t.Parallel()
+	for _, program := range presetPrograms {
+		t.Run(program.name+"/"+program.preset, func(t *testing.T) {
+			t.Parallel()
+			harness.NeedDocker(t)
+			path := program.find(t)
+			p := harness.Start(t, harness.With(harness.DefaultsOff, program.beside, map[string]string{"SOCKET_PATH": harness.EngineSocket, "PRESET": program.preset}))
+			program.use(t, path, "tcp://"+p.Addr)
+			for _, e := range p.Log() {
+				if e["message"] == "refused" {
+					t.Errorf("refused: %v", e)
+				}
+			}
+		})
+	}
+}
+
+// find returns the program's path.
+func (p presetProgram) find(t *testing.T) string {
+	t.Helper()
+	if p.name == "testcontainers" {
+		return testcontainersProgram(t)
+	}
+	dirs := []string{os.Getenv("PROGRAMS"), filepath.Join(build.Default.GOPATH, "bin")}
+	for _, dir := range dirs {
+		if path := filepath.Join(dir, p.name); dir != "" {
+			if _, err := os.Stat(path); err == nil {
+				return path
+			}
+		}
+	}
+	if path, err := exec.LookPath(p.name); err == nil {
+		return path
+	}
+	err := errors.New("it is not installed")
+	switch {
+	case p.cheap && p.name == "dive":
+		harness.Missing(t, p.name, err, "go install github.com/wagoodman/dive@v0.13.1")
+	case p.cheap:
+		harness.Missing(t, p.name, err, "apt-get install "+p.name)
+	}
+	t.Skipf("no %s: .ci/programs builds it", p.name)
+	return ""
+}
+
+// testcontainersProgram builds testdata/testcontainers, a module of its own.
+func testcontainersProgram(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "testcontainers")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	cmd.Dir = harness.File("tests/programs/testdata/testcontainers")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		harness.Missing(t, "testcontainers-go", fmt.Errorf("%w: %s", err, out), "go mod download in tests/programs/testdata/testcontainers needs a network")
+	}
+	return program
+}
+
+// command is a program with an environment that inherits nothing but PATH. It has an
+// empty home, and the test's lifetime.
+func command(t *testing.T, host, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "DOCKER_HOST=" + host}
+	return cmd
+}
+
+// launched starts a program that goes on, and returns what it prints. It is killed when
+// the test is over.
+func launched(t *testing.T, cmd *exec.Cmd) *harness.Output {
+	t.Helper()
+	var out harness.Output
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s printed\n%s", filepath.Base(cmd.Path), out.String())
+		}
+	})
+	return &out
+}
+
+// works runs a program to its end and asserts that it succeeds.
+func works(t *testing.T, cmd *exec.Cmd) harness.Result {
+	t.Helper()
+	r := harness.Finish(t, cmd)
+	if r.Status != 0 {
+		t.Errorf("%q: %v", cmd.Args, r)
+	}
+	return r
+}
+
+// labelled starts a container with labels and returns its name.
+func labelled(t *testing.T, labels ...string) string {
+	t.Helper()
+	name := harness.Unused(t)
+	args := []string{"run", "-d", "--name", name}
+	for _, label := range labels {
+		args = append(args, "--label", label)
+	}
+	harness.MustDocker(t, append(args, harness.Busybox(t), "sh", "-c", "echo ready; exec sleep 1000")...)
+	return name
+}
+
+// write makes a file and returns its path.
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// freePort is a port that nothing listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// get returns the body of a response, "" if there is none.
+func get(url string) string {
+	r, err := http.Get(url)
+	if err != nil {
+		return ""
+	}
+	defer r.Body.Close()
+	body, _ := io.ReadAll(r.Body)
+	return string(body)
+}
+
+func running(t *testing.T, name string) bool {
+	t.Helper()
+	return strings.TrimSpace(harness.MustDocker(t, "inspect", "-f", "{{.State.Running}}", name)) == "true"
+}
+
+func useTestcontainers(t *testing.T, program, host string) {
+	cmd := command(t, host, program, harness.Busybox(t), harness.Unused(t))
+	cmd.Env = append(cmd.Env, "TESTCONTAINERS_RYUK_DISABLED=true")
+	if r := works(t, cmd); !strings.Contains(r.Stdout, "works\n") {
+		t.Errorf("testcontainers: %v", r)
+	}
+}
+
+func useDive(t *testing.T, program, host string) {
+	if r := works(t, command(t, host, program, "--ci", "--lowestEfficiency", "0.1", harness.Busybox(t))); !strings.Contains(r.Stdout, "PASS") {
+		t.Errorf("dive: %v", r)
+	}
+}
+
+func useCompose(t *testing.T, program, host string) {
+	project := harness.Unused(t)
+	file := write(t, "docker-compose.yml", "version: '3'\nservices:\n  box:\n    image: "+harness.Busybox(t)+"\n    command: sh -c 'echo ready; exec sleep 1000'\n    volumes: [data:/data]\nvolumes: {data: {}}\n")
+	for _, args := range []string{"up -d", "ps", "exec -T box echo hello", "logs", "restart -t 0", "stop -t 0", "start", "kill", "down -v -t 0"} {
+		cmd := command(t, host, program, append([]string{"-p", project, "-f", file}, strings.Fields(args)...)...)
+		if r := works(t, cmd); strings.HasPrefix(args, "exec") && r.Stdout != "hello\n" {
+			t.Errorf("docker-compose %s: %v", args, r)
+		}
+	}
+}
+
+func useAct(t *testing.T, program, host string) {
+	image := harness.Busybox(t)
+	workflow := write(t, "test.yml", "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo it-$((40 + 2))\n        shell: sh\n")
+	cmd := command(t, host, program, "push", "--container-daemon-socket", "-", "--pull=false", "--network", "none", "-P", "ubuntu-latest="+image, "-W", workflow)
+	if out, err := exec.Command("git", "init", "-q", cmd.Dir).CombinedOutput(); err != nil {
+		t.Skipf("git: %v: %s", err, out)
+	}
+	if r := works(t, cmd); !strings.Contains(r.Stdout, "it-42") {
+		t.Errorf("act: %v", r)
+	}
+}
+
+func useDiun(t *testing.T, program, host string) {
+	labelled(t, "diun.enable=true")
+	cmd := command(t, host, program, "serve", "--grpc-authority", "127.0.0.1:"+freePort(t))
+	cmd.Env = append(cmd.Env, "DIUN_PROVIDERS_DOCKER=true", "DIUN_PROVIDERS_DOCKER_ENDPOINT="+host, "DIUN_WATCH_RUNONSTARTUP=true", "DIUN_WATCH_SCHEDULE=0 0 1 1 *", "DIUN_DB_PATH="+filepath.Join(cmd.Dir, "diun.db"), "LOG_LEVEL=debug")
+	out := launched(t, cmd)
+	// It has seen the container and inspected its image, which no registry has.
+	harness.Await(t, "image that diun inspects", func() bool {
+		return strings.Contains(out.String(), "Skip locally built image") && strings.Contains(out.String(), harness.Busybox(t))
+	})
+}
+
+func useDockerGen(t *testing.T, program, host string) {
+	first := labelled(t)
+	notified := harness.Unused(t)
+	harness.MustDocker(t, "run", "-d", "--name", notified, harness.Busybox(t), "sh", "-c", "trap 'echo notified' HUP; while :; do sleep 0.1; done")
+	template := write(t, "names.tmpl", "{{range .}}{{.Name}}\n{{end}}")
+	names := filepath.Join(t.TempDir(), "names")
+	launched(t, command(t, host, program, "-endpoint", host, "-watch", "-notify-sighup", notified, template, names))
+	has := func(name string) bool { text, _ := os.ReadFile(names); return strings.Contains(string(text), name) }
+	harness.Await(t, "name in docker-gen's file", func() bool { return has(first) })
+	second := labelled(t)
+	harness.Await(t, "name of a new container in docker-gen's file", func() bool { return has(second) })
+	harness.Await(t, "signal to the container", func() bool {
+		return strings.Contains(harness.Docker(t, harness.EngineHost, "logs", notified).Stdout, "notified")
+	})
+}
+
+func useVolumeBackup(t *testing.T, program, host string) {
+	name := harness.RunName + "-backup"
+	stopped := labelled(t, "docker-volume-backup.stop-during-backup="+name, "docker-volume-backup.archive-pre=/bin/sh -c 'echo before > /before'", "docker-volume-backup.exec-label="+name)
+	started := harness.MustDocker(t, "inspect", "-f", "{{.State.StartedAt}}", stopped)
+	source, archive := write(t, "data", "content"), t.TempDir()
+	cmd := command(t, host, program)
+	cmd.Env = append(cmd.Env, "BACKUP_SOURCES="+filepath.Dir(source), "BACKUP_ARCHIVE="+archive, "BACKUP_STOP_DURING_BACKUP_LABEL="+name, "EXEC_LABEL="+name, "BACKUP_FILENAME=backup.tar.gz")
+	works(t, cmd)
+	if _, err := os.Stat(filepath.Join(archive, "backup.tar.gz")); err != nil {
+		t.Error(err)
+	}
+	if again := harness.MustDocker(t, "inspect", "-f", "{{.State.StartedAt}}", stopped); again == started || !running(t, stopped) {
+		t.Errorf("the container was not stopped and started: %s, then %s", started, again)
+	}
+	if got := harness.MustDocker(t, "exec", stopped, "cat", "/before"); got != "before\n" {
+		t.Errorf("the command before the backup wrote %q", got)
+	}
+}
+
+func useOfeliaExec(t *testing.T, program, host string) {
+	name := labelled(t)
+	config := write(t, "ofelia.ini", "[job-exec \"test\"]\nschedule = @every 1s\ncontainer = "+name+"\nuser = 0\ncommand = touch /touched\n")
+	launched(t, command(t, host, program, "daemon", "--config", config))
+	harness.Await(t, "file that ofelia makes", func() bool {
+		return harness.Docker(t, harness.EngineHost, "exec", name, "ls", "/touched").Status == 0
+	})
+}
+
+func useOfeliaRun(t *testing.T, program, host string) {
+	config := write(t, "ofelia.ini", "[job-run \"test\"]\nschedule = @every 1s\nimage = "+harness.Busybox(t)+"\npull = false\ncommand = echo from-the-job\nno-overlap = true\n")
+	out := launched(t, command(t, host, program, "daemon", "--config", config))
+	harness.Await(t, "output of the job", func() bool {
+		return strings.Contains(out.String(), "from-the-job") && strings.Contains(out.String(), "failed: false")
+	})
+}
+
+func usePrometheus(t *testing.T, program, host string) {
+	name := labelled(t)
+	port := freePort(t)
+	config := write(t, "prometheus.yml", "scrape_configs:\n  - job_name: docker\n    docker_sd_configs:\n      - host: "+host+"\n        refresh_interval: 1s\n")
+	launched(t, command(t, host, program, "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address=127.0.0.1:"+port))
+	harness.Await(t, "target of prometheus", func() bool {
+		return strings.Contains(get("http://127.0.0.1:"+port+"/api/v1/targets"), `"__meta_docker_container_name":"/`+name+`"`)
+	})
+}
+
+func useSablier(t *testing.T, program, host string) {
+	name := labelled(t, "sablier.enable=true")
+	harness.MustDocker(t, "stop", "-t", "0", name)
+	port := freePort(t)
+	launched(t, command(t, host, program, "start", "--provider.name=docker", "--provider.auto-stop-on-startup=false", "--server.port="+port, "--sessions.expiration-interval=1s"))
+	url := "http://127.0.0.1:" + port + "/api/strategies/blocking?session_duration=10s&names=" + name
+	harness.Await(t, "sablier", func() bool { return get("http://127.0.0.1:"+port+"/health") != "" })
+	go get(url) // until the container runs
+	harness.Await(t, "start by sablier", func() bool { return running(t, name) })
+	harness.Await(t, "stop by sablier", func() bool { return !running(t, name) })
+}
+
+func useTelegraf(t *testing.T, program, host string) {
+	name := labelled(t)
+	config := write(t, "telegraf.conf", fmt.Sprintf(`[agent]
+  omit_hostname = true
+  interval = "1s"
+[[outputs.file]]
+  files = ["stdout"]
+[[inputs.docker]]
+  endpoint = %q
+[[inputs.docker_log]]
+  endpoint = %q
+  from_beginning = true
+  container_name_include = [%q]
+`, host, host, name))
+	out := launched(t, command(t, host, program, "--config", config))
+	for _, want := range []string{"docker_container_status,", "docker_container_mem,", "docker_log,"} {
+		harness.Await(t, want+" of the container", func() bool {
+			return slices.ContainsFunc(strings.Split(out.String(), "\n"), func(line string) bool {
+				return strings.HasPrefix(line, want) && strings.Contains(line, "container_name="+name)
+			})
+		})
+	}
+}
+
+func useTraefik(t *testing.T, program, host string) {
+	name := labelled(t, "traefik.http.routers.first.rule=Host(`first.test`)", "traefik.http.services.first.loadbalancer.server.port=80")
+	out := launched(t, command(t, host, program, host))
+	harness.Await(t, "router of "+name, func() bool { return strings.Contains(out.String(), "router first") })
+	labelled(t, "traefik.http.routers.second.rule=Host(`second.test`)", "traefik.http.services.second.loadbalancer.server.port=80")
+	harness.Await(t, "router of a new container", func() bool { return strings.Contains(out.String(), "router second") })
+}
