@@ -77,9 +77,10 @@ var fields = []field{
 }
 
 // bodies lists where a client's request says what environment and command line it
-// wants. The engine takes a string for a list of one, but for an environment.
+// wants. The engine takes a string for a list of one, but for an environment. EnvMerge is
+// Podman's.
 var bodies = []field{
-	{"ContainerCreate ContainerExec ImageCommit", Env, markedVariable, "Env[]"},
+	{"ContainerCreate ContainerExec ImageCommit", Env, markedVariable, "Env[] EnvMerge[]"},
 	{"ContainerCreate ContainerExec ImageCommit", Args, marked, "Cmd Cmd[] Entrypoint Entrypoint[] Healthcheck.Test[]"},
 	{"ServiceCreate ServiceUpdate", Env, markedVariable, below("TaskTemplate", specEnv)},
 	{"ServiceCreate ServiceUpdate", Args, marked, below("TaskTemplate", specArgs+" "+specTest)},

@@ -46,7 +46,7 @@ func startRedacting(t *testing.T, handlers map[string]http.Handler, settings map
 // sent it, byte for byte, under old and new versions of the API and whatever the query.
 func TestRedactEnv(t *testing.T) {
 	t.Parallel()
-	_, p := startRedacting(t, map[string]http.Handler{"GET /containers/{id}/json": respond(inspect)},
+	e, p := startRedacting(t, map[string]http.Handler{"GET /containers/{id}/json": respond(inspect)},
 		map[string]string{"REDACT": "env", "REDACT_KEEP": "VIRTUAL_*,LETSENCRYPT_*"})
 	want := strings.NewReplacer("POSTGRES_PASSWORD=hunter2", "POSTGRES_PASSWORD=***", "PATH=/bin", "PATH=***", `EMPTY="`, `EMPTY=***"`, `"Output":"hunter2"`, `"Output":"***"`).Replace(inspect)
 	for _, target := range []string{"/containers/db/json", "/v1.12/containers/db/json?size=1", "/v1.52/containers/db/json?format={{json%20.}}", "/containers/a%2Fb/json", "/v1.41/containers/db/json?size=1;Env=1"} {
@@ -56,6 +56,12 @@ func TestRedactEnv(t *testing.T) {
 		}
 		if length := r.Header.Get("Content-Length"); length != fmt.Sprint(len(want)) {
 			t.Errorf("%s: Content-Length %q, want %d", target, length, len(want))
+		}
+	}
+	p.Get("/containers/db/logs", "Accept-Encoding: gzip") // not looked at
+	for _, r := range e.Requests() {
+		if got, want := r.Header.Get("Accept-Encoding"), map[bool]string{true: "gzip"}[strings.HasSuffix(r.Target, "/logs")]; got != want {
+			t.Errorf("%s: the engine was asked for the encoding %q, want %q", r.Target, got, want)
 		}
 	}
 }
