@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 
 	"postern/acl"
 	"postern/acl/redact"
@@ -134,5 +138,40 @@ func TestDockerUnderRedact(t *testing.T) {
 	}
 	if r := harness.Docker(t, host, "exec", name, "true"); r.Status != 0 {
 		t.Errorf("docker exec: status %d %s", r.Status, r.Stderr)
+	}
+}
+
+// TestGoClientUnderRedact asserts that Docker's Go client, on which Traefik and most other
+// programs are built, decodes the same through postern but for the values.
+func TestGoClientUnderRedact(t *testing.T) {
+	t.Parallel()
+	image, name := harness.Busybox(t), harness.Unused(t)
+	harness.MustDocker(t, "run", "-d", "--name", name, "-e", "SECRET=hunter2", "--label", "traefik.http.routers.web.rule=Host(`a`)", image, "sleep", "1000")
+	p := harness.Start(t, map[string]string{"SOCKET_PATH": harness.EngineSocket, "PRESET": "traefik", "REDACT": "env"})
+	decode := func(host string) (client.ContainerInspectResult, []container.Summary) {
+		c, err := client.New(client.WithHost(host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		inspected, err := c.ContainerInspect(t.Context(), name, client.ContainerInspectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed, err := c.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("name", name)})
+		if err != nil || len(listed.Items) != 1 {
+			t.Fatal(listed, err)
+		}
+		listed.Items[0].Status = "" // its age
+		return inspected, listed.Items
+	}
+	plain, plainList := decode(harness.EngineHost)
+	got, gotList := decode(harness.TCP(p.Addr).Host())
+	if !slices.Contains(got.Container.Config.Env, "SECRET=***") {
+		t.Errorf("Env is %q", got.Container.Config.Env)
+	}
+	got.Container.Config.Env, plain.Container.Config.Env, got.Raw, plain.Raw = nil, nil, nil, nil
+	if !reflect.DeepEqual(got, plain) || !reflect.DeepEqual(gotList, plainList) {
+		t.Errorf("through postern the client decodes\n%+v\n%+v\nwant\n%+v\n%+v", got, gotList, plain, plainList)
 	}
 }
