@@ -129,8 +129,8 @@ func TestRedactEvents(t *testing.T) {
 	defer close(next)
 	client := make(chan *bufio.Reader, 1)
 	go func() {
+		defer close(client)
 		response, _, _ := p.Open(harness.Head("GET", "/events"))
-		response.Body = io.NopCloser(response.Body)
 		client <- bufio.NewReader(response.Body)
 	}()
 	var body *bufio.Reader
@@ -141,7 +141,9 @@ func TestRedactEvents(t *testing.T) {
 	} {
 		next <- test[0] + "\n"
 		if body == nil {
-			body = <-client
+			if body = <-client; body == nil {
+				t.Fatal("the response does not begin with the first event")
+			}
 		}
 		if line, err := body.ReadString('\n'); line != test[1]+"\n" || err != nil {
 			t.Errorf("got %q, %v, want %q", line, err, test[1])
