@@ -14,7 +14,7 @@ type field struct {
 	paths string
 }
 
-// containerSpec is the container in a Swarm service or task.
+// What a Swarm service or task says of its containers, below its TaskTemplate or Spec.
 const (
 	specEnv  = "ContainerSpec.Env[] PluginSpec.Env[]"
 	specArgs = "ContainerSpec.Command[] ContainerSpec.Args[]"
