@@ -133,7 +133,7 @@ func TestDockerUnderRedact(t *testing.T) {
 	}
 	// What is copied from a redacted inspect is not written.
 	r := harness.Docker(t, host, "create", "--name", harness.Unused(t), "-e", "SECRET=***", name)
-	if r.Status == 0 || !strings.Contains(r.Stderr, `ContainerCreate is refused: its body has "***" for a value`) {
+	if r.Status == 0 || !strings.Contains(r.Stderr, `(ContainerCreate) is not allowed: its body has "***" for a value`) {
 		t.Errorf("docker create: status %d %s", r.Status, r.Stderr)
 	}
 	if r := harness.Docker(t, host, "exec", name, "true"); r.Status != 0 {

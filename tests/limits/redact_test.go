@@ -155,15 +155,15 @@ func TestNotRedactable(t *testing.T) {
 	t.Parallel()
 	e, p := startRedacting(t, nil, map[string]string{"REDACT": "env"})
 	for target, want := range map[string]string{
-		"/libpod/containers/x/json":           "ContainerInspectLibpod is refused: Podman's own API is not redacted",
-		"/v4.0.0/libpod/images/x/json":        "ImageInspectLibpod is refused: Podman's own API is not redacted",
-		"/libpod/generate/kube?names=x":       "is refused: Podman's own API is not redacted",
-		"/libpod/containers/x/unknown":        "is refused: what it responds is not known",
-		"/containers/x/secrets-of-the-future": "GET /containers/x/secrets-of-the-future is refused: what it responds is not known",
-		"/containers/x%2Fjson":                "is refused: its path can be read as two operations",
+		"/libpod/containers/x/json":           "(ContainerInspectLibpod) is not allowed: Podman's own API is not redacted",
+		"/v4.0.0/libpod/images/x/json":        "(ImageInspectLibpod) is not allowed: Podman's own API is not redacted",
+		"/libpod/generate/kube?names=x":       "is not allowed: Podman's own API is not redacted",
+		"/libpod/containers/x/unknown":        "is not allowed: what it responds is not known",
+		"/containers/x/secrets-of-the-future": "GET /containers/x/secrets-of-the-future is not allowed: what it responds is not known",
+		"/containers/x%2Fjson":                "is not allowed: its path can be read as two operations",
 	} {
 		r := p.Get(target)
-		if r.Status != 403 || !strings.Contains(r.Message(), want) || !strings.HasSuffix(r.Message(), "(REDACT=env): set REDACT=none") {
+		if r.Status != 403 || !strings.Contains(r.Message(), want) || !strings.HasSuffix(r.Message(), "(REDACT=env); set REDACT=none") {
 			t.Errorf("%s: %d %s, want 403 and %q", target, r.Status, r.Body, want)
 		}
 	}
@@ -193,12 +193,12 @@ func TestRedactedValuesAreNotWritten(t *testing.T) {
 	}{
 		{"/containers/create?name=x", `{"Image":"x", "Env":["A=b","B=","C=****"],"Labels":{"x":"A=***"}} `, 200, ""},
 		{"/containers/create", ``, 200, ""},
-		{"/containers/create", `{"Image":"x","Env":["A=b","B=***"]}`, 400, `ContainerCreate is refused: its body has "***" for a value, which stands for one that was not shown (REDACT=env): set REDACT=none`},
+		{"/containers/create", `{"Image":"x","Env":["A=b","B=***"]}`, 400, `POST /containers/create (ContainerCreate) is not allowed: its body has "***" for a value, which stands for one that was not shown (REDACT=env); set REDACT=none`},
 		{"/v1.24/containers/create", `{"env":["B=\u002a**"]}`, 400, `"***"`},
-		{"/containers/web/exec", `{"Cmd":["env"],"Env":["B=***"]}`, 400, `ContainerExec is refused`},
-		{"/commit?container=web", `{"Env":["B=***"]}`, 400, `ImageCommit is refused`},
-		{"/services/create", `{"TaskTemplate":{"ContainerSpec":{"Env":["B=***"]}}}`, 400, `ServiceCreate is refused`},
-		{"/services/x/update?version=1", `{"TaskTemplate":{"ContainerSpec":{"Env":["B=***"]}}}`, 400, `ServiceUpdate is refused`},
+		{"/containers/web/exec", `{"Cmd":["env"],"Env":["B=***"]}`, 400, `(ContainerExec) is not allowed`},
+		{"/commit?container=web", `{"Env":["B=***"]}`, 400, `(ImageCommit) is not allowed`},
+		{"/services/create", `{"TaskTemplate":{"ContainerSpec":{"Env":["B=***"]}}}`, 400, `(ServiceCreate) is not allowed`},
+		{"/services/x/update?version=1", `{"TaskTemplate":{"ContainerSpec":{"Env":["B=***"]}}}`, 400, `(ServiceUpdate) is not allowed`},
 		{"/containers/create", `{"Env":`, 400, "its body cannot be read"},
 		{"/containers/create", `{"Image":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "its body is longer than 1 MiB"},
 		{"/images/load", strings.Repeat("x", 2<<20), 200, ""},
