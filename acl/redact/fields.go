@@ -14,7 +14,7 @@ type field struct {
 	paths string
 }
 
-// containerSpec is the container in a Swarm service or task.
+// What a Swarm service or task says of its containers, below its TaskTemplate or Spec.
 const (
 	specEnv  = "ContainerSpec.Env[] PluginSpec.Env[]"
 	specArgs = "ContainerSpec.Command[] ContainerSpec.Args[]"
@@ -77,9 +77,10 @@ var fields = []field{
 }
 
 // bodies lists where a client's request says what environment and command line it
-// wants. The engine takes a string for a list of one, but for an environment.
+// wants. The engine takes a string for a list of one, but for an environment. EnvMerge is
+// Podman's.
 var bodies = []field{
-	{"ContainerCreate ContainerExec ImageCommit", Env, markedVariable, "Env[]"},
+	{"ContainerCreate ContainerExec ImageCommit", Env, markedVariable, "Env[] EnvMerge[]"},
 	{"ContainerCreate ContainerExec ImageCommit", Args, marked, "Cmd Cmd[] Entrypoint Entrypoint[] Healthcheck.Test[]"},
 	{"ServiceCreate ServiceUpdate", Env, markedVariable, below("TaskTemplate", specEnv)},
 	{"ServiceCreate ServiceUpdate", Args, marked, below("TaskTemplate", specArgs+" "+specTest)},

@@ -79,8 +79,8 @@ type Refusal struct {
 	// Rule is the setting that decided, with the client's prefix, such as
 	// "CLIENT_CI_SCOPE=mine".
 	Rule string
-	// Reason says in words what is outside the limits. It follows "ContainerStart is
-	// refused: ". Remedy says which settings would allow it, or is "".
+	// Reason says in words what is outside the limits. It follows "... is not
+	// allowed: ". Remedy says which settings would allow it, or is "".
 	Reason, Remedy string
 	// Response is sent in place of a message of postern's own, if it is not nil:
 	// what the engine says of an object that does not exist.
