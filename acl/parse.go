@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"postern/acl/pattern"
 	"postern/acl/preset"
 	"postern/acl/spelling"
 )
@@ -67,11 +68,11 @@ func ParseBool(s string) (bool, error) {
 }
 
 func (p *parser) patterns(name string) (patterns []string) {
-	for _, pattern := range p.list(name) {
-		if slices.ContainsFunc(Operations, func(op Operation) bool { return glob(pattern, op.ID) }) {
-			patterns = append(patterns, pattern)
+	for _, item := range p.list(name) {
+		if slices.ContainsFunc(Operations, func(op Operation) bool { return pattern.Match(item, op.ID) }) {
+			patterns = append(patterns, item)
 		} else {
-			p.invalid(name, pattern, errors.New("no operation has this id; want one such as "+strings.Join(nearestIDs(pattern), ", ")))
+			p.invalid(name, item, errors.New("no operation has this id; want one such as "+strings.Join(nearestIDs(item), ", ")))
 		}
 	}
 	return patterns

@@ -2,8 +2,8 @@ package acl
 
 import (
 	"cmp"
-	"strings"
 
+	"postern/acl/pattern"
 	"postern/acl/preset"
 )
 
@@ -60,14 +60,14 @@ func (r Rules) Evaluate(s Subject) (allowed bool, by Setting) {
 
 func (r Rules) evaluate(s Subject) (allowed bool, by Setting) {
 	id, op, t := s.OperationID(), cmp.Or(s.Operation, &Operation{}), r.Toggles
-	for _, pattern := range r.Deny {
-		if glob(pattern, id) {
-			return false, Setting{"DENY", pattern}
+	for _, p := range r.Deny {
+		if pattern.Match(p, id) {
+			return false, Setting{"DENY", p}
 		}
 	}
-	for _, pattern := range r.Allow {
-		if glob(pattern, id) {
-			return true, Setting{"ALLOW", pattern}
+	for _, p := range r.Allow {
+		if pattern.Match(p, id) {
+			return true, Setting{"ALLOW", p}
 		}
 	}
 	for _, p := range r.Presets {
@@ -123,21 +123,4 @@ func (r Rules) PresetNames() []string {
 		names = append(names, p.Name)
 	}
 	return names
-}
-
-// glob reports whether the whole of s matches pattern, in which * stands for
-// any run of characters.
-func glob(pattern, s string) bool {
-	if !strings.Contains(pattern, "*") {
-		return pattern == s
-	}
-	parts := strings.Split(pattern, "*")
-	last := len(parts) - 1
-	s, ok := strings.CutPrefix(s, parts[0])
-	for _, part := range parts[1:last] {
-		if ok {
-			_, s, ok = strings.Cut(s, part)
-		}
-	}
-	return ok && strings.HasSuffix(s, parts[last])
 }
