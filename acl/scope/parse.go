@@ -37,7 +37,7 @@ func Parse(value, client string) (*Scope, error) {
 			item = rest
 			fallthrough
 		case inNames && !hasValue:
-			if err := checkPattern(item); err != nil {
+			if err := CheckPattern(item); err != nil {
 				return nil, err
 			}
 			s.Names = append(s.Names, item)
@@ -51,7 +51,7 @@ func Parse(value, client string) (*Scope, error) {
 func unknown(item string) error {
 	hint := ""
 	switch key, _, hasValue := strings.Cut(item, "="); {
-	case !hasValue && checkPattern(item) == nil:
+	case !hasValue && CheckPattern(item) == nil:
 		hint = ", such as name=" + item
 	case hasValue && checkKey(key) == nil:
 		hint = ", such as label=" + item
@@ -96,13 +96,13 @@ func checkKey(key string) error {
 	return nil
 }
 
-// checkPattern reports an error for what can match no container's name.
-func checkPattern(p string) error {
+// CheckPattern reports an error for what can match no container's name.
+func CheckPattern(p string) error {
 	if bare := strings.TrimPrefix(p, "/"); bare != p {
-		return fmt.Errorf("name=%s: want the name without /, as docker ps shows it: name=%s", p, bare)
+		return fmt.Errorf("%q: want the name without /, as docker ps shows it: %s", p, bare)
 	}
 	if p == "" || strings.Trim(p, letters+"0123456789_.-*") != "" {
-		return fmt.Errorf("name=%s can match no container: a name has letters, digits and _ . -, and * stands for any of them", p)
+		return fmt.Errorf("%q can match no container: a name has letters, digits and _ . -, and * stands for any of them", p)
 	}
 	return nil
 }

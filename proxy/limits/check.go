@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"postern/acl"
+	"postern/acl/body"
 	"postern/acl/pattern"
 	"postern/acl/scope"
 )
@@ -26,8 +27,13 @@ type check struct {
 	out    *http.Request // a copy of the client's, to be forwarded
 	query  url.Values
 	target string // what the path is to name in place of the client's name, or ""
+	body   *body.Object
+	name   string     // of the object that the operation is about
+	found  *container // the container that was found last
 	absent []absent
 	passed Passed
+
+	queryChanged, headerIsOwn bool
 }
 
 func newCheck(l *Limits, d acl.Decision, r *http.Request) *check {
@@ -43,6 +49,9 @@ func (c *check) run() *Refusal {
 	if c.Scope == nil && len(c.d.Names) == 0 && !c.stampsHere() {
 		c.passed.Request = c.out
 		return nil
+	}
+	if c.Engine == nil {
+		return c.refuseBy(c.d.Rule, "nobody can be asked about it")
 	}
 	for _, step := range []func() *Refusal{c.shape, c.judge, c.named} {
 		if refusal := step(); refusal != nil {
@@ -119,16 +128,15 @@ func (c *check) named() *Refusal {
 	if len(c.d.Names) == 0 || len(c.absent) > 0 {
 		return nil
 	}
-	name := c.passed.name
+	name := c.name
 	if name == "" {
 		return c.refuseBy(c.d.Rule, "it names nothing that "+c.d.Rule+" could allow")
 	}
 	if pattern.MatchAny(c.d.Names, name) {
 		return nil
 	}
-	allow := c.Prefix + "ALLOW="
 	refusal := c.refuseBy(c.d.Rule, c.d.Rule+" does not name "+name)
-	refusal.Remedy = "add " + c.d.OperationID() + ":" + name + " to " + strings.TrimSuffix(allow, "=")
+	refusal.Remedy = "add " + c.d.OperationID() + ":" + name + " to " + c.Prefix + "ALLOW"
 	return refusal
 }
 
@@ -143,6 +151,19 @@ func (c *check) readdress() {
 		u.RawQuery = c.query.Encode()
 	}
 	c.out.URL, c.out.RequestURI = &u, u.RequestURI()
+	if c.body != nil {
+		c.ownHeader()
+		c.out.Header.Del("Expect") // the body has come
+		c.out.Header.Set("Content-Type", "application/json")
+		setBody(c.out, c.body.Encode())
+	}
+}
+
+// ownHeader lets the header be changed.
+func (c *check) ownHeader() {
+	if !c.headerIsOwn {
+		c.out.Header, c.headerIsOwn = c.out.Header.Clone(), true
+	}
 }
 
 // refuse refuses because of the scope.

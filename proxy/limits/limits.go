@@ -41,6 +41,9 @@ type Options struct {
 	// Shared reports whether the client may see and use a network or a volume that
 	// others made, and may not remove it. Nil shares none.
 	Shared func(k scope.Kind, name string) bool
+	// Reserved reports whether a new container may not have a name, because another
+	// client's settings are about containers of this name. Nil reserves none.
+	Reserved func(name string) bool
 }
 
 // New returns the limits of a client, or nil if nothing limits it. names is whether
@@ -92,8 +95,8 @@ type Refusal struct {
 	// "CLIENT_CI_SCOPE=mine". It is "" for a request about an object that does not
 	// exist: nothing refuses it, and Response is the engine's.
 	Rule string
-	// Reason says in words what is outside the limits. It follows "ContainerStart is
-	// refused: ". Remedy says which settings would allow it, or is "".
+	// Reason says in words what is outside the limits. It follows "POST
+	// /containers/web/start (ContainerStart) is not allowed: ". Remedy says which settings would allow it, or is "".
 	Reason, Remedy string
 	// Response is sent in place of a message of postern's own, if it is not nil:
 	// what the engine says of an object that does not exist.

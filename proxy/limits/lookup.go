@@ -133,6 +133,7 @@ type summary struct {
 	Names   []string
 	ImageID string
 	Labels  map[string]string
+	State   string
 	Mounts  []struct{ Type, Name string }
 }
 
