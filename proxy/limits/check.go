@@ -34,6 +34,9 @@ type check struct {
 	passed Passed
 
 	queryChanged, headerIsOwn bool
+	// asksItself is whether the answer about what is absent is that of a lookup, since
+	// the request would succeed or be about something else.
+	asksItself bool
 }
 
 func newCheck(l *Limits, d acl.Decision, r *http.Request) *check {

@@ -116,7 +116,10 @@ func (c *check) connect() *Refusal {
 	if c.Scope == nil {
 		return nil
 	}
-	return c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
+	before := len(c.absent)
+	refusal := c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
+	c.asksItself = before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
+	return refusal
 }
 
 // buildNetwork holds the network of a build's containers to the scope.
@@ -134,7 +137,7 @@ func (c *check) buildNetwork() *Refusal {
 	}
 	c.setQuery("networkmode", strings.TrimSuffix(mode, name)+id)
 	if len(c.absent) > 0 {
-		c.rule.Does = scope.Creates // the answer is that of a lookup
+		c.asksItself = true
 	}
 	return nil
 }
@@ -160,8 +163,7 @@ func (c *check) start() *Refusal {
 		}
 	}
 	if len(c.absent) > 0 {
-		// The container is there: the answer is about the network.
-		c.rule.Does = scope.Creates
+		c.asksItself = true // the container is there: the answer is about the network
 		return nil
 	}
 	if pending {

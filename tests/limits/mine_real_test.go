@@ -4,6 +4,7 @@ package limits
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/url"
 	"os"
@@ -16,12 +17,16 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// two starts postern with the clients ann and bob, who each see what they made.
+// two starts postern with two clients, who each see what they made. Their names are
+// new ones: the stamps of two posterns on one engine are the same.
 func two(t *testing.T) (ann, bob harness.Endpoint) {
 	t.Helper()
-	hosts := through(t, []string{"ann", "bob"}, "SCOPE=mine")
-	return hosts["ann"], hosts["bob"]
+	a, b := newName("ann"), newName("bob")
+	hosts := through(t, []string{a, b}, "SCOPE=mine")
+	return hosts[a], hosts[b]
 }
+
+func newName(name string) string { return name + strings.ToLower(rand.Text()[:8]) }
 
 // TestMine asserts that neither of two clients finds, reads, stops, mounts, joins or
 // enters what the other made.
@@ -188,11 +193,12 @@ func TestComposeOfTwo(t *testing.T) {
 // image that carries a stamp belongs to nobody, however the image got it.
 func TestForgedStamp(t *testing.T) {
 	t.Parallel()
-	hosts := through(t, []string{"ann", "bob"}, "CLIENT_ANN_SCOPE=mine", "CLIENT_BOB_SCOPE=label=team=a")
-	ann, bob := hosts["ann"], hosts["bob"]
+	client := newName("ann")
+	hosts := through(t, []string{client, "bob"}, "CLIENT_"+strings.ToUpper(client)+"_SCOPE=mine", "CLIENT_BOB_SCOPE=label=team="+client)
+	ann, bob := hosts[client], hosts["bob"]
 	image := harness.Busybox(t)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+image+"\nLABEL postern.client=ann team=a\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+image+"\nLABEL postern.client="+client+" team="+client+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	built, outside, committed, made := harness.Unused(t), harness.Unused(t), harness.Unused(t), harness.Unused(t)
@@ -233,7 +239,8 @@ func TestForgedStamp(t *testing.T) {
 // and make one of the same name.
 func TestVolumeRaces(t *testing.T) {
 	t.Parallel()
-	ann, bob := two(t)
+	clients := []string{newName("ann"), newName("bob")}
+	hosts := through(t, clients, "SCOPE=mine")
 	image, name := harness.Busybox(t), harness.Unused(t)
 	rounds := 150
 	work := func(e harness.Endpoint, client string) (mounted int) {
@@ -261,7 +268,7 @@ func TestVolumeRaces(t *testing.T) {
 	var group sync.WaitGroup
 	mounted := map[string]int{}
 	var mu sync.Mutex
-	for client, e := range map[string]harness.Endpoint{"ann": ann, "bob": bob} {
+	for client, e := range hosts {
 		t.Cleanup(func() { harness.RemoveAll(name + client) })
 		group.Go(func() {
 			n := work(e, client)
@@ -271,7 +278,7 @@ func TestVolumeRaces(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if mounted["ann"] == 0 || mounted["bob"] == 0 {
+	if mounted[clients[0]] == 0 || mounted[clients[1]] == 0 {
 		t.Errorf("containers with the volume: %v, want some of each", mounted)
 	}
 }
