@@ -43,8 +43,10 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	s := &Start{
 		Version: version, Config: c,
 		Engine:  engine.Engine{SocketPath: string(c.SocketPath), MaxLoss: c.ExitOnEngineLoss},
-		Default: &client.Client{Policy: acl.Compile(c.Rules), Limits: limits.New(limits.Options{Redact: c.Redaction()})},
+		Default: &client.Client{Policy: acl.Compile(c.Rules)},
 	}
+	lookups := limits.NewEngine(s.Engine.Transport())
+	s.Default.Limits = limitsOf(c, lookups, "", s.Default.Policy, c.Redaction())
 	var problems []error
 	if c.SocketPath != "" {
 		var err error
@@ -74,7 +76,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	open(c.Listen, nil)
 	for _, d := range c.Clients {
 		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From, Cert: d.Cert}
-		declared.Limits = limits.New(limits.Options{Redact: c.ClientRedaction(d)})
+		declared.Limits = limitsOf(c, lookups, d.Name, declared.Policy, c.ClientRedaction(d))
 		s.Declared = append(s.Declared, declared)
 		open(d.Listen, declared)
 	}
@@ -105,6 +107,21 @@ func (s *Start) serving() privilege.Identity {
 		return privilege.Identity{UID: os.Geteuid(), GID: os.Getegid()}
 	}
 	return s.identity()
+}
+
+// limitsOf returns the limits of a declared client, or with "" of the others. While
+// LEARN forwards all, no scope is in force, but what clients make gets the stamp: a
+// scope that the report proposes would hide it else.
+func limitsOf(c config.Config, lookups *limits.Engine, name string, policy *acl.Policy, redact limits.Redaction) *limits.Limits {
+	s := c.ScopeOf(name)
+	options := limits.Options{
+		Engine: lookups, Prefix: policy.Rules().Prefix, Client: s.Stamp, Scope: s.Of, ScopeRule: s.Rule,
+		Stamps: c.Stamps(), Reserved: c.ReservedFrom(name), Redact: redact,
+	}
+	if c.Learn.Forwards() {
+		options.Scope = nil
+	}
+	return limits.New(options, policy.HasNames())
 }
 
 // identity is the user and group that root becomes.

@@ -21,6 +21,8 @@ type Client struct {
 	Listen    listen.Addresses `env:"LISTEN"`
 	AllowFile Path             `env:"ALLOW_FILE"`
 	DenyFile  Path             `env:"DENY_FILE"`
+	// Scope is the client's own SCOPE, "" if it has that of the others.
+	Scope string `env:"SCOPE"`
 	// Redact and RedactKeep are the client's own, see [Config.Redaction].
 	Redact     Redact     `env:"REDACT"`
 	RedactKeep RedactKeep `env:"REDACT_KEEP"`

@@ -29,6 +29,7 @@ type Config struct {
 	AllowFrom        client.From      `env:"ALLOW_FROM" help:"from where clients may connect at all: addresses, subnets, host names; empty is anywhere"`
 	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more patterns for ALLOW, one a line; # begins a comment"`
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
+	Scope            string           `env:"SCOPE" help:"which objects a client sees: mine, name=web,db-*, label=KEY=VALUE; empty or * is all"`
 	Redact           Redact           `env:"REDACT" help:"not shown in responses: env (values of variables), args (command lines), both or none"`
 	RedactKeep       RedactKeep       `env:"REDACT_KEEP" help:"variables whose values REDACT=env leaves, such as VIRTUAL_*,LETSENCRYPT_*"`
 	Learn            Learn            `env:"LEARN" envDefault:"0" help:"1 forwards all and reports which settings would allow it; deny refuses and reports"`
@@ -57,7 +58,7 @@ func Parse(environ map[string]string) (Config, []error) {
 		c.Clients, errs = append(c.Clients, client), append(errs, bad...)
 	}
 	errs = append(errs, c.redactions(environ)...)
-	errs = slices.Concat(errs, strayVars(environ, names), c.ambiguities(), c.dropDuplicates(), c.unreachable(), strayTLS(environ), c.tlsConflicts())
+	errs = slices.Concat(errs, strayVars(environ, names), c.scopeErrors(environ), c.ambiguities(), c.dropDuplicates(), c.unreachable(), strayTLS(environ), c.tlsConflicts())
 	if c.DisableIPv6 {
 		for _, l := range c.listenVars() {
 			l.addresses.WithoutIPv6()

@@ -4,6 +4,11 @@
 // acl/redact say what is within the limits; this package reads bodies, asks the
 // engine about the objects that a request names, and forwards the very ids that
 // it decided on.
+//
+// The files, in reading order: limits.go, check.go (one request), lookup.go (asking
+// the engine), resolve.go (from a name to an id), absent.go (the answer for what is
+// out of scope), query.go, list.go, stream.go, events.go, usage.go (responses), and
+// for what makes objects create.go, volumes.go and networks.go.
 package limits
 
 import (
@@ -11,6 +16,7 @@ import (
 
 	"postern/acl"
 	"postern/acl/redact"
+	"postern/acl/scope"
 )
 
 // Limits are one client's. A nil Limits limits nothing. Make it with [New].
@@ -22,11 +28,31 @@ type Limits struct {
 type Options struct {
 	// Redact is what responses do not show to the client.
 	Redact Redaction
+	// Engine is asked about objects. All clients share it.
+	Engine *Engine
+	// Prefix stands before the names of the client's settings, such as "CLIENT_CI_".
+	Prefix string
+	// Client is the value of the stamp: the client's name, or [scope.Everybody].
+	Client string
+	// Scope is what the client may see. Nil is everything. ScopeRule is the setting
+	// that says so, such as "CLIENT_CI_SCOPE=mine".
+	Scope     *scope.Scope
+	ScopeRule string
+	// Stamps is whether what the client makes gets the stamp. It must be set for all
+	// clients once one client's scope has what that client made.
+	Stamps bool
+	// Shared reports whether the client may see and use a network or a volume that
+	// others made, and may not remove it. Nil shares none.
+	Shared func(k scope.Kind, name string) bool
+	// Reserved reports whether a new container may not have a name, because another
+	// client's settings are about containers of this name. Nil reserves none.
+	Reserved func(name string) bool
 }
 
-// New returns the limits of a client, or nil if nothing limits it.
-func New(o Options) *Limits {
-	if o.Redact.Kinds == 0 {
+// New returns the limits of a client, or nil if nothing limits it. names is whether
+// its policy allows an operation on objects of some names only.
+func New(o Options, names bool) *Limits {
+	if o.Scope == nil && !o.Stamps && !names && o.Redact.Kinds == 0 {
 		return nil
 	}
 	return &Limits{o}
@@ -77,7 +103,8 @@ func (p Passed) End() {
 type Refusal struct {
 	Status int
 	// Rule is the setting that decided, with the client's prefix, such as
-	// "CLIENT_CI_SCOPE=mine".
+	// "CLIENT_CI_SCOPE=mine". It is "" for a request about an object that does not
+	// exist: nothing refuses it, and Response is the engine's.
 	Rule string
 	// Reason says in words what is outside the limits. It follows "... is not
 	// allowed: ". Remedy says which settings would allow it, or is "".
@@ -90,9 +117,17 @@ type Refusal struct {
 // Check looks at a request that the policy allows. It returns either what is to be
 // forwarded, or the refusal.
 func (l *Limits) Check(d acl.Decision, r *http.Request) (Passed, *Refusal) {
-	passed := Passed{Request: r}
-	if refusal := l.Redact.check(d, &passed); refusal != nil {
+	redacted := Passed{Request: r}
+	if refusal := l.Redact.check(d, &redacted); refusal != nil {
 		return Passed{}, refusal
 	}
-	return passed, nil
+	c := newCheck(l, d, redacted.Request)
+	if refusal := c.run(); refusal != nil {
+		c.passed.End()
+		return Passed{}, refusal
+	}
+	if redacted.Response != nil {
+		c.passed.Then(redacted.Response)
+	}
+	return c.passed, nil
 }
