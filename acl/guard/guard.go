@@ -204,10 +204,11 @@ func (j *judge) any(variable string) bool { return slices.Contains(j.lists[varia
 func (j *judge) wants(field, asks, flag, variable, value string) {
 	l := j.lists[variable]
 	isSet := l.set && !l.none
+	value = printable(strings.ReplaceAll(value, ",", `\,`))
 	if variable == "GUARD_NETWORK" && !l.set && value != "bridge" {
 		value = "bridge," + value // a value takes the default's place
 	}
-	j.refuse(Violation{Field: field, Asks: printable(asks), Flag: flag, Variable: j.Prefix + variable, Value: printable(strings.ReplaceAll(value, ",", `\,`)), IsSet: isSet})
+	j.refuse(Violation{Field: field, Asks: printable(asks), Flag: flag, Variable: j.Prefix + variable, Value: value, IsSet: isSet})
 }
 
 // never refuses what no variable allows.
@@ -218,17 +219,17 @@ func (j *judge) never(field, asks, flag, hint string) {
 // object applies the rules to the fields of an object.
 func (j *judge) object(o *body.Object, at string, rules rules) {
 	for key, value := range o.All() {
+		if isZero(value) {
+			continue
+		}
 		field := key
 		if at != "" {
 			field = at + "." + key
 		}
-		rule, known := rules[key]
-		switch {
-		case isZero(value):
-		case !known:
-			j.never(field, show(value), "", "the guard has no rule for it")
-		default:
+		if rule, known := rules[key]; known {
 			rule(j, field, value)
+		} else {
+			j.never(field, show(value), "", "the guard has no rule for it")
 		}
 	}
 }

@@ -187,7 +187,7 @@ func (s *Settings) parseMemory(l list) error {
 
 func (s *Settings) parseCPUs(l list) error {
 	n, err := strconv.ParseFloat(l.number(), 64)
-	if s.NanoCPUs = int64(n * 1e9); err != nil || n < 0.01 || n > 1e6 {
+	if s.NanoCPUs = int64(n * 1e9); err != nil || !(n >= 0.01 && n <= 1e6) {
 		return errors.New("want a number of CPUs such as 1.5, at least 0.01")
 	}
 	return nil
