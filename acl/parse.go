@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"postern/acl/pattern"
 	"postern/acl/preset"
+	"postern/acl/scope"
 	"postern/acl/spelling"
 )
 
@@ -67,14 +69,32 @@ func ParseBool(s string) (bool, error) {
 }
 
 func (p *parser) patterns(name string) (patterns []string) {
-	for _, pattern := range p.list(name) {
-		if slices.ContainsFunc(Operations, func(op Operation) bool { return glob(pattern, op.ID) }) {
-			patterns = append(patterns, pattern)
+	for _, item := range p.list(name) {
+		if err := checkItem(name, item); err != nil {
+			p.invalid(name, item, err)
 		} else {
-			p.invalid(name, pattern, errors.New("no operation has this id; want one such as "+strings.Join(nearestIDs(pattern), ", ")))
+			patterns = append(patterns, item)
 		}
 	}
 	return patterns
+}
+
+// checkItem checks an item of ALLOW or DENY: an id, or in ALLOW an id with the name of
+// an object, such as ContainerRestart:web.
+func checkItem(list, item string) error {
+	id, name, isNamed := strings.Cut(item, ":")
+	matches := func(op Operation) bool { return pattern.Match(id, op.ID) }
+	switch {
+	case !slices.ContainsFunc(Operations, matches):
+		return errors.New("no operation has this id; want one such as " + strings.Join(nearestIDs(id), ", "))
+	case !isNamed:
+		return nil
+	case list != "ALLOW":
+		return errors.New("only ALLOW can name objects: leave out what is not to be refused there")
+	case !slices.ContainsFunc(Operations, func(op Operation) bool { return matches(op) && scope.RuleFor(op.ID).Does == scope.Names }):
+		return errors.New("this operation is not about one container, network or volume that has a name; ALLOW=" + id + " allows it on all")
+	}
+	return scope.CheckPattern(name)
 }
 
 // nearestIDs returns the three ids that most resemble a pattern.

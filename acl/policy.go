@@ -2,6 +2,7 @@ package acl
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -37,6 +38,10 @@ type Decision struct {
 	// Redirect is the clean path when Outcome is Redirected, else "". The engine
 	// would answer such a request with a redirect; it must never be forwarded.
 	Redirect string
+	// Names are patterns, one of which the name of the object must match that the
+	// operation is about. The rule allows the operation on no other. It is empty if
+	// the rule allows it on all.
+	Names []string
 	// Subject is what was decided on. It is zero when Outcome is Redirected.
 	Subject
 	// also is the subject of the path's other reading, if that differs.
@@ -101,6 +106,7 @@ type Policy struct {
 type ruling struct {
 	allowed bool
 	rule    string
+	names   []string
 }
 
 // Compile makes the policy that the rules describe.
@@ -123,12 +129,34 @@ func Compile(rules Rules) *Policy {
 
 func (p *Policy) compile(s Subject) {
 	allowed, by := p.rules.Evaluate(s)
-	r := ruling{allowed, p.rules.Prefix + by.String()}
-	if !allowed && p.rules.Learn && by.Name != "DENY" {
-		r = ruling{true, Learning}
+	r := ruling{allowed, p.rules.Prefix + by.String(), nil}
+	if allowed && by.Name == "ALLOW" {
+		r.names = names(by.Value)
+	}
+	if p.rules.Learn && by.Name != "DENY" && (!allowed || len(r.names) > 0) {
+		r = ruling{true, Learning, nil}
 	}
 	p.rulings[s.index()] = r
 }
+
+// names are the patterns in items such as ContainerRestart:web.
+func names(items string) (patterns []string) {
+	for item := range strings.SplitSeq(items, ",") {
+		if _, name, isNamed := strings.Cut(item, ":"); isNamed {
+			patterns = append(patterns, name)
+		}
+	}
+	return patterns
+}
+
+// HasNames reports whether the policy allows an operation on objects of some names
+// only.
+func (p *Policy) HasNames() bool {
+	return p != nil && slices.ContainsFunc(p.rulings, func(r ruling) bool { return len(r.names) > 0 })
+}
+
+// Names lists the patterns of the names that the rules are about.
+func (r Rules) Names() []string { return names(strings.Join(r.Allow, ",")) }
 
 // Rules returns the rules that the policy was compiled from.
 func (p *Policy) Rules() Rules {
@@ -187,7 +215,7 @@ func (p *Policy) Operation(i int) Decision {
 func (p *Policy) ruling(s Subject) Decision {
 	d := Decision{Rule: NoSection, Subject: s}
 	if i := s.index(); p != nil && i < len(p.rulings) {
-		d.Rule = p.rulings[i].rule
+		d.Rule, d.Names = p.rulings[i].rule, p.rulings[i].names
 		if p.rulings[i].allowed {
 			d.Outcome = Allowed
 		}

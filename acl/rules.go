@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"postern/acl/pattern"
 	"postern/acl/preset"
 )
 
@@ -17,6 +18,9 @@ type Rules struct {
 	// Allow and Deny are operation ids in which * stands for any letters, none
 	// included. A path that matches no operation has the id "", which * alone
 	// matches. Deny wins over everything, Allow over everything else.
+	//
+	// An item of Allow such as ContainerRestart:web-* allows the operation on objects
+	// whose names match. It says nothing if another rule allows it on all.
 	Allow, Deny []string
 	// Presets allow their operations as Allow does.
 	Presets []preset.Preset
@@ -59,17 +63,39 @@ func (r Rules) Evaluate(s Subject) (allowed bool, by Setting) {
 }
 
 func (r Rules) evaluate(s Subject) (allowed bool, by Setting) {
+	id := s.OperationID()
+	for _, p := range r.Deny {
+		if pattern.Match(p, id) {
+			return false, Setting{"DENY", p}
+		}
+	}
+	for _, p := range r.Allow {
+		if pattern.Match(p, id) {
+			return true, Setting{"ALLOW", p}
+		}
+	}
+	if allowed, by = r.evaluateToggles(s); allowed {
+		return true, by
+	}
+	if items := r.named(id); len(items) > 0 {
+		return true, Setting{"ALLOW", strings.Join(items, ",")}
+	}
+	return false, by
+}
+
+// named lists the items of Allow that allow an operation on objects of some names.
+func (r Rules) named(id string) (items []string) {
+	for _, item := range r.Allow {
+		if op, _, isNamed := strings.Cut(item, ":"); isNamed && pattern.Match(op, id) {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// evaluateToggles applies what comes after DENY and ALLOW.
+func (r Rules) evaluateToggles(s Subject) (allowed bool, by Setting) {
 	id, op, t := s.OperationID(), cmp.Or(s.Operation, &Operation{}), r.Toggles
-	for _, pattern := range r.Deny {
-		if glob(pattern, id) {
-			return false, Setting{"DENY", pattern}
-		}
-	}
-	for _, pattern := range r.Allow {
-		if glob(pattern, id) {
-			return true, Setting{"ALLOW", pattern}
-		}
-	}
 	for _, p := range r.Presets {
 		if p.Has(id) {
 			return true, Setting{"PRESET", p.Name}
@@ -123,21 +149,4 @@ func (r Rules) PresetNames() []string {
 		names = append(names, p.Name)
 	}
 	return names
-}
-
-// glob reports whether the whole of s matches pattern, in which * stands for
-// any run of characters.
-func glob(pattern, s string) bool {
-	if !strings.Contains(pattern, "*") {
-		return pattern == s
-	}
-	parts := strings.Split(pattern, "*")
-	last := len(parts) - 1
-	s, ok := strings.CutPrefix(s, parts[0])
-	for _, part := range parts[1:last] {
-		if ok {
-			_, s, ok = strings.Cut(s, part)
-		}
-	}
-	return ok && strings.HasSuffix(s, parts[last])
 }

@@ -65,7 +65,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := p.identify(r)
 	decision, refusal := p.decide(from, r)
 	passed := limits.Passed{Request: r}
-	if decision.Outcome == acl.Allowed && from.client.Limits != nil {
+	if decision.Outcome == acl.Allowed && (from.client.Limits != nil || len(decision.Names) > 0) {
 		passed, decision, refusal = limit(from.client.Limits, decision, r)
 		defer passed.End()
 	}

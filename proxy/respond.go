@@ -55,14 +55,21 @@ func (p *Proxy) decide(from identity, r *http.Request) (acl.Decision, *refusal) 
 }
 
 // limit holds an allowed request to the client's limits. The refusal is nil for a
-// request that is within them.
+// request that is within them. A request about an object that does not exist gets a
+// response and stays allowed.
 func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, acl.Decision, *refusal) {
 	passed, outside := l.Check(d, r)
 	if outside == nil {
 		return passed, d, nil
 	}
-	message := d.OperationID() + " is refused: " + outside.Reason
-	return passed, d.Refuse(outside.Rule, outside.Reason), &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response}
+	message := subject(d) + outside.Reason
+	if outside.Remedy != "" {
+		message += "; " + outside.Remedy
+	}
+	if outside.Rule != "" {
+		d = d.Refuse(outside.Rule, outside.Reason)
+	}
+	return passed, d, &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response}
 }
 
 func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Decision, *refusal) {

@@ -11,6 +11,7 @@ import (
 	"postern/proxy/client"
 	"postern/proxy/config"
 	"postern/proxy/engine"
+	"postern/proxy/limits"
 	"postern/proxy/listen"
 	"postern/proxy/privilege"
 )
@@ -40,6 +41,8 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 		Engine:  engine.Engine{SocketPath: string(c.SocketPath), MaxLoss: c.ExitOnEngineLoss},
 		Default: &client.Client{Policy: acl.Compile(c.Rules)},
 	}
+	lookups := limits.NewEngine(s.Engine.Transport())
+	s.Default.Limits = limitsOf(c, lookups, "", s.Default.Policy)
 	var problems []error
 	if c.SocketPath != "" {
 		var err error
@@ -57,12 +60,28 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	open(c.Listen, nil)
 	for _, d := range c.Clients {
 		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From}
+		declared.Limits = limitsOf(c, lookups, d.Name, declared.Policy)
 		s.Declared = append(s.Declared, declared)
 		open(d.Listen, declared)
 	}
 	var errs []error
 	s.Metrics, errs = c.MetricsListen.Listen(s.socketOwner())
 	return s, append(problems, errs...)
+}
+
+// limitsOf returns the limits of a declared client, or with "" of the others. While
+// LEARN forwards all, no scope is in force, but what clients make gets the stamp: a
+// scope that the report proposes would hide it else.
+func limitsOf(c config.Config, lookups *limits.Engine, name string, policy *acl.Policy) *limits.Limits {
+	s := c.ScopeOf(name)
+	options := limits.Options{
+		Engine: lookups, Prefix: policy.Rules().Prefix, Client: s.Stamp, Scope: s.Of, ScopeRule: s.Rule,
+		Stamps: c.Stamps(), Reserved: c.ReservedFrom(name),
+	}
+	if c.Learn.Forwards() {
+		options.Scope = nil
+	}
+	return limits.New(options, policy.HasNames())
 }
 
 // identity is the user and group that root becomes.

@@ -20,6 +20,8 @@ type Client struct {
 	Listen    listen.Addresses `env:"LISTEN"`
 	AllowFile Path             `env:"ALLOW_FILE"`
 	DenyFile  Path             `env:"DENY_FILE"`
+	// Scope is the client's own SCOPE, "" if it has that of the others.
+	Scope string `env:"SCOPE"`
 	// Rules are the client's toggles, ALLOW, DENY and PRESET.
 	Rules acl.Rules `env:"-"`
 }

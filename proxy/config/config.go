@@ -27,6 +27,7 @@ type Config struct {
 	AllowFrom        client.From      `env:"ALLOW_FROM" help:"from where clients may connect at all: addresses, subnets, host names; empty is anywhere"`
 	AllowFile        Path             `env:"ALLOW_FILE" help:"a file with more patterns for ALLOW, one a line; # begins a comment"`
 	DenyFile         Path             `env:"DENY_FILE" help:"the same for DENY"`
+	Scope            string           `env:"SCOPE" help:"which objects a client sees: mine, name=web,db-*, label=KEY=VALUE; empty or * is all"`
 	Learn            Learn            `env:"LEARN" envDefault:"0" help:"1 forwards all and reports which settings would allow it; deny refuses and reports"`
 	TZ               string           `env:"TZ" help:"time zone of the log, such as Europe/Berlin"`
 
@@ -52,7 +53,7 @@ func Parse(environ map[string]string) (Config, []error) {
 		client, bad := parseClient(name, environ, c.Learn)
 		c.Clients, errs = append(c.Clients, client), append(errs, bad...)
 	}
-	errs = slices.Concat(errs, strayVars(environ, names), c.ambiguities(), c.dropDuplicates(), c.unreachable())
+	errs = slices.Concat(errs, strayVars(environ, names), c.scopeErrors(environ), c.ambiguities(), c.dropDuplicates(), c.unreachable())
 	if c.DisableIPv6 {
 		for _, l := range c.listenVars() {
 			l.addresses.WithoutIPv6()

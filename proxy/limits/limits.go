@@ -4,16 +4,56 @@
 // acl/redact say what is within the limits; this package reads bodies, asks the
 // engine about the objects that a request names, and forwards the very ids that
 // it decided on.
+//
+// The files, in reading order: limits.go, check.go (one request), lookup.go (asking
+// the engine), resolve.go (from a name to an id), absent.go (the answer for what is
+// out of scope), query.go, list.go, stream.go, events.go, usage.go (responses), and
+// for what makes objects create.go, volumes.go and networks.go.
 package limits
 
 import (
 	"net/http"
 
 	"postern/acl"
+	"postern/acl/scope"
 )
 
-// Limits are one client's. A nil Limits limits nothing.
-type Limits struct{}
+// Limits are one client's. A nil Limits limits nothing. Make it with [New].
+type Limits struct {
+	Options
+}
+
+// Options say what limits a client.
+type Options struct {
+	// Engine is asked about objects. All clients share it.
+	Engine *Engine
+	// Prefix stands before the names of the client's settings, such as "CLIENT_CI_".
+	Prefix string
+	// Client is the value of the stamp: the client's name, or [scope.Everybody].
+	Client string
+	// Scope is what the client may see. Nil is everything. ScopeRule is the setting
+	// that says so, such as "CLIENT_CI_SCOPE=mine".
+	Scope     *scope.Scope
+	ScopeRule string
+	// Stamps is whether what the client makes gets the stamp. It must be set for all
+	// clients once one client's scope has what that client made.
+	Stamps bool
+	// Shared reports whether the client may see and use a network or a volume that
+	// others made, and may not remove it. Nil shares none.
+	Shared func(k scope.Kind, name string) bool
+	// Reserved reports whether a new container may not have a name, because another
+	// client's settings are about containers of this name. Nil reserves none.
+	Reserved func(name string) bool
+}
+
+// New returns the limits of a client, or nil if nothing limits it. names is whether
+// its policy allows an operation on objects of some names only.
+func New(o Options, names bool) *Limits {
+	if o.Scope == nil && !o.Stamps && !names {
+		return nil
+	}
+	return &Limits{o}
+}
 
 // Passed is a request that is within the limits. End must be called when the
 // response has ended.
@@ -24,6 +64,21 @@ type Passed struct {
 	// ModifyResponse does. It is nil for a response that passes unchanged.
 	Response func(*http.Response) error
 	end      []func()
+}
+
+// Then has f change the response after what changes it already.
+func (p *Passed) Then(f func(*http.Response) error) {
+	first := p.Response
+	if first == nil {
+		p.Response = f
+		return
+	}
+	p.Response = func(r *http.Response) error {
+		if err := first(r); err != nil {
+			return err
+		}
+		return f(r)
+	}
 }
 
 // End gives back what the request holds.
@@ -37,10 +92,11 @@ func (p Passed) End() {
 type Refusal struct {
 	Status int
 	// Rule is the setting that decided, with the client's prefix, such as
-	// "CLIENT_CI_SCOPE=mine".
+	// "CLIENT_CI_SCOPE=mine". It is "" for a request about an object that does not
+	// exist: nothing refuses it, and Response is the engine's.
 	Rule string
-	// Reason says in words what is outside the limits. It follows "ContainerStart is
-	// refused: ". Remedy says which settings would allow it, or is "".
+	// Reason says in words what is outside the limits. It follows "POST
+	// /containers/web/start (ContainerStart) is not allowed: ". Remedy says which settings would allow it, or is "".
 	Reason, Remedy string
 	// Response is sent in place of a message of postern's own, if it is not nil:
 	// what the engine says of an object that does not exist.
@@ -49,6 +105,11 @@ type Refusal struct {
 
 // Check looks at a request that the policy allows. It returns either what is to be
 // forwarded, or the refusal.
-func (l *Limits) Check(_ acl.Decision, r *http.Request) (Passed, *Refusal) {
-	return Passed{Request: r}, nil
+func (l *Limits) Check(d acl.Decision, r *http.Request) (Passed, *Refusal) {
+	c := newCheck(l, d, r)
+	if refusal := c.run(); refusal != nil {
+		c.passed.End()
+		return Passed{}, refusal
+	}
+	return c.passed, nil
 }

@@ -1,0 +1,116 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"postern/acl/pattern"
+	"postern/acl/scope"
+	"postern/acl/spelling"
+)
+
+// Scope is the scope of one client.
+type Scope struct {
+	// Of is nil if the client sees all.
+	Of *scope.Scope
+	// Rule is the setting that says so, such as "CLIENT_CI_SCOPE=mine", or "".
+	Rule string
+	// Stamp is the value of the stamp on what the client makes.
+	Stamp string
+}
+
+// ScopeOf returns the scope of a declared client, or with "" that of the others. A
+// client that has no SCOPE of its own has that of the others: a restriction for
+// everybody must hold for everybody.
+func (c Config) ScopeOf(name string) Scope {
+	s, _ := c.scopeOf(name)
+	return s
+}
+
+func (c Config) scopeOf(name string) (Scope, error) {
+	s := Scope{Stamp: scope.Everybody}
+	variable, value := "SCOPE", c.Scope
+	for _, client := range c.Clients {
+		if name != "" && client.Name == name {
+			s.Stamp = name
+			if client.Scope != "" {
+				variable, value = client.Rules.Prefix+"SCOPE", client.Scope
+			}
+		}
+	}
+	of, err := scope.Parse(value, s.Stamp)
+	if err != nil {
+		return s, fmt.Errorf("invalid %s=%q: %w", variable, value, err)
+	}
+	if s.Of = of; of != nil {
+		s.Rule = variable + "=" + value
+	}
+	return s, nil
+}
+
+// Scopes returns the scopes of all clients by their names, the others' by "".
+func (c Config) Scopes() map[string]Scope {
+	all := map[string]Scope{"": c.ScopeOf("")}
+	for _, name := range c.ClientNames() {
+		all[name] = c.ScopeOf(name)
+	}
+	return all
+}
+
+// Stamps reports whether what clients make gets the stamp: once one of them sees what
+// it made.
+func (c Config) Stamps() bool {
+	for _, s := range c.Scopes() {
+		if s.Of != nil && s.Of.Mine != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// ReservedFrom returns a function that reports whether a name is one that another
+// client's settings are about, so that the client may not give it to a container.
+func (c Config) ReservedFrom(name string) func(string) bool {
+	own := c.ScopeOf(name).Of
+	var patterns []string
+	add := func(other string, allow []string) {
+		if other == name {
+			return
+		}
+		patterns = append(patterns, allow...)
+		if of := c.ScopeOf(other).Of; of != nil {
+			patterns = append(patterns, of.Names...)
+		}
+	}
+	add("", c.Rules.Names())
+	for _, client := range c.Clients {
+		add(client.Name, client.Rules.Names())
+	}
+	return func(object string) bool {
+		return pattern.MatchAny(patterns, object) && !(own != nil && pattern.MatchAny(own.Names, object))
+	}
+}
+
+// scopeErrors finds scopes that have no meaning, and misspelt names of SCOPE. A scope
+// that is not in force is no warning but an error.
+func (c Config) scopeErrors(environ map[string]string) (errs []error) {
+	told := map[string]bool{}
+	for _, name := range append([]string{""}, c.ClientNames()...) {
+		if _, err := c.scopeOf(name); err != nil && !told[err.Error()] {
+			told[err.Error()] = true
+			errs = append(errs, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		if strings.HasPrefix(name, "SCOPE") && name != "SCOPE" {
+			hint := "want SCOPE"
+			if near := spelling.Nearest(name, varsOf[Config]()); near != "" {
+				hint = "did you mean " + near + "?"
+			}
+			errs = append(errs, fmt.Errorf("%s is no setting, and a scope that is misspelt would limit nobody: %s", name, hint))
+		}
+	}
+	return errs
+}

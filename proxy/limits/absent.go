@@ -1,0 +1,154 @@
+package limits
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"postern/acl/scope"
+)
+
+// absent is what a request names and the client must not see, or what does not exist.
+// Both get the engine's own answer: the request is sent with an id that nothing has,
+// and the client's name is put back into the answer. So the words, the status, the
+// header and the time are the same, whatever engine it is.
+type absent struct {
+	kind     scope.Kind
+	name, id string
+	hidden   bool
+}
+
+// answerAbsent sends the request with the ids that nothing has.
+func (c *check) answerAbsent() *Refusal {
+	if c.rule.Does == scope.Creates {
+		c.askForAbsent()
+	}
+	res, err := c.Engine.transport.RoundTrip(c.out)
+	if err != nil {
+		return c.failed(err)
+	}
+	if err := c.putBack(res); err != nil {
+		return c.failed(err)
+	}
+	for _, name := range []string{"Connection", "Keep-Alive", "Upgrade", "Transfer-Encoding"} {
+		res.Header.Del(name)
+	}
+	r := &Refusal{Status: res.StatusCode, Response: res, Reason: "there is no such object"}
+	for _, a := range c.absent {
+		if a.hidden {
+			r.Rule, r.Reason = c.rulePlace(), fmt.Sprintf("%s %s is out of scope", a.kind, a.name)
+		}
+	}
+	return r
+}
+
+// askForAbsent asks for the first absent object itself: a create that names it could
+// succeed, since an engine looks at some names only at the start.
+func (c *check) askForAbsent() {
+	a := c.absent[0]
+	c.absent = append(c.absent[:0:0], a)
+	target := map[scope.Kind]string{scope.Container: "/containers/" + a.id + "/json", scope.Network: "/networks/" + a.id, scope.Volume: "/volumes/" + a.id}[a.kind]
+	c.out = (&http.Request{
+		Method: http.MethodGet, URL: &url.URL{Path: c.d.Version + target}, Host: c.out.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody,
+	}).WithContext(c.ctx)
+}
+
+// maxError limits what is read of an answer in which names are put back, in bytes.
+const maxError = 64 << 10
+
+// putBack writes the client's names in place of the ids that nothing has.
+func (c *check) putBack(res *http.Response) error {
+	isJSON := strings.HasPrefix(res.Header.Get("Content-Type"), "application/json")
+	if c.out.Method == http.MethodHead {
+		n, err := strconv.Atoi(res.Header.Get("Content-Length"))
+		if a := c.absent[0]; err == nil && res.StatusCode >= 400 {
+			res.Header.Set("Content-Length", strconv.Itoa(n+len(written(a.name, isJSON))-len(a.id)))
+		}
+		return nil
+	}
+	return change(res, maxError, func(text []byte) ([]byte, error) {
+		for _, a := range c.absent {
+			text = bytes.ReplaceAll(text, []byte(a.id), written(a.name, isJSON))
+		}
+		return text, nil
+	})
+}
+
+// written is a name as the engine writes it into a message.
+func written(name string, inJSON bool) []byte {
+	if !inJSON {
+		return []byte(name)
+	}
+	text, err := json.Marshal(name)
+	if err != nil {
+		panic(err) // unreachable: a string always marshals
+	}
+	return text[1 : len(text)-1]
+}
+
+// change replaces the body of a response, which is read as a whole.
+func change(res *http.Response, limit int64, f func([]byte) ([]byte, error)) error {
+	if res.Header.Get("Content-Encoding") != "" {
+		return errEncoded
+	}
+	text, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	res.Body.Close()
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("its answer is longer than %d bytes", limit)
+	}
+	if err == nil {
+		text, err = f(text)
+	}
+	if err != nil {
+		return err
+	}
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	res.TransferEncoding = nil
+	res.Header.Set("Content-Length", strconv.Itoa(len(text)))
+	return nil
+}
+
+// anID matches what could be an id in a message.
+var anID = regexp.MustCompile(`\b[0-9a-f]{12,64}\b`)
+
+// onConflict blanks the ids of hidden objects in the engine's conflicts: "the name is
+// already in use by container 9f1c..." says which one it is.
+func (c *check) onConflict() {
+	if c.Scope == nil {
+		return
+	}
+	c.passed.Then(func(res *http.Response) error {
+		if res.StatusCode != http.StatusConflict {
+			return nil
+		}
+		return change(res, maxError, c.blank)
+	})
+}
+
+// blank replaces the ids of hidden objects in a text.
+func (c *check) blank(text []byte) ([]byte, error) {
+	var failed error
+	text = anID.ReplaceAllFunc(text, func(id []byte) []byte {
+		for _, find := range []func(string) (bool, error){
+			func(id string) (bool, error) { _, hidden, err := c.findContainer(id); return hidden, err },
+			func(id string) (bool, error) { _, hidden, err := c.findNetwork(id); return hidden, err },
+		} {
+			hidden, err := find(string(id))
+			if err != nil {
+				failed = err
+			}
+			if hidden {
+				return []byte("of another client")
+			}
+		}
+		return id
+	})
+	return text, failed
+}

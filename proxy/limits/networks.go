@@ -1,0 +1,197 @@
+package limits
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"postern/acl/body"
+	"postern/acl/scope"
+)
+
+// createNetwork looks at the network that a new one takes its settings from, and takes
+// ids of other networks from the engine's warning.
+func (c *check) createNetwork() *Refusal {
+	if from := c.body.String("ConfigFrom", "Network"); from != "" {
+		id, refusal := c.reference(scope.Network, from)
+		if refusal != nil {
+			return refusal
+		}
+		c.body.Set(id, "ConfigFrom", "Network")
+	}
+	c.passed.Then(func(res *http.Response) error {
+		if res.StatusCode != http.StatusCreated {
+			return nil
+		}
+		return change(res, maxError, c.blank)
+	})
+	return nil
+}
+
+// networksOf puts ids in place of the networks of a new container.
+func (c *check) networksOf(host *body.Object) *Refusal {
+	if refusal := c.mode(host, "NetworkMode"); refusal != nil {
+		return refusal
+	}
+	ids := map[string]string{}
+	pin := func(name string) *Refusal {
+		if ids[name] != "" || isMode(name) {
+			return nil
+		}
+		id, refusal := c.reference(scope.Network, name)
+		ids[name] = id
+		return refusal
+	}
+	mode := host.String("NetworkMode")
+	if !strings.HasPrefix(mode, "container:") {
+		if refusal := pin(mode); refusal != nil {
+			return refusal
+		}
+		if ids[mode] != "" {
+			host.Set(ids[mode], "NetworkMode")
+		}
+	}
+	endpoints := c.body.Object("NetworkingConfig", "EndpointsConfig")
+	var names []string
+	for name := range endpoints.All() {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		if refusal := pin(name); refusal != nil {
+			return refusal
+		}
+		if refusal := c.endpoint(endpoints.Object(name), name, ids[name]); refusal != nil {
+			return refusal
+		}
+		if ids[name] != "" && !endpoints.Rename(name, ids[name]) {
+			return c.refuse("its networks have " + name + " twice")
+		}
+	}
+	return nil
+}
+
+// isMode reports whether a network's name is a word of the engine's own.
+func isMode(name string) bool {
+	return name == "" || name == "default" || slices.Contains(predefined, name)
+}
+
+// endpoint puts ids in place of what a container's end in a network refers to.
+func (c *check) endpoint(e *body.Object, name, id string) *Refusal {
+	if e == nil {
+		return nil
+	}
+	if refusal := c.containerList(e, "Links"); refusal != nil {
+		return refusal
+	}
+	if said := e.String("NetworkID"); said != "" && said != name {
+		other, refusal := c.reference(scope.Network, said)
+		if refusal != nil {
+			return refusal
+		}
+		if other != id && len(c.absent) == 0 {
+			return c.refuse("NetworkID " + said + " is not " + name)
+		}
+	}
+	if id != "" && e.String("NetworkID") != "" {
+		e.Set(id, "NetworkID")
+	}
+	return nil
+}
+
+// connect holds the container that is connected or disconnected to the scope.
+func (c *check) connect() *Refusal {
+	if refusal := c.readBody(); refusal != nil {
+		return refusal
+	}
+	network := c.name
+	if name := c.body.String("Container"); name != "" {
+		id, refusal := c.reference(scope.Container, name)
+		if refusal != nil {
+			return refusal
+		}
+		c.body.Set(id, "Container")
+	}
+	c.name = network
+	if c.Scope == nil {
+		return nil
+	}
+	return c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
+}
+
+// buildNetwork holds the network of a build's containers to the scope.
+func (c *check) buildNetwork() *Refusal {
+	mode := c.query.Get("networkmode")
+	kind, name := scope.Network, mode
+	if of, joins := strings.CutPrefix(mode, "container:"); joins {
+		kind, name = scope.Container, of
+	} else if isMode(mode) {
+		return nil
+	}
+	id, refusal := c.reference(kind, name)
+	if refusal != nil {
+		return refusal
+	}
+	c.setQuery("networkmode", strings.TrimSuffix(mode, name)+id)
+	if len(c.absent) > 0 {
+		c.rule.Does = scope.Creates // the answer is that of a lookup
+	}
+	return nil
+}
+
+// start judges the networks of a container that was not in them before. Until then
+// the engine keeps the network's name, even of one that was given by its id, and
+// looks it up at the start: it may be another client's by then.
+func (c *check) start() *Refusal {
+	if c.Scope == nil || !c.Scope.Covers(scope.Network) || c.found == nil {
+		return nil
+	}
+	if c.d.OperationID() == "ContainerStart" && c.out.ContentLength != 0 {
+		return c.refuse("a start with a body would configure the container")
+	}
+	pending := false
+	for name, endpoint := range c.found.NetworkSettings.Networks {
+		if endpoint.NetworkID != "" || isMode(name) {
+			continue
+		}
+		pending = true
+		if _, refusal := c.reference(scope.Network, name); refusal != nil {
+			return refusal
+		}
+	}
+	if len(c.absent) > 0 {
+		// The container is there: the answer is about the network.
+		c.rule.Does = scope.Creates
+		return nil
+	}
+	if pending {
+		id := c.found.ID
+		c.passed.Then(func(res *http.Response) error { return c.afterStart(res, id) })
+	}
+	return nil
+}
+
+// afterStart kills a container that has come into a network out of the scope: one that
+// got its name between the lookup and the start.
+func (c *check) afterStart(res *http.Response, id string) error {
+	if res.StatusCode >= 300 {
+		return nil
+	}
+	now, err := c.Engine.container(c.ctx, id)
+	if err != nil {
+		return err
+	}
+	all, err := c.Engine.networks(c.ctx)
+	if err != nil {
+		return err
+	}
+	for _, endpoint := range now.NetworkSettings.Networks {
+		for _, n := range all {
+			if n.ID == endpoint.NetworkID && !c.seesNetwork(n) {
+				c.Engine.ask(context.WithoutCancel(c.ctx), "POST", "/containers/"+id+"/kill", nil, nil, nil)
+				return errNetwork
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package limits
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+)
+
+// filters are the parameter filters of lists, events and prunes. Values of one key
+// are alternatives, but for labels, which must all be there.
+type filters map[string][]string
+
+// parseFilters reads both forms that the engine reads: a list for each key, or an
+// object whose values are booleans.
+func parseFilters(text string) (filters, error) {
+	f := filters{}
+	if text == "" {
+		return f, nil
+	}
+	var sets map[string]map[string]bool
+	if json.Unmarshal([]byte(text), &sets) != nil {
+		if err := json.Unmarshal([]byte(text), &f); err != nil {
+			return nil, errors.New("its filters cannot be read")
+		}
+	}
+	for key, set := range sets {
+		f[key] = []string{}
+		for value, is := range set {
+			if is {
+				f[key] = append(f[key], value)
+			}
+		}
+		slices.Sort(f[key])
+	}
+	return f, nil
+}
+
+// encode writes the form that all engines read.
+func (f filters) encode() string {
+	sets := map[string]map[string]bool{}
+	for key, values := range f {
+		sets[key] = map[string]bool{}
+		for _, value := range values {
+			sets[key][value] = true
+		}
+	}
+	text, err := json.Marshal(sets)
+	if err != nil {
+		panic(err) // unreachable: strings always marshal
+	}
+	return string(text)
+}
+
+// filters reads the request's.
+func (c *check) filters() (filters, *Refusal) {
+	f, err := parseFilters(c.query.Get("filters"))
+	if err != nil {
+		return nil, &Refusal{Status: 400, Rule: c.rulePlace(), Reason: err.Error()}
+	}
+	return f, nil
+}
+
+func (c *check) setFilters(f filters) { c.setQuery("filters", f.encode()) }
+
+func (c *check) setQuery(key, value string) {
+	c.query.Set(key, value)
+	c.queryChanged = true
+}
+
+func (c *check) deleteQuery(key string) {
+	if c.query.Has(key) {
+		c.query.Del(key)
+		c.queryChanged = true
+	}
+}

@@ -1,0 +1,287 @@
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"postern/acl/scope"
+)
+
+// path finds the object that the path names and puts its id there.
+func (c *check) path() *Refusal {
+	if c.Scope == nil && c.rule.Kind != scope.Container && c.rule.Kind != scope.Exec && len(c.d.Names) == 0 {
+		return nil
+	}
+	id, refusal := c.reference(c.rule.Kind, c.d.Name())
+	if refusal != nil {
+		return refusal
+	}
+	c.target = id
+	if len(c.absent) > 0 && c.d.OperationID() != "NetworkConnect" && c.d.OperationID() != "NetworkDisconnect" {
+		return nil
+	}
+	c.onConflict()
+	switch c.d.OperationID() {
+	case "ContainerRename":
+		return c.rename()
+	case "ContainerStart", "ContainerRestart":
+		return c.start()
+	case "NetworkInspect":
+		c.passed.Then(c.hideContainers)
+	case "NetworkConnect", "NetworkDisconnect":
+		return c.connect()
+	case "NetworkDelete", "VolumeDelete":
+		return c.remove()
+	}
+	return nil
+}
+
+// reference returns the id of the object that a request names, or an id that nothing
+// has: the object is then out of scope or absent, and c.absent has it.
+func (c *check) reference(k scope.Kind, name string) (id string, refusal *Refusal) {
+	var hidden bool
+	var err error
+	switch k {
+	case scope.Container:
+		var found *container
+		if found, hidden, err = c.findContainer(name); found != nil {
+			id, c.name, c.found = found.ID, found.Name, found
+		}
+	case scope.Exec:
+		var found *container
+		if found, hidden, err = c.findExec(name); found != nil {
+			id, c.name = name, found.Name
+		}
+	case scope.Network:
+		var found *network
+		if found, hidden, err = c.findNetwork(name); found != nil {
+			id, c.name = found.ID, found.Name
+		}
+	case scope.Volume:
+		c.passed.end = append(c.passed.end, c.Engine.volumes.lock(name))
+		var found bool
+		if found, hidden, err = c.findVolume(name); found {
+			id, c.name = name, name
+		}
+	}
+	if err != nil {
+		return "", c.failed(err)
+	}
+	if id == "" {
+		id = nobody()
+		c.absent = append(c.absent, absent{k, name, id, hidden})
+	}
+	return id, nil
+}
+
+// findContainer finds the container that a name, an id, the beginning of an id or a
+// link's alias stands for. It returns nil if none is in the scope; hidden reports
+// whether there is one outside.
+func (c *check) findContainer(name string) (found *container, hidden bool, err error) {
+	name = strings.TrimPrefix(name, "/")
+	found, err = c.Engine.container(c.ctx, name)
+	switch {
+	case err == nil:
+		in, err := c.hasContainer(found)
+		if in || err != nil {
+			return found, false, err
+		}
+	case errors.Is(err, errAbsent):
+		return nil, false, nil
+	case !isAmbiguous(err):
+		return nil, false, err
+	}
+	// Without the containers outside the scope, the name might be the beginning of the
+	// id of one inside.
+	if !scope.CouldBeID(name) {
+		return nil, true, nil
+	}
+	found, err = c.byPrefix(name)
+	return found, found == nil, err
+}
+
+// isAmbiguous reports whether the engine said that several ids begin with a name.
+func isAmbiguous(err error) bool {
+	var status *statusError
+	return errors.As(err, &status) && status.status < 502
+}
+
+// byPrefix finds the one container of the scope whose id begins with a prefix, or nil.
+func (c *check) byPrefix(prefix string) (*container, error) {
+	all, err := c.Engine.containers(c.ctx, filters{"id": {prefix}})
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, s := range all {
+		if !strings.HasPrefix(s.ID, prefix) {
+			continue
+		}
+		in, err := c.hasSummary(s)
+		if err != nil {
+			return nil, err
+		}
+		if in {
+			ids = append(ids, s.ID)
+		}
+	}
+	switch len(ids) {
+	case 0:
+		return nil, nil
+	case 1:
+		found, err := c.Engine.container(c.ctx, ids[0])
+		if errors.Is(err, errAbsent) {
+			return nil, nil
+		}
+		return found, err
+	}
+	return nil, fmt.Errorf("multiple IDs found with provided prefix: %s", prefix)
+}
+
+func (c *check) findExec(id string) (*container, bool, error) {
+	var exec struct{ ContainerID string }
+	if strings.Contains(id, "/") {
+		return nil, false, nil
+	}
+	err := c.Engine.get(c.ctx, "/exec/"+id+"/json", nil, &exec)
+	switch {
+	case errors.Is(err, errAbsent):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	case exec.ContainerID == "":
+		return nil, false, errors.New("its answer has no container")
+	}
+	return c.findContainer(exec.ContainerID)
+}
+
+// findNetwork finds a network among those that the client may see. Two networks may
+// have one name, and the engine would call it ambiguous although one of them is out
+// of scope.
+func (c *check) findNetwork(name string) (found *network, hidden bool, err error) {
+	all, err := c.Engine.networks(c.ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	visible := slices.DeleteFunc(slices.Clone(all), func(n network) bool { return !c.seesNetwork(n) })
+	for _, is := range []func(network) bool{
+		func(n network) bool { return n.ID == name },
+		func(n network) bool { return n.Name == name },
+		func(n network) bool { return name != "" && strings.HasPrefix(n.ID, name) },
+	} {
+		matches := slices.DeleteFunc(slices.Clone(visible), func(n network) bool { return !is(n) })
+		switch {
+		case len(matches) == 1:
+			return &matches[0], false, nil
+		case len(matches) > 1:
+			return nil, false, fmt.Errorf("network %s is ambiguous (%d matches found)", name, len(matches))
+		}
+		hidden = hidden || slices.ContainsFunc(all, is)
+	}
+	return nil, hidden, nil
+}
+
+// predefined are the networks that every engine has and nobody made.
+var predefined = []string{"bridge", "host", "none"}
+
+// seesNetwork reports whether the client may see and use a network.
+func (c *check) seesNetwork(n network) bool {
+	return slices.Contains(predefined, n.Name) || c.shares(scope.Network, n.Name) ||
+		c.Scope.Has(scope.Object{Kind: scope.Network, Name: n.Name, Labels: n.Labels})
+}
+
+func (l *Limits) shares(k scope.Kind, name string) bool { return l.Shared != nil && l.Shared(k, name) }
+
+// findVolume reports whether there is a volume that the client may see.
+func (c *check) findVolume(name string) (found, hidden bool, err error) {
+	v, err := c.Engine.volume(c.ctx, name)
+	switch {
+	case errors.Is(err, errAbsent):
+		return false, false, nil
+	case err != nil:
+		return false, false, err
+	}
+	in, err := c.seesVolume(v, c.volumeUsers)
+	return in, !in, err
+}
+
+// hasContainer reports whether a container is in the scope.
+func (l *Limits) hasContainer(ctx context.Context, o scope.Object, image string) (bool, error) {
+	if !l.Scope.Has(o) {
+		return false, nil
+	}
+	if len(l.Scope.Keys()) == 0 {
+		return true, nil
+	}
+	labels, err := l.Engine.imageLabels(ctx, image)
+	if errors.Is(err, errAbsent) {
+		return false, nil // what its labels were, nobody knows
+	}
+	o.Image = labels
+	return err == nil && l.Scope.Has(o), err
+}
+
+func (c *check) hasContainer(found *container) (bool, error) {
+	return c.Limits.hasContainer(c.ctx, scope.Object{Kind: scope.Container, Name: found.Name, Labels: found.Config.Labels}, found.Image)
+}
+
+func (c *check) hasSummary(s summary) (bool, error) {
+	return c.Limits.hasContainer(c.ctx, scope.Object{Kind: scope.Container, Name: s.name(), Labels: s.Labels}, s.ImageID)
+}
+
+// visible lists the ids of the containers in the scope.
+func (c *check) visible() (map[string]bool, error) {
+	var f filters
+	if labels := c.Scope.Filter(); labels != nil {
+		f = filters{"label": labels}
+	}
+	all, err := c.Engine.containers(c.ctx, f)
+	ids := map[string]bool{}
+	for _, s := range all {
+		in, err := c.hasSummary(s)
+		if err != nil {
+			return nil, err
+		}
+		if in {
+			ids[s.ID] = true
+		}
+	}
+	return ids, err
+}
+
+// rename holds a container's new name to the scope.
+func (c *check) rename() *Refusal {
+	name := strings.TrimPrefix(c.query.Get("name"), "/")
+	if c.Scope != nil && len(c.Scope.Names) > 0 {
+		return c.refuse("a container cannot be renamed in a scope of names")
+	}
+	return c.checkName(scope.Container, name)
+}
+
+// checkName refuses a name that a new object may not have.
+func (c *check) checkName(k scope.Kind, name string) *Refusal {
+	if c.Scope == nil {
+		return nil
+	}
+	if err := c.Scope.CheckName(k, name); err != nil {
+		return c.refuse(err.Error())
+	}
+	if k == scope.Container && c.Reserved != nil && c.Reserved(name) {
+		return c.refuse("another client's settings are about containers of the name " + name)
+	}
+	return nil
+}
+
+// remove refuses to remove what others made.
+func (c *check) remove() *Refusal {
+	if c.Scope != nil && !slices.Contains(predefined, c.name) && c.shares(c.rule.Kind, c.name) {
+		if in, err := c.owns(); err != nil || !in {
+			return &Refusal{Status: http.StatusForbidden, Rule: c.rulePlace(), Reason: fmt.Sprintf("%s %s is shared with others", c.rule.Kind, c.name)}
+		}
+	}
+	return nil
+}
