@@ -3,6 +3,8 @@ package guard
 import (
 	"slices"
 	"strings"
+
+	"postern/acl/scope"
 )
 
 func (s *Settings) parseImages(l list) error {
@@ -125,7 +127,7 @@ func (j *judge) tag(field, name, flag string) {
 	switch {
 	case slices.Contains(j.Self.Tags, reference):
 		j.never(field, name, flag, "postern's own image is out of reach")
-	case IsHex(repo):
+	case scope.IsHex(repo):
 		j.never(field, name, flag, "a name of 12 to 64 hexadecimal digits is read as an id")
 	case j.matchesImage("GUARD_TAG", reference) || j.any("GUARD_TAG"):
 	case slices.Contains(j.lists["GUARD_TAG"].items, "new") && (j.NewTag == nil || j.NewTag(reference)):

@@ -3,6 +3,9 @@ package guard
 import (
 	"slices"
 	"strings"
+
+	"postern/acl/pattern"
+	"postern/acl/scope"
 )
 
 // StampPrefix begins the labels by which postern knows whose an object is.
@@ -53,20 +56,17 @@ func labels(flag string) rule {
 	}
 }
 
-// Stamp is the label with the name of the client that made an object.
-const Stamp = StampPrefix + "client"
-
 func (j *judge) label(field, name, value, flag string) {
 	lower := strings.ToLower(name) // some programs do not tell cases apart
 	if strings.HasPrefix(lower, StampPrefix) {
 		// Clients that make a container again send the stamp that they have read.
-		if isOwn := name == Stamp && value == j.Client; !isOwn && !j.target {
+		if isOwn := name == scope.Stamp && value == j.Client; !isOwn && !j.target {
 			j.never(field, name+"="+value, flag, "labels that begin with "+StampPrefix+" are postern's")
 		}
 		return
 	}
 	isObeyed := slices.ContainsFunc(obeyedLabels, func(prefix string) bool { return strings.HasPrefix(lower, prefix) })
-	if j.target || !isObeyed || slices.ContainsFunc(j.lists["GUARD_LABEL"].items, func(pattern string) bool { return match(pattern, lower) }) {
+	if j.target || !isObeyed || slices.ContainsFunc(j.lists["GUARD_LABEL"].items, func(p string) bool { return pattern.Match(p, lower) }) {
 		return
 	}
 	j.wants(field, name, flag, "GUARD_LABEL", lower)

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"postern/acl/body"
+	"postern/acl/pattern"
+	"postern/acl/scope"
 )
 
 // volumeItem is a pattern for volumes' names that GUARD_VOLUME lists.
@@ -36,7 +38,7 @@ func (s *Settings) parseVolumes(l list) error {
 // writable.
 func (s *Settings) ListsVolume(name string) (listed, writable bool) {
 	for _, item := range s.volumes {
-		if match(item.pattern, name) {
+		if pattern.Match(item.pattern, name) {
 			listed, writable = true, writable || !item.readOnly
 		}
 	}
@@ -227,7 +229,7 @@ var volumeCreateRules = rules{
 
 // newName judges the name of something that is made.
 func newName(j *judge, field string, value any) {
-	if name := show(value); IsHex(name) {
+	if name := show(value); scope.IsHex(name) {
 		j.never(field, name, "", "a name of 12 to 64 hexadecimal digits is read as an id")
 	}
 }

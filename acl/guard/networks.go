@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"postern/acl/body"
+	"postern/acl/pattern"
 )
 
 func (s *Settings) parseNetworks(l list) error {
@@ -140,8 +141,8 @@ func isEmptyIPAM(v any) bool {
 // dnsName refuses a name by which another client is known: with it a container would
 // become that client.
 func (j *judge) dnsName(field, name, flag string) {
-	if slices.ContainsFunc(j.Reserved, func(pattern string) bool {
-		return match(strings.ToLower(pattern), strings.ToLower(strings.TrimSuffix(name, ".")))
+	if slices.ContainsFunc(j.Reserved, func(p string) bool {
+		return pattern.Match(strings.ToLower(p), strings.ToLower(strings.TrimSuffix(name, ".")))
 	}) {
 		j.never(field, name, flag, "another client is known by this name")
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"postern/acl"
+	"postern/acl/pattern"
 )
 
 // Variable is one of the GUARD variables, as the manual shows it.
@@ -128,7 +129,7 @@ func (s *Settings) matches(variable, name string, defaults ...string) bool {
 	if !l.set {
 		l.items = defaults
 	}
-	return slices.ContainsFunc(l.items, func(pattern string) bool { return match(pattern, name) })
+	return slices.ContainsFunc(l.items, func(p string) bool { return pattern.Match(p, name) })
 }
 
 // each reports the first item that check does not accept.
@@ -200,23 +201,6 @@ func (s *Settings) parsePids(l list) (err error) {
 	return nil
 }
 
-// match reports whether the whole of s matches pattern, in which * stands for any run
-// of characters.
-func match(pattern, s string) bool {
-	parts := strings.Split(pattern, "*")
-	last := len(parts) - 1
-	if last == 0 {
-		return pattern == s
-	}
-	s, ok := strings.CutPrefix(s, parts[0])
-	for _, part := range parts[1:last] {
-		if ok {
-			_, s, ok = strings.Cut(s, part)
-		}
-	}
-	return ok && strings.HasSuffix(s, parts[last])
-}
-
 // isName reports whether s can be the name of a volume, a network or a container, with
 // more characters that are allowed besides the engine's own.
 func isName(s, more string) bool {
@@ -227,14 +211,4 @@ func isName(s, more string) bool {
 		}
 	}
 	return s != ""
-}
-
-// IsHex reports whether a name reads as an id of 12 to 64 digits. The engine lets a
-// network have another's id as its name, and a tag of this form comes before the id:
-// such names are refused when they are made.
-func IsHex(name string) bool {
-	if len(name) < 12 || len(name) > 64 {
-		return false
-	}
-	return strings.Trim(name, "0123456789abcdefABCDEF") == ""
 }

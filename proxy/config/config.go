@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy/client"
 	"postern/proxy/listen"
 )
@@ -34,6 +35,8 @@ type Config struct {
 	// Rules are the unprefixed toggles, ALLOW, DENY and PRESET. They hold for
 	// every client that is not one of Clients.
 	Rules acl.Rules `env:"-"`
+	// Guard is the unprefixed GUARD with its variables, see [Config.GuardOf].
+	Guard guard.Settings `env:"-"`
 	// Clients are the declared clients, sorted by name.
 	Clients []Client `env:"-"`
 	// Warnings are about variables that look like mistakes and need not be.
@@ -48,12 +51,14 @@ func Parse(environ map[string]string) (Config, []error) {
 	errs = append(errs, parseFields(&c, "", environ)...)
 	rules, bad := parseRules("", environ, c.Learn)
 	c.Rules, errs = rules, append(errs, bad...)
+	c.Guard, bad = parseGuard("", environ)
+	errs = append(errs, bad...)
 	names := declaredClients(environ)
 	for _, name := range names {
 		client, bad := parseClient(name, environ, c.Learn)
 		c.Clients, errs = append(c.Clients, client), append(errs, bad...)
 	}
-	errs = slices.Concat(errs, strayVars(environ, names), c.scopeErrors(environ), c.ambiguities(), c.dropDuplicates(), c.unreachable())
+	errs = slices.Concat(errs, strayVars(environ, names), c.scopeErrors(environ), guardErrors(environ), c.ambiguities(), c.dropDuplicates(), c.unreachable())
 	if c.DisableIPv6 {
 		for _, l := range c.listenVars() {
 			l.addresses.WithoutIPv6()

@@ -17,6 +17,8 @@ type Scope struct {
 	Of *scope.Scope
 	// Rule is the setting that says so, such as "CLIENT_CI_SCOPE=mine", or "".
 	Rule string
+	// variable is where it comes from, such as "SCOPE".
+	variable string
 	// Stamp is the value of the stamp on what the client makes.
 	Stamp string
 }
@@ -40,12 +42,19 @@ func (c Config) scopeOf(name string) (Scope, error) {
 			}
 		}
 	}
+	s.variable = variable
+	rule := variable + "=" + value
+	if value == "" && c.GuardOf(name).On {
+		// Attach, archive, a shared volume lead through another's powers: a guard over what
+		// a client makes keeps its promise only if the client reaches nothing else.
+		value, rule = "mine", c.guardRule(name)
+	}
 	of, err := scope.Parse(value, s.Stamp)
 	if err != nil {
 		return s, fmt.Errorf("invalid %s=%q: %w", variable, value, err)
 	}
 	if s.Of = of; of != nil {
-		s.Rule = variable + "=" + value
+		s.Rule = rule
 	}
 	return s, nil
 }
