@@ -1,6 +1,10 @@
 package scope
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Rule says what a scope means for an operation.
 type Rule struct {
@@ -77,3 +81,9 @@ func init() {
 // RuleFor returns the rule for an operation by its id. Podman's own operations but
 // four, and those that are not in the table, are [Refused].
 func RuleFor(id string) Rule { return rules[id] }
+
+// Lookup returns the rule for an operation, and whether it is in the table.
+func Lookup(id string) (r Rule, known bool) { r, known = rules[id]; return r, known }
+
+// IDs lists the operations in the table.
+func IDs() []string { return slices.Sorted(maps.Keys(rules)) }

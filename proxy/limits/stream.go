@@ -20,8 +20,15 @@ func filter(res *http.Response, lines bool, pieces func(*values) iter.Seq2[[]byt
 		return errEncoded
 	}
 	next, stop := iter.Pull2(pieces(&values{r: bufio.NewReaderSize(res.Body, 16<<10)}))
-	res.Body = &filtered{next: next, stop: stop, body: res.Body, lines: lines}
-	res.ContentLength = -1
+	f := &filtered{next: next, stop: stop, body: res.Body, lines: lines}
+	if !lines {
+		// What is wrong from the beginning can still be told with a status.
+		if f.fill(); f.err != nil && f.err != io.EOF {
+			stop()
+			return f.err
+		}
+	}
+	res.Body, res.ContentLength = f, -1
 	res.Header.Del("Content-Length")
 	return nil
 }
@@ -45,7 +52,6 @@ func (f *filtered) Read(p []byte) (n int, err error) {
 			if f.err != nil {
 				break
 			}
-			continue
 		}
 		copied := copy(p[n:], f.pending)
 		n, f.pending = n+copied, f.pending[copied:]
