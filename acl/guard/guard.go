@@ -94,6 +94,8 @@ type Violation struct {
 	IsSet bool
 	// Hint says what to do where no variable helps, or "".
 	Hint string
+	// Own is whether it would touch what belongs to postern.
+	Own bool
 }
 
 // String is the violation in the words of a refusal.
@@ -179,7 +181,7 @@ func (g *Guard) Judge(r *Request, l Lookup) []Violation {
 func (g *Guard) Target(id string, config, host *body.Object, mounts []Mounted, unknown []string, l Lookup) []Violation {
 	j := &judge{Guard: g, Lookup: l, target: true, host: host}
 	if g.Self.Container != "" && id == g.Self.Container {
-		j.refuse(Violation{Field: "the container", Asks: "postern itself", Hint: "it is out of reach"})
+		j.own("the container", "postern", "")
 	}
 	for _, field := range unknown {
 		j.refuse(Violation{Field: field, Asks: "something unknown", Hint: "this version of postern does not know the field"})
@@ -214,6 +216,11 @@ func (j *judge) wants(field, asks, flag, variable, value string) {
 // never refuses what no variable allows.
 func (j *judge) never(field, asks, flag, hint string) {
 	j.refuse(Violation{Field: field, Asks: printable(asks), Flag: flag, Hint: hint})
+}
+
+// own refuses what would touch postern itself.
+func (j *judge) own(field, asks, flag string) {
+	j.refuse(Violation{Field: field, Asks: printable(asks), Flag: flag, Hint: "what is postern's own is out of reach", Own: true})
 }
 
 // object applies the rules to the fields of an object.

@@ -90,7 +90,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"CapAdd":["SYS_ADMIN"],"PidMode":"host"`), "HostConfig.CapAdd asks for SYS_ADMIN (--cap-add): set GUARD_CAP_ADD=SYS_ADMIN; HostConfig.PidMode asks for host (--pid): set GUARD_NAMESPACE=pid=host"},
 
 		// Binds.
-		{"", host(`"Binds":["/:/host"]`), "HostConfig.Binds asks for / (-v): postern's own files and sockets are out of reach"},
+		{"", host(`"Binds":["/:/host"]`), "HostConfig.Binds asks for / (-v): what is postern's own is out of reach"},
 		{"", host(`"Binds":["/etc:/h:ro"]`), "HostConfig.Binds asks for /etc (-v): set GUARD_VOLUME=/etc:ro"},
 		{"GUARD_VOLUME=/srv", host(`"Binds":["/srv/ci:/h","/srv:/s:rw,z,rprivate","/data"]`), ""},
 		{"GUARD_VOLUME=/srv", host(`"Binds":["/srvx:/h"]`), "HostConfig.Binds asks for /srvx (-v): add /srvx to GUARD_VOLUME"},
@@ -102,9 +102,9 @@ func TestCreate(t *testing.T) {
 		{"GUARD_VOLUME=/srv:ro,/srv/ci", host(`"Binds":["/srv:/a:ro","/srv/ci/x:/b"]`), ""},
 		{"GUARD_VOLUME=/srv:ro,/srv/ci", host(`"Binds":["/srv/other:/a"]`), "HostConfig.Binds asks for /srv/other writable (-v): mount it read-only, or list /srv without :ro in GUARD_VOLUME"},
 		{"GUARD_VOLUME=/srv:ro", host(`"Binds":["/srv:/a:ro,Z"]`), "HostConfig.Binds asks for /srv with a new SELinux label (-v): a read-only path keeps its label"},
-		{"GUARD_VOLUME=/run", host(`"Binds":["/run/docker.sock:/s"]`), "HostConfig.Binds asks for /run/docker.sock (-v): postern's own files and sockets are out of reach"},
-		{"GUARD_VOLUME=/var/run", host(`"Binds":["/var/run:/s"]`), "HostConfig.Binds asks for /var/run (-v): postern's own files and sockets are out of reach"},
-		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/other.sock:/s"]`), "HostConfig.Binds asks for /run/postern/other.sock (-v): postern's own files and sockets are out of reach"},
+		{"GUARD_VOLUME=/run", host(`"Binds":["/run/docker.sock:/s"]`), "HostConfig.Binds asks for /run/docker.sock (-v): what is postern's own is out of reach"},
+		{"GUARD_VOLUME=/var/run", host(`"Binds":["/var/run:/s"]`), "HostConfig.Binds asks for /var/run (-v): what is postern's own is out of reach"},
+		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/other.sock:/s"]`), "HostConfig.Binds asks for /run/postern/other.sock (-v): what is postern's own is out of reach"},
 		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/ci.sock:/s"]`), "HostConfig.Binds asks for /run/postern/ci.sock (-v): add /run/postern/ci.sock to GUARD_VOLUME"},
 		{"GUARD_VOLUME=/run/postern/ci.sock", host(`"Binds":["/run/postern/ci.sock:/s"]`), ""},
 
@@ -113,7 +113,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Binds":["portainer_data:/a"]`), "HostConfig.Binds asks for the volume portainer_data, which is not the client's own (-v): set GUARD_VOLUME=portainer_data"},
 		{"GUARD_VOLUME=cache-*:ro,shared", host(`"Binds":["cache-1:/a:ro","shared:/b"]`), ""},
 		{"GUARD_VOLUME=cache-*:ro", host(`"Binds":["cache-1:/a"]`), "HostConfig.Binds asks for the volume cache-1 writable (-v): mount it read-only, or list it without :ro in GUARD_VOLUME"},
-		{"GUARD_VOLUME=*", host(`"Binds":["postern_sockets:/a"]`), "HostConfig.Binds asks for postern_sockets (-v): postern's own volumes are out of reach"},
+		{"GUARD_VOLUME=*", host(`"Binds":["postern_sockets:/a"]`), "HostConfig.Binds asks for postern_sockets (-v): what is postern's own is out of reach"},
 		{"", host(`"Binds":["../etc:/a"]`), "HostConfig.Binds asks for ../etc (-v): it is neither an absolute path nor the name of a volume"},
 		{"", host(`"VolumeDriver":"rclone"`), "HostConfig.VolumeDriver asks for rclone (--volume-driver): make the volume outside, and list its name in GUARD_VOLUME"},
 		{"", host(`"VolumesFrom":["own-db:ro"]`), ""},
@@ -226,7 +226,7 @@ func TestCreate(t *testing.T) {
 		{"", `{"Image":"x","Labels":{"Traefik.enable":"true"}}`, "Labels asks for Traefik.enable (--label): set GUARD_LABEL=traefik.enable"},
 		{"GUARD_LABEL=traefik.*", `{"Image":"x","Labels":{"Traefik.enable":"true"}}`, ""},
 		{"GUARD_LABEL=*", `{"Image":"x","Labels":{"postern.client":"alice"}}`, "Labels asks for postern.client=alice (--label): labels that begin with postern. are postern's"},
-		{"", `{"Image":"x","Labels":{"com.docker.compose.project":"infra"}}`, "Labels asks for compose project infra (--label): it is postern's own"},
+		{"", `{"Image":"x","Labels":{"com.docker.compose.project":"infra"}}`, "Labels asks for compose project infra (--label): what is postern's own is out of reach"},
 
 		// Limits.
 		{"GUARD_MEMORY=2g", host(`"Memory":3221225472,"MemorySwap":-1`), "HostConfig.Memory asks for 3221225472 (--memory): the most is GUARD_MEMORY=2g; HostConfig.MemorySwap asks for no limit (--memory-swap): the most is GUARD_MEMORY=2g"},
@@ -279,7 +279,7 @@ func TestOperations(t *testing.T) {
 		{"GUARD_TAG=team/*", "ImageTag", "x", "repo=team/app&tag=v3", "", ""},
 		{"GUARD_TAG=new", "ImageTag", "x", "repo=random1", "", ""},
 		{"GUARD_TAG=new", "ImageTag", "x", "repo=traefik", "", "repo asks for traefik: add traefik to GUARD_TAG"},
-		{"GUARD_TAG=*", "ImageTag", "x", "repo=ghcr.io/owner/postern", "", "repo asks for ghcr.io/owner/postern: postern's own image is out of reach"},
+		{"GUARD_TAG=*", "ImageTag", "x", "repo=ghcr.io/owner/postern", "", "repo asks for ghcr.io/owner/postern: what is postern's own is out of reach"},
 		{"GUARD_TAG=*", "ImageTag", "x", "repo=0123456789ab", "", "repo asks for 0123456789ab: a name of 12 to 64 hexadecimal digits is read as an id"},
 		{"", "ImagePush", "team/app", "tag=v1", "", "the image asks for team/app:v1: set GUARD_TAG=team/app:v1"},
 		{"GUARD_TAG=golang", "ImageDelete", "sha256:abc", "", "", ""},
@@ -341,7 +341,7 @@ func TestTarget(t *testing.T) {
 		want     string
 	}{
 		{"a", `"MaskedPaths":["/proc/acpi","/proc/kcore","/proc/keys","/proc/latency_stats","/proc/timer_list","/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/firmware"],"Runtime":"runc","NetworkMode":"anything","Memory":0`, nil, ""},
-		{"5e1f", ``, nil, "the container asks for postern itself: it is out of reach"},
+		{"5e1f", ``, nil, "the container asks for postern: what is postern's own is out of reach"},
 		{"a", `"Privileged":true,"MaskedPaths":[],"ReadonlyPaths":[]`, nil, "HostConfig.Privileged asks for true (--privileged): set GUARD_PRIVILEGED=1"},
 		{"a", `"NetworkMode":"host"`, nil, "HostConfig.NetworkMode asks for host (--network): set GUARD_NETWORK=bridge,host"},
 		{"a", `"PidMode":"container:web"`, nil, "HostConfig.PidMode asks for container web, whose HostConfig.Privileged has true (--pid): a client may join only what it might have made itself"},

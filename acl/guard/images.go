@@ -126,7 +126,7 @@ func (j *judge) tag(field, name, flag string) {
 	repo, _ := splitTag(name)
 	switch {
 	case slices.Contains(j.Self.Tags, reference):
-		j.never(field, name, flag, "postern's own image is out of reach")
+		j.own(field, name, flag)
 	case scope.IsHex(repo):
 		j.never(field, name, flag, "a name of 12 to 64 hexadecimal digits is read as an id")
 	case j.matchesImage("GUARD_TAG", reference) || j.any("GUARD_TAG"):
@@ -145,6 +145,21 @@ func joinTag(repo, tag string) string {
 		return repo + "@" + tag
 	}
 	return repo + ":" + tag
+}
+
+// Written lists the references that a request writes.
+func Written(r *Request) (all []string) {
+	switch r.Operation {
+	case "ImageTag", "ImageCommit":
+		if name := joinTag(r.Query.Get("repo"), r.Query.Get("tag")); name != "" {
+			all = append(all, Reference(name))
+		}
+	case "ImageBuild":
+		for _, name := range r.Query["t"] {
+			all = append(all, Reference(name))
+		}
+	}
+	return all
 }
 
 // pulled judges the image that docker pull asks for.
@@ -176,13 +191,15 @@ func removed(j *judge, r *Request) {
 	if j.ImageNames == nil {
 		return
 	}
-	names := j.ImageNames(r.Name)
-	for _, name := range names {
-		if !strings.Contains(name, "@") {
+	hasTag := false
+	for _, name := range j.ImageNames(r.Name) {
+		isDigest := strings.Contains(name, "@")
+		hasTag = hasTag || !isDigest
+		if !isDigest || slices.Contains(j.Self.Tags, Reference(name)) {
 			j.tag("the image", name, "")
 		}
 	}
-	if len(names) == 0 && !j.any("GUARD_TAG") {
+	if !hasTag && !j.any("GUARD_TAG") {
 		j.wants("the image", r.Name, "", "GUARD_TAG", "*")
 	}
 }

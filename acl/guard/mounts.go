@@ -140,7 +140,7 @@ func (j *judge) hostPath(field, source, flag string, readOnly, relabel bool) {
 	}
 	ownSocket := j.Self.isOwnSocket(p)
 	if j.Self.overlaps(p) && !ownSocket {
-		j.never(field, source, flag, "postern's own files and sockets are out of reach")
+		j.own(field, source, flag)
 		return
 	}
 	item, listed := longest(j.paths, p)
@@ -164,7 +164,7 @@ func (j *judge) volume(field, name, flag string, readOnly bool) {
 		j.never(field, name, flag, "it is neither an absolute path nor the name of a volume")
 		return
 	case slices.Contains(j.Self.Volumes, name):
-		j.never(field, name, flag, "postern's own volumes are out of reach")
+		j.own(field, name, flag)
 		return
 	case j.OwnVolume == nil || j.OwnVolume(name):
 		return

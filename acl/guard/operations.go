@@ -125,7 +125,7 @@ func create(j *judge, r *Request) {
 	}
 	j.limit(j.host, "HostConfig.", true)
 	if project := r.Body.String("Labels", "com.docker.compose.project"); project != "" && project == j.Self.Project {
-		j.never("Labels", "compose project "+project, "--label", "it is postern's own")
+		j.own("Labels", "compose project "+project, "--label")
 	}
 }
 

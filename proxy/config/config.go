@@ -82,6 +82,17 @@ func (c *Config) listenVars() []listenVar {
 	return append(all, listenVar{"METRICS_LISTEN", &c.MetricsListen})
 }
 
+// ListenOf returns the addresses of a declared client's own listeners, or with "" those
+// of LISTEN.
+func (c Config) ListenOf(name string) listen.Addresses {
+	for _, client := range c.Clients {
+		if name != "" && client.Name == name {
+			return client.Listen
+		}
+	}
+	return c.Listen
+}
+
 // AllListen returns the addresses of LISTEN, of the clients and of
 // METRICS_LISTEN.
 func (c Config) AllListen() (all listen.Addresses) {

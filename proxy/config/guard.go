@@ -74,8 +74,23 @@ func (c Config) GuardOf(name string) guard.Settings {
 	return c.Guard
 }
 
-// guardRule is the setting that guards a client, such as "CLIENT_CI_GUARD=1".
-func (c Config) guardRule(name string) string {
+// Guards reports whether a client is guarded.
+func (c Config) Guards() bool {
+	return slices.ContainsFunc(append([]string{""}, c.ClientNames()...), func(name string) bool { return c.GuardOf(name).On })
+}
+
+// HostNamesOf returns the host names by which clients other than one are known.
+func (c Config) HostNamesOf(others string) (names []string) {
+	for _, client := range c.Clients {
+		if client.Name != others {
+			names = append(names, client.From.Names...)
+		}
+	}
+	return names
+}
+
+// GuardRule is the setting that guards a client, such as "CLIENT_CI_GUARD=1".
+func (c Config) GuardRule(name string) string {
 	if client, err := c.Client(name); err == nil && client.guardIsSet {
 		return client.Rules.Prefix + guardPrefix + "=1"
 	}

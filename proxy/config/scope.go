@@ -47,7 +47,7 @@ func (c Config) scopeOf(name string) (Scope, error) {
 	if value == "" && c.GuardOf(name).On {
 		// Attach, archive, a shared volume lead through another's powers: a guard over what
 		// a client makes keeps its promise only if the client reaches nothing else.
-		value, rule = "mine", c.guardRule(name)
+		value, rule = "mine", c.GuardRule(name)
 	}
 	of, err := scope.Parse(value, s.Stamp)
 	if err != nil {
@@ -69,14 +69,14 @@ func (c Config) Scopes() map[string]Scope {
 }
 
 // Stamps reports whether what clients make gets the stamp: once one of them sees what
-// it made.
+// it made, or is guarded.
 func (c Config) Stamps() bool {
 	for _, s := range c.Scopes() {
 		if s.Of != nil && s.Of.Mine != "" {
 			return true
 		}
 	}
-	return false
+	return c.Guards()
 }
 
 // ReservedFrom returns a function that reports whether a name is one that another
