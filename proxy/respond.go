@@ -75,9 +75,12 @@ func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, ac
 	if outside == nil {
 		return passed, d, nil
 	}
-	message := subject(d) + outside.Reason
-	if outside.Remedy != "" {
-		message += "; " + outside.Remedy
+	message := outside.Message
+	if message == "" {
+		message = subject(d) + outside.Reason
+		if outside.Remedy != "" {
+			message += "; " + outside.Remedy
+		}
 	}
 	if outside.Rule != "" {
 		d = d.Refuse(outside.Rule, outside.Reason)

@@ -1,12 +1,14 @@
 package command
 
 import (
+	"context"
 	"net"
 	"os"
 
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy"
 	"postern/proxy/certs"
 	"postern/proxy/client"
@@ -46,7 +48,6 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 		Default: &client.Client{Policy: acl.Compile(c.Rules)},
 	}
 	lookups := limits.NewEngine(s.Engine.Transport())
-	s.Default.Limits = limitsOf(c, lookups, "", s.Default.Policy, c.Redaction())
 	var problems []error
 	if c.SocketPath != "" {
 		var err error
@@ -54,6 +55,8 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 			problems = append(problems, err)
 		}
 	}
+	around := s.survey(lookups, &problems)
+	s.Default.Limits = limitsOf(c, lookups, around, "", s.Default.Policy, c.Redaction())
 	if c.UsesTLS() && c.TLSDir != "" {
 		var errs []error
 		s.Certs, errs = certs.Load(string(c.TLSDir), c.TLSVerify, s.serving())
@@ -76,7 +79,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	open(c.Listen, nil)
 	for _, d := range c.Clients {
 		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From, Cert: d.Cert}
-		declared.Limits = limitsOf(c, lookups, d.Name, declared.Policy, c.ClientRedaction(d))
+		declared.Limits = limitsOf(c, lookups, around, d.Name, declared.Policy, c.ClientRedaction(d))
 		s.Declared = append(s.Declared, declared)
 		open(d.Listen, declared)
 	}
@@ -112,16 +115,45 @@ func (s *Start) serving() privilege.Identity {
 // limitsOf returns the limits of a declared client, or with "" of the others. While
 // LEARN forwards all, no scope is in force, but what clients make gets the stamp: a
 // scope that the report proposes would hide it else.
-func limitsOf(c config.Config, lookups *limits.Engine, name string, policy *acl.Policy, redact limits.Redaction) *limits.Limits {
+func limitsOf(c config.Config, lookups *limits.Engine, around limits.Surroundings, name string, policy *acl.Policy, redact limits.Redaction) *limits.Limits {
 	s := c.ScopeOf(name)
 	options := limits.Options{
 		Engine: lookups, Prefix: policy.Rules().Prefix, Client: s.Stamp, Scope: s.Of, ScopeRule: s.Rule,
 		Stamps: c.Stamps(), Reserved: c.ReservedFrom(name), Redact: redact,
 	}
+	if g := c.GuardOf(name); g.On {
+		self := around.Self
+		self.Sockets = hostPaths(around, c.ListenOf(name))
+		options.Guard = &guard.Guard{Settings: g, Client: s.Stamp, Engine: around.Engine, Self: self, Reserved: c.HostNamesOf(name)}
+		options.GuardRule = c.GuardRule(name)
+	}
 	if c.Learn.Forwards() {
-		options.Scope = nil
+		options.Scope, options.Observes = nil, true
 	}
 	return limits.New(options, policy.HasNames())
+}
+
+// survey asks the engine what guards must know, if there is one.
+func (s *Start) survey(lookups *limits.Engine, problems *[]error) limits.Surroundings {
+	if !s.Config.Guards() || len(*problems) > 0 {
+		return limits.Surroundings{}
+	}
+	around, err := lookups.Survey(context.Background(), "/", s.Engine.SocketPath)
+	if err != nil {
+		*problems = append(*problems, err)
+	}
+	around.Self.Paths = append(around.Self.Paths, hostPaths(around, s.Config.AllListen())...)
+	return around
+}
+
+// hostPaths are the paths on the host of the socket files among addresses.
+func hostPaths(around limits.Surroundings, addresses listen.Addresses) (paths []string) {
+	for _, file := range addresses.Files() {
+		if p := around.HostPath(file); p != "" {
+			paths = append(paths, p)
+		}
+	}
+	return paths
 }
 
 // identity is the user and group that root becomes.

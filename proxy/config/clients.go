@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy/client"
 	"postern/proxy/listen"
 )
@@ -28,6 +29,9 @@ type Client struct {
 	RedactKeep RedactKeep `env:"REDACT_KEEP"`
 	// Rules are the client's toggles, ALLOW, DENY and PRESET.
 	Rules acl.Rules `env:"-"`
+	// Guard is what the client's own variables say, see [Config.GuardOf].
+	Guard      guard.Settings `env:"-"`
+	guardIsSet bool
 }
 
 const clientPrefix = "CLIENT_"
@@ -62,6 +66,9 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 	}
 	rules, bad := parseRules(prefix, environ, learn)
 	c.Rules = rules
+	g, badGuard := parseGuard(prefix, environ)
+	c.Guard, c.guardIsSet = g, environ[prefix+guardPrefix] != ""
+	errs = append(errs, badGuard...)
 	if len(bad) == 0 && rules.AllowsNothing() && !learn.On() {
 		hint := ""
 		if strings.HasSuffix("_"+name, "_ALLOW") {

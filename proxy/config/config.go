@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy/client"
 	"postern/proxy/listen"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	// Rules are the unprefixed toggles, ALLOW, DENY and PRESET. They hold for
 	// every client that is not one of Clients.
 	Rules acl.Rules `env:"-"`
+	// Guard is the unprefixed GUARD with its variables, see [Config.GuardOf].
+	Guard guard.Settings `env:"-"`
 	// Clients are the declared clients, sorted by name.
 	Clients []Client `env:"-"`
 	// Warnings are about variables that look like mistakes and need not be.
@@ -52,13 +55,15 @@ func Parse(environ map[string]string) (Config, []error) {
 	errs = append(errs, parseFields(&c, "", environ)...)
 	rules, bad := parseRules("", environ, c.Learn)
 	c.Rules, errs = rules, append(errs, bad...)
+	c.Guard, bad = parseGuard("", environ)
+	errs = append(errs, bad...)
 	names := declaredClients(environ)
 	for _, name := range names {
 		client, bad := parseClient(name, environ, c.Learn)
 		c.Clients, errs = append(c.Clients, client), append(errs, bad...)
 	}
 	errs = append(errs, c.redactions(environ)...)
-	errs = slices.Concat(errs, strayVars(environ, names), c.scopeErrors(environ), c.ambiguities(), c.dropDuplicates(), c.unreachable(), strayTLS(environ), c.tlsConflicts())
+	errs = slices.Concat(errs, strayVars(environ, names), c.scopeErrors(environ), guardErrors(environ), c.ambiguities(), c.dropDuplicates(), c.unreachable(), strayTLS(environ), c.tlsConflicts())
 	if c.DisableIPv6 {
 		for _, l := range c.listenVars() {
 			l.addresses.WithoutIPv6()
@@ -80,6 +85,17 @@ func (c *Config) listenVars() []listenVar {
 		all = append(all, listenVar{c.Clients[i].Rules.Prefix + "LISTEN", &c.Clients[i].Listen})
 	}
 	return append(all, listenVar{"METRICS_LISTEN", &c.MetricsListen})
+}
+
+// ListenOf returns the addresses of a declared client's own listeners, or with "" those
+// of LISTEN.
+func (c Config) ListenOf(name string) listen.Addresses {
+	for _, client := range c.Clients {
+		if name != "" && client.Name == name {
+			return client.Listen
+		}
+	}
+	return c.Listen
 }
 
 // AllListen returns the addresses of LISTEN, of the clients and of

@@ -17,6 +17,8 @@ type Scope struct {
 	Of *scope.Scope
 	// Rule is the setting that says so, such as "CLIENT_CI_SCOPE=mine", or "".
 	Rule string
+	// variable is where it comes from, such as "SCOPE".
+	variable string
 	// Stamp is the value of the stamp on what the client makes.
 	Stamp string
 }
@@ -40,12 +42,19 @@ func (c Config) scopeOf(name string) (Scope, error) {
 			}
 		}
 	}
+	s.variable = variable
+	rule := variable + "=" + value
+	if value == "" && c.GuardOf(name).On {
+		// Attach, archive, a shared volume lead through another's powers: a guard over what
+		// a client makes keeps its promise only if the client reaches nothing else.
+		value, rule = "mine", c.GuardRule(name)
+	}
 	of, err := scope.Parse(value, s.Stamp)
 	if err != nil {
 		return s, fmt.Errorf("invalid %s=%q: %w", variable, value, err)
 	}
 	if s.Of = of; of != nil {
-		s.Rule = variable + "=" + value
+		s.Rule = rule
 	}
 	return s, nil
 }
@@ -60,14 +69,14 @@ func (c Config) Scopes() map[string]Scope {
 }
 
 // Stamps reports whether what clients make gets the stamp: once one of them sees what
-// it made.
+// it made, or is guarded.
 func (c Config) Stamps() bool {
 	for _, s := range c.Scopes() {
 		if s.Of != nil && s.Of.Mine != "" {
 			return true
 		}
 	}
-	return false
+	return c.Guards()
 }
 
 // ReservedFrom returns a function that reports whether a name is one that another

@@ -23,7 +23,7 @@ type Setting struct{ Var, Default, Help string }
 
 // Settings lists every variable that is not a toggle, except ALLOW, DENY and
 // PRESET.
-func Settings() []Setting { return fieldsOf[Config]() }
+func Settings() []Setting { return append(fieldsOf[Config](), guardSetting) }
 
 // fieldsOf lists the variables of the fields of a Config or a Client.
 func fieldsOf[T any]() (all []Setting) {
@@ -38,7 +38,7 @@ func fieldsOf[T any]() (all []Setting) {
 // varsOf lists all variables that a Config or a Client is read from, without the
 // client's prefix.
 func varsOf[T any]() []string {
-	vars := acl.RuleVars()
+	vars := append(acl.RuleVars(), guardVars()...)
 	for _, s := range fieldsOf[T]() {
 		vars = append(vars, s.Var)
 	}

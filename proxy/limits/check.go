@@ -37,6 +37,12 @@ type check struct {
 	// asksItself is whether the answer about what is absent is that of a lookup, since
 	// the request would succeed or be about something else.
 	asksItself bool
+
+	unknown     []string   // fields of the body that were left out
+	judgedQuery url.Values // as the guard judged it
+	isExec      bool       // the operation is about an exec, which is privileged or not
+	privileged  bool
+	undo        []func() // takes back what was made for the request
 }
 
 func newCheck(l *Limits, d acl.Decision, r *http.Request) *check {
@@ -49,15 +55,16 @@ func newCheck(l *Limits, d acl.Decision, r *http.Request) *check {
 
 // run is the whole check.
 func (c *check) run() *Refusal {
-	if c.Scope == nil && len(c.d.Names) == 0 && !c.stampsHere() {
+	if c.Scope == nil && c.Guard == nil && len(c.d.Names) == 0 && !c.stampsHere() {
 		c.passed.Request = c.out
 		return nil
 	}
 	if c.Engine == nil {
 		return c.refuseBy(c.d.Rule, "nobody can be asked about it")
 	}
-	for _, step := range []func() *Refusal{c.shape, c.judge, c.named} {
+	for _, step := range []func() *Refusal{c.shape, c.content, c.judge, c.named, c.powers} {
 		if refusal := step(); refusal != nil {
+			c.undoAll()
 			return refusal
 		}
 	}
@@ -72,7 +79,7 @@ func (c *check) run() *Refusal {
 // shape refuses what cannot be held to a scope, before any lookup.
 func (c *check) shape() *Refusal {
 	switch {
-	case c.Scope != nil && c.rule.Does == scope.Refused:
+	case c.Scope != nil && c.rule.Does == scope.Refused && !c.loads():
 		return c.refuse(c.subject() + " cannot be held to a scope")
 	case len(c.d.Subjects()) > 1:
 		return c.refuse("its path has two readings")
@@ -177,10 +184,13 @@ func (c *check) refuseBy(rule, reason string) *Refusal {
 }
 
 func (c *check) rulePlace() string {
-	if c.Scope == nil && len(c.d.Names) > 0 {
-		return c.d.Rule
+	switch {
+	case c.Scope != nil:
+		return c.ScopeRule
+	case c.Guard != nil:
+		return c.GuardRule
 	}
-	return c.ScopeRule
+	return c.d.Rule
 }
 
 // failed refuses because the engine could not be asked.

@@ -28,7 +28,7 @@ func (c *check) create() *Refusal {
 	if refusal := c.label(); refusal != nil {
 		return refusal
 	}
-	if c.Scope == nil {
+	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
 	switch c.rule.Kind {
@@ -57,9 +57,12 @@ func (c *check) readBody() *Refusal {
 	if err == nil {
 		text, err = io.ReadAll(io.LimitReader(c.out.Body, body.MaxSize+1))
 	}
-	var unknown []string
+	unknown := body.Keep
+	if c.Guard != nil {
+		unknown = body.Drop
+	}
 	if err == nil {
-		c.body, unknown, err = body.Read(text, body.ByOperation[c.d.OperationID()], body.Keep)
+		c.body, c.unknown, err = body.Read(text, body.ByOperation[c.d.OperationID()], unknown)
 	}
 	switch problem := (*body.Error)(nil); {
 	case errors.As(err, &problem) && problem.Problem == body.Empty:
@@ -68,8 +71,8 @@ func (c *check) readBody() *Refusal {
 		return &Refusal{Status: http.StatusRequestEntityTooLarge, Rule: c.rulePlace(), Reason: err.Error()}
 	case err != nil:
 		return &Refusal{Status: http.StatusBadRequest, Rule: c.rulePlace(), Reason: err.Error()}
-	case len(unknown) > 0:
-		return c.refuse("the body has " + strings.Join(unknown, ", ") + " outside HostConfig")
+	case len(c.unknown) > 0 && unknown == body.Keep:
+		return c.refuse("the body has " + strings.Join(c.unknown, ", ") + " outside HostConfig")
 	}
 	return nil
 }
@@ -155,7 +158,7 @@ func (c *check) mode(o *body.Object, key string) *Refusal {
 // commit holds an image that is made of a container to the scope, and takes the stamp
 // from it: containers made from the image would inherit it.
 func (c *check) commit() *Refusal {
-	if c.Scope != nil {
+	if c.Scope != nil || c.Guard != nil {
 		id, refusal := c.reference(scope.Container, c.query.Get("container"))
 		if refusal != nil {
 			return refusal
@@ -200,7 +203,7 @@ func (c *check) build() *Refusal {
 		}
 		c.setQuery("labels", string(text))
 	}
-	if c.Scope == nil {
+	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
 	return c.buildNetwork()

@@ -8,13 +8,15 @@
 // The files, in reading order: limits.go, check.go (one request), lookup.go (asking
 // the engine), resolve.go (from a name to an id), absent.go (the answer for what is
 // out of scope), query.go, list.go, stream.go, events.go, usage.go (responses), and
-// for what makes objects create.go, volumes.go and networks.go.
+// for what makes objects create.go, volumes.go and networks.go. The guard is in guard.go,
+// and self.go finds out what belongs to postern.
 package limits
 
 import (
 	"net/http"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/acl/redact"
 	"postern/acl/scope"
 )
@@ -44,6 +46,13 @@ type Options struct {
 	// Shared reports whether the client may see and use a network or a volume that
 	// others made, and may not remove it. Nil shares none.
 	Shared func(k scope.Kind, name string) bool
+	// Guard judges what requests ask for. Nil judges nothing. GuardRule is the setting
+	// that says so, such as "GUARD=1".
+	Guard     *guard.Guard
+	GuardRule string
+	// Observes lets pass what the guard would refuse, and notes it in
+	// [Passed.Violations]. What would touch postern itself is refused all the same.
+	Observes bool
 	// Reserved reports whether a new container may not have a name, because another
 	// client's settings are about containers of this name. Nil reserves none.
 	Reserved func(name string) bool
@@ -52,7 +61,7 @@ type Options struct {
 // New returns the limits of a client, or nil if nothing limits it. names is whether
 // its policy allows an operation on objects of some names only.
 func New(o Options, names bool) *Limits {
-	if o.Scope == nil && !o.Stamps && !names && o.Redact.Kinds == 0 {
+	if o.Scope == nil && !o.Stamps && o.Guard == nil && !names && o.Redact.Kinds == 0 {
 		return nil
 	}
 	return &Limits{o}
@@ -74,7 +83,9 @@ type Passed struct {
 	// Response changes the engine's response, as [net/http/httputil.ReverseProxy]'s
 	// ModifyResponse does. It is nil for a response that passes unchanged.
 	Response func(*http.Response) error
-	end      []func()
+	// Violations are what the guard would have refused, see [Options.Observes].
+	Violations []guard.Violation
+	end        []func()
 }
 
 // Then has f change the response after what changes it already.
@@ -109,6 +120,9 @@ type Refusal struct {
 	// Reason says in words what is outside the limits. It follows "... is not
 	// allowed: ". Remedy says which settings would allow it, or is "".
 	Reason, Remedy string
+	// Message is the whole message, in place of one that begins with the request.
+	// It is "" for all refusals but the guard's.
+	Message string
 	// Response is sent in place of a message of postern's own, if it is not nil:
 	// what the engine says of an object that does not exist.
 	Response *http.Response

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"postern/acl/guard"
 )
 
 // Engine is asked about objects before a request about them is forwarded. Make it
@@ -22,6 +24,7 @@ import (
 type Engine struct {
 	transport http.RoundTripper
 	volumes   nameLocks
+	tags      madeTags
 
 	mu     sync.Mutex
 	images map[string]map[string]string // labels, by the image's id
@@ -101,7 +104,7 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("status %d %s", e.status, m.Message)
 }
 
-// container is what a scope needs of an inspect.
+// container is what a scope and a guard need of an inspect.
 type container struct {
 	ID     string `json:"Id"`
 	Name   string
@@ -110,6 +113,8 @@ type container struct {
 		Image  string
 		Labels map[string]string
 	}
+	HostConfig      json.RawMessage
+	Mounts          []guard.Mounted
 	NetworkSettings struct {
 		Networks map[string]struct{ NetworkID string }
 	}
@@ -167,8 +172,10 @@ func (e *Engine) networks(ctx context.Context) (all []network, err error) {
 }
 
 type volume struct {
-	Name   string
-	Labels map[string]string
+	Name    string
+	Driver  string
+	Labels  map[string]string
+	Options map[string]string
 }
 
 func (e *Engine) volume(ctx context.Context, name string) (v volume, err error) {

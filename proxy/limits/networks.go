@@ -113,7 +113,7 @@ func (c *check) connect() *Refusal {
 		c.body.Set(id, "Container")
 	}
 	c.name = network
-	if c.Scope == nil {
+	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
 	before := len(c.absent)
@@ -146,10 +146,11 @@ func (c *check) buildNetwork() *Refusal {
 // the engine keeps the network's name, even of one that was given by its id, and
 // looks it up at the start: it may be another client's by then.
 func (c *check) start() *Refusal {
-	if c.Scope == nil || !c.Scope.Covers(scope.Network) || c.found == nil {
+	if c.found == nil || c.Guard == nil && (c.Scope == nil || !c.Scope.Covers(scope.Network)) {
 		return nil
 	}
-	if c.d.OperationID() == "ContainerStart" && c.out.ContentLength != 0 {
+	// Engines read a body of more bytes than {} has.
+	if n := c.out.ContentLength; c.d.OperationID() == "ContainerStart" && (n < 0 || n > 7) {
 		return c.refuse("a start with a body would configure the container")
 	}
 	pending := false
@@ -159,6 +160,9 @@ func (c *check) start() *Refusal {
 		}
 		pending = true
 		if _, refusal := c.reference(scope.Network, name); refusal != nil {
+			return refusal
+		}
+		if refusal := c.startsIn(name); refusal != nil {
 			return refusal
 		}
 	}
@@ -189,7 +193,7 @@ func (c *check) afterStart(res *http.Response, id string) error {
 	}
 	for _, endpoint := range now.NetworkSettings.Networks {
 		for _, n := range all {
-			if n.ID == endpoint.NetworkID && !c.seesNetwork(n) {
+			if n.ID == endpoint.NetworkID && !(c.seesNetwork(n) && c.guardPermits(n)) {
 				c.Engine.ask(context.WithoutCancel(c.ctx), "POST", "/containers/"+id+"/kill", nil, nil, nil)
 				return errNetwork
 			}

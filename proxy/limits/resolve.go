@@ -13,7 +13,7 @@ import (
 
 // path finds the object that the path names and puts its id there.
 func (c *check) path() *Refusal {
-	if c.Scope == nil && c.rule.Kind != scope.Container && c.rule.Kind != scope.Exec && len(c.d.Names) == 0 {
+	if c.Scope == nil && c.Guard == nil && c.rule.Kind != scope.Container && c.rule.Kind != scope.Exec && len(c.d.Names) == 0 {
 		return nil
 	}
 	id, refusal := c.reference(c.rule.Kind, c.d.Name())
@@ -54,7 +54,7 @@ func (c *check) reference(k scope.Kind, name string) (id string, refusal *Refusa
 	case scope.Exec:
 		var found *container
 		if found, hidden, err = c.findExec(name); found != nil {
-			id, c.name = name, found.Name
+			id, c.name, c.found = name, found.Name, found
 		}
 	case scope.Network:
 		var found *network
@@ -143,7 +143,10 @@ func (c *check) byPrefix(prefix string) (*container, error) {
 }
 
 func (c *check) findExec(id string) (*container, bool, error) {
-	var exec struct{ ContainerID string }
+	var exec struct {
+		ContainerID   string
+		ProcessConfig struct{ Privileged bool }
+	}
 	if strings.Contains(id, "/") {
 		return nil, false, nil
 	}
@@ -156,6 +159,7 @@ func (c *check) findExec(id string) (*container, bool, error) {
 	case exec.ContainerID == "":
 		return nil, false, errors.New("its answer has no container")
 	}
+	c.isExec, c.privileged = true, exec.ProcessConfig.Privileged
 	return c.findContainer(exec.ContainerID)
 }
 

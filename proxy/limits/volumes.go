@@ -234,6 +234,13 @@ func (c *check) volumesOf(host *body.Object) *Refusal {
 	return c.makeVolumes(missing)
 }
 
+// undoAll takes back what was made for a request that is not forwarded.
+func (c *check) undoAll() {
+	for _, undo := range c.undo {
+		undo()
+	}
+}
+
 func (c *check) makeVolumes(all []newVolume) *Refusal {
 	var made []string
 	undo := func() {
@@ -241,10 +248,10 @@ func (c *check) makeVolumes(all []newVolume) *Refusal {
 			c.Engine.ask(c.ctx, http.MethodDelete, "/volumes/"+name, nil, nil, nil)
 		}
 	}
+	c.undo = append(c.undo, undo)
 	for _, v := range all {
 		add, err := c.Scope.NewLabels(c.Client, v.Labels)
 		if err != nil {
-			undo()
 			return c.refuse(err.Error())
 		}
 		if v.Labels == nil {
@@ -256,11 +263,9 @@ func (c *check) makeVolumes(all []newVolume) *Refusal {
 		}
 		got, err := c.Engine.makeVolume(c.ctx, v)
 		if err != nil {
-			undo()
 			return c.failed(err)
 		}
 		if in, err := c.seesVolume(got, c.volumeUsers); err != nil || !in {
-			undo()
 			return c.taken(v.Name)
 		}
 		made = append(made, v.Name)

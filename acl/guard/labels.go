@@ -1,0 +1,74 @@
+package guard
+
+import (
+	"slices"
+	"strings"
+
+	"postern/acl/pattern"
+	"postern/acl/scope"
+)
+
+// StampPrefix begins the labels by which postern knows whose an object is.
+const StampPrefix = "postern."
+
+// obeyedLabels are the prefixes of labels that programs beside the engine obey: they
+// route traffic to the container, run commands, or take it for one of their own.
+var obeyedLabels = strings.Fields(`
+	caddy
+	chadburn.
+	com.centurylinklabs.watchtower
+	com.github.jrcs.letsencrypt_nginx_proxy_companion
+	com.github.nginx-proxy
+	com.sockguard.
+	coolify.
+	cron.
+	deck-chores.
+	diun.
+	docker-volume-backup.
+	io.portainer.
+	kontena.
+	lb.
+	ofelia.
+	org.nginx-proxy
+	sablier.
+	scheduler.
+	socket-proxy.
+	swarm.cronjob
+	swarmpit.
+	traefik
+	tsdproxy.
+	wud.
+`)
+
+func (s *Settings) parseLabels(l list) error {
+	for i, item := range l.items {
+		l.items[i] = strings.ToLower(item)
+	}
+	return l.each(func(item string) bool { return !strings.ContainsAny(item, "= ") }, "the name of a label, in which * is any run of characters")
+}
+
+// labels judges the labels of a new object.
+func labels(flag string) rule {
+	return func(j *judge, field string, value any) {
+		for name, v := range objectOf(value).All() {
+			j.label(field, name, show(v), flag)
+		}
+	}
+}
+
+func (j *judge) label(field, name, value, flag string) {
+	lower := strings.ToLower(name) // some programs do not tell cases apart
+	if strings.HasPrefix(lower, StampPrefix) {
+		// Clients that make a container again send the stamp that they have read.
+		// An empty stamp says that nobody made it.
+		if isOwn := name == scope.Stamp && (value == j.Client || value == ""); !isOwn && !j.target {
+			j.never(field, name+"="+value, flag, "labels that begin with "+StampPrefix+" are postern's")
+		}
+		return
+	}
+	isObeyed := slices.ContainsFunc(obeyedLabels, func(prefix string) bool { return strings.HasPrefix(lower, prefix) })
+	if j.target || !isObeyed || slices.ContainsFunc(j.lists["GUARD_LABEL"].items, func(p string) bool { return pattern.Match(p, lower) }) {
+		return
+	}
+	j.wants(field, name, flag, "GUARD_LABEL", lower)
+}
