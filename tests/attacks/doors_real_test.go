@@ -1,0 +1,265 @@
+//go:build real
+
+package attacks
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/tests/internal/harness"
+)
+
+// door is a way to power that is no body of a create. try reports whether it led
+// anywhere.
+type door struct {
+	name string
+	try  func(t *testing.T, s *site, to harness.Endpoint) bool
+	// fails marks a way that the engine of this test does not offer.
+	fails bool
+}
+
+// request is a door that is open when a single request succeeds.
+func request(name, method, target, body string, headers ...string) door {
+	return door{name: name, try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		r := send(t, to, method, s.fill(target), s.fill(body, "{new}", harness.Unused(t)), headers...)
+		return r.Status < 400
+	}}
+}
+
+const form = "Content-Type: application/x-www-form-urlencoded"
+
+// tarball is an archive with one file.
+func tarball(name, text string) string {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))})
+	w.Write([]byte(text))
+	w.Close()
+	return b.String()
+}
+
+// own makes a container through a proxy, as the client that attacks does.
+func own(t *testing.T, s *site, to harness.Endpoint, body string) string {
+	t.Helper()
+	name := harness.Unused(t)
+	if r := send(t, to, "POST", "/containers/create?name="+name, s.fill(body)); r.Status != 201 {
+		t.Fatalf("%s: %d %s", body, r.Status, r.Body)
+	}
+	return name
+}
+
+const sleeper = `{"Image":"{image}","Cmd":["sleep","1000"]}`
+
+var doors = []door{
+	request("inspect another's container", "GET", "/containers/{box}/json", ""),
+	request("inspect it by id", "GET", "/containers/{boxid}/json", ""),
+	request("inspect it in an old API", "GET", "/v1.24/containers/{box}/json", ""),
+	request("logs of another's container", "GET", "/containers/{box}/logs?stdout=1", ""),
+	request("processes of another's container", "GET", "/containers/{box}/top", ""),
+	request("processes with the arguments of ps", "GET", "/containers/{boxid}/top?ps_args=aux", ""),
+	request("changes of another's container", "GET", "/containers/{box}/changes", ""),
+	request("one value of statistics", "GET", "/containers/{box}/stats?stream=0&one-shot=1", ""),
+	request("files of another's container", "GET", "/containers/{box}/archive?path=/data", ""),
+	request("whether another's container has a file", "HEAD", "/containers/{box}/archive?path=/data", ""),
+	request("the whole of another's container", "GET", "/containers/{box}/export", ""),
+	request("a file into another's container", "PUT", "/containers/{box}/archive?path=/tmp", tarball("x", "x"), "Content-Type: application/x-tar"),
+	request("exec in another's container", "POST", "/containers/{box}/exec", `{"Cmd":["id"]}`),
+	request("kill another's container", "POST", "/containers/{boxid}/kill?signal=CONT", ""),
+	request("pause another's container", "POST", "/containers/{box}/pause", ""),
+	request("unpause another's container", "POST", "/containers/{box}/unpause", ""),
+	request("rename another's container", "POST", "/containers/{box}/rename?name={box}-x", ""),
+	request("limits of another's container", "POST", "/containers/{box}-x/update", `{"Memory":0,"CpuShares":2}`),
+	request("restart another's container", "POST", "/containers/{boxid}/restart?t=0", ""),
+	request("image of another's container", "POST", "/commit?container={box}-x", ""),
+	request("stop another's container", "POST", "/containers/{boxid}/stop?t=0", ""),
+	request("start another's container", "POST", "/containers/{boxid}/start", ""),
+	request("remove another's container", "DELETE", "/containers/{boxid}?force=1", ""),
+
+	request("inspect another's volume", "GET", "/volumes/{volume}", ""),
+	request("create another's volume", "POST", "/volumes/create", `{"Name":"{volume}"}`),
+	request("inspect another's network", "GET", "/networks/{network}", ""),
+	request("remove another's volume", "DELETE", "/volumes/{volume}", ""),
+	request("remove another's network", "DELETE", "/networks/{network}", ""),
+
+	request("volume of a host path", "POST", "/volumes/create", `{"Name":"{new}","DriverOpts":{"type":"none","o":"bind","device":"/etc"}}`),
+	request("volume of an overlay", "POST", "/volumes/create", `{"Name":"{new}","Driver":"local","DriverOpts":{"type":"overlay","o":"lowerdir=/etc:/usr","device":"overlay"}}`),
+	request("volume of proc, keys in another case", "POST", "/volumes/create", `{"name":"{new}","driveropts":{"type":"proc","device":"proc"}}`),
+	request("volume options twice", "POST", "/volumes/create", `{"Name":"{new}","DriverOpts":{},"driverOpts":{"type":"sysfs","device":"sysfs"}}`),
+	{name: "network of type macvlan", fails: true, try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		return send(t, to, "POST", "/networks/create", `{"Name":"`+harness.Unused(t)+`","Driver":"macvlan"}`).Status < 400
+	}},
+	{name: "start with a checkpoint's directory", fails: true, try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := own(t, s, to, sleeper)
+		return send(t, to, "POST", "/containers/"+name+"/start?checkpoint=x&checkpoint-dir=/etc", "").Status < 400
+	}},
+	request("network with a subnet", "POST", "/networks/create", `{"Name":"{new}","IPAM":{"Config":[{"Subnet":"10.213.7.0/24"}]}}`),
+	request("network with options", "POST", "/networks/create", `{"Name":"{new}","Options":{"com.docker.network.bridge.name":"postern9"}}`),
+	request("network options in another case", "POST", "/networks/create", `{"Name":"{new}","options":{"com.docker.network.bridge.host_binding_ipv4":"0.0.0.0"}}`),
+
+	request("tag on an image", "POST", "/images/{image}/tag?repo=postern-test-stolen&tag=1", ""),
+	request("tag by a form", "POST", "/images/{image}/tag", "repo=postern-test-stolen&tag=2", form),
+	request("remove the tag", "DELETE", "/images/postern-test-stolen:1?noprune=1", ""),
+	request("load of an image", "POST", "/images/load", tarball("manifest.json", "[]"), "Content-Type: application/x-tar"),
+	request("prune of containers", "POST", `/containers/prune?filters={"label":{"postern.test.none":true}}`, ""),
+	request("prune of the build cache", "POST", `/build/prune?filters={"id":["none"]}`, ""),
+	{name: "privileged exec", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := own(t, s, to, sleeper)
+		send(t, to, "POST", "/containers/"+name+"/start", "")
+		return send(t, to, "POST", "/containers/"+name+"/exec", `{"Cmd":["id"],"Privileged":true}`).Status == 201
+	}},
+	{name: "privileged exec, key twice", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := own(t, s, to, sleeper)
+		send(t, to, "POST", "/containers/"+name+"/start", "")
+		return send(t, to, "POST", "/containers/"+name+"/exec", `{"Cmd":["id"],"Privileged":false,"privileged":true}`).Status == 201
+	}},
+	{name: "host configuration in a start", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := own(t, s, to, sleeper)
+		send(t, to, "POST", "/v1.23/containers/"+name+"/start", `{"Binds":["/etc:/h:ro"],"Privileged":true}`)
+		return len(s.powers(t, s.inspect(t, name))) > 0
+	}},
+	{name: "host configuration in a start of the newest API", fails: true, try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := own(t, s, to, sleeper)
+		send(t, to, "POST", "/containers/"+name+"/start", `{"Binds":["/etc:/h:ro"],"Privileged":true}`)
+		return len(s.powers(t, s.inspect(t, name))) > 0
+	}},
+	{name: "name and image by a form", fails: true, try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := harness.Unused(t)
+		send(t, to, "POST", "/containers/create?name="+name, "HostConfig={}", form)
+		return exists(t, name)
+	}},
+	{name: "kill signal by a form", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := own(t, s, to, sleeper)
+		send(t, to, "POST", "/containers/"+name+"/start", "")
+		return send(t, to, "POST", "/containers/"+name+"/kill?signal=CONT", "signal=KILL", form).Status < 400
+	}},
+	{name: "new name by a form", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name, second := own(t, s, to, sleeper), harness.Unused(t)
+		send(t, to, "POST", "/containers/"+name+"/rename?name="+harness.Unused(t), "name="+second, form)
+		return exists(t, second)
+	}},
+	{name: "connect to another's network", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		network := harness.Unused(t)
+		harness.MustDocker(t, "network", "create", network)
+		name := own(t, s, to, sleeper)
+		return send(t, to, "POST", "/networks/"+network+"/connect", `{"Container":"`+name+`"}`).Status < 400
+	}},
+	{name: "another's container into an own network", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		network, victim := harness.Unused(t), harness.Unused(t)
+		harness.MustDocker(t, "create", "--name", victim, s.image)
+		if r := send(t, to, "POST", "/networks/create", `{"Name":"`+network+`"}`); r.Status != 201 {
+			t.Fatalf("%d %s", r.Status, r.Body)
+		}
+		return send(t, to, "POST", "/networks/"+network+"/connect", `{"Container":"`+victim+`"}`).Status < 400
+	}},
+	{name: "exec id of another's container", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		victim := harness.Unused(t)
+		harness.MustDocker(t, "run", "-d", "--name", victim, s.image, "sleep", "1000")
+		var exec struct{ ID string }
+		r := harness.EngineEndpoint.Call(t, "POST", "/containers/"+victim+"/exec", `{"Cmd":["touch","/stolen"]}`)
+		json.Unmarshal([]byte(r.Body), &exec)
+		inspect := send(t, to, "GET", "/exec/"+exec.ID+"/json", "")
+		start := send(t, to, "POST", "/exec/"+exec.ID+"/start", `{"Detach":true}`)
+		return inspect.Status < 400 || start.Status < 400
+	}},
+	{name: "another takes the name of a network before the start", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		network := harness.Unused(t)
+		if r := send(t, to, "POST", "/networks/create", `{"Name":"`+network+`"}`); r.Status != 201 {
+			t.Fatalf("%d %s", r.Status, r.Body)
+		}
+		name := own(t, s, to, strings.ReplaceAll(`{"Image":"{image}","Cmd":["sleep","1000"],"HostConfig":{"NetworkMode":"{n}"},"NetworkingConfig":{"EndpointsConfig":{"{n}":{}}}}`, "{n}", network))
+		if r := send(t, to, "DELETE", "/networks/"+network, ""); r.Status >= 300 {
+			t.Fatalf("%d %s", r.Status, r.Body)
+		}
+		harness.MustDocker(t, "network", "create", network)
+		r := send(t, to, "POST", "/containers/"+name+"/start", "")
+		id := strings.TrimSpace(harness.MustDocker(t, "network", "inspect", "--format", "{{.Id}}", network))
+		return r.Status < 400 && strings.Contains(harness.EngineEndpoint.Get(t, "/containers/"+name+"/json").Body, id)
+	}},
+	{name: "stamp from an image's labels", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name, image, victim := own(t, s, to, sleeper), harness.Unused(t), harness.Unused(t)
+		harness.MustDocker(t, "commit", name, image)
+		harness.MustDocker(t, "create", "--name", victim, "-v", "/etc:/h:ro", image)
+		return send(t, to, "GET", "/containers/"+victim+"/json", "").Status < 400
+	}},
+	{name: "a list shows another's container", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		victim := harness.Unused(t)
+		id := strings.TrimSpace(harness.MustDocker(t, "create", "--name", victim, s.image))
+		for _, target := range []string{"/containers/json?all=1", "/v1.24/containers/json?all=1&size=1", `/containers/json?all=1&filters={"name":["` + victim + `"]}`,
+			`/containers/json?all=1&filters={"label":["postern.client"],"label":{"x":true}}`, `/containers/json?all=1&filters={}&filters={}`, "/containers/json?limit=1000", "/system/df", "/networks", "/networks/bridge",
+			`/events?since=0&until=1&filters={"type":{"container":true}}`} {
+			if r := send(t, to, "GET", strings.ReplaceAll(target, " ", "%20"), ""); strings.Contains(r.Body, victim) || strings.Contains(r.Body, id) {
+				return true
+			}
+		}
+		return false
+	}},
+	{name: "events of another's container", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		victim := harness.Unused(t)
+		harness.MustDocker(t, "create", "--name", victim, s.image)
+		harness.MustDocker(t, "rm", victim)
+		filters := url.QueryEscape(`{"container":["` + victim + `"]}`)
+		return strings.Contains(send(t, to, "GET", "/events?since=1&until="+strconv.FormatInt(time.Now().Unix()+1, 10)+"&filters="+filters, "").Body, victim)
+	}},
+	{name: "before and since tell that a container exists", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		victim := harness.Unused(t)
+		harness.MustDocker(t, "create", "--name", victim, s.image)
+		ask := func(name string) int {
+			return send(t, to, "GET", "/containers/json?all=1&filters="+url.QueryEscape(`{"before":["`+name+`"]}`), "").Status
+		}
+		return ask(victim) != ask("no-such-container")
+	}},
+	{name: "a name in use tells the other's id", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		victim := harness.Unused(t)
+		id := strings.TrimSpace(harness.MustDocker(t, "create", "--name", victim, s.image))
+		return strings.Contains(send(t, to, "POST", "/containers/create?name="+victim, s.fill(`{"Image":"{image}"}`)).Body, id)
+	}},
+	{name: "build on a remote context", fails: true, try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		return send(t, to, "POST", "/build?remote=http://127.0.0.1:1/x", "").Status < 400
+	}},
+	{name: "build in the host's network", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		r := send(t, to, "POST", "/build?networkmode=host&version=1&q=1", tarball("Dockerfile", "FROM "+s.image+"\nLABEL x=y\n"), "Content-Type: application/x-tar")
+		return r.Status < 400
+	}},
+	{name: "build with a tag", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		tag := harness.Unused(t)
+		r := send(t, to, "POST", "/build?version=1&q=1&t="+tag, tarball("Dockerfile", "FROM "+s.image+"\nLABEL x=y\n"), "Content-Type: application/x-tar")
+		return r.Status < 400
+	}},
+	{name: "commit with a tag", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := own(t, s, to, sleeper)
+		return send(t, to, "POST", "/commit?container="+name+"&repo="+harness.Unused(t), "{}").Status < 400
+	}},
+}
+
+// TestDoors tries each way through an open proxy, where it must lead somewhere, and
+// through a guarded one, where it must not.
+func TestDoors(t *testing.T) {
+	t.Parallel()
+	t.Cleanup(func() {
+		harness.Remove("/images/postern-test-stolen:1")
+		harness.Remove("/images/postern-test-stolen:2")
+	})
+	guarded := newSite(t, nil)
+	for _, door := range doors {
+		t.Run("guarded/"+door.name, func(t *testing.T) {
+			if door.try(t, guarded, guarded.guarded) {
+				t.Error("it leads through the guard")
+			}
+		})
+	}
+	// The open proxy comes last, on a site of its own: its doors do harm.
+	open := newSite(t, nil)
+	for _, door := range doors {
+		t.Run("open/"+door.name, func(t *testing.T) {
+			if !door.try(t, open, open.open) && !door.fails {
+				t.Error("it leads nowhere, even without a guard: this test shows nothing")
+			}
+		})
+	}
+}
