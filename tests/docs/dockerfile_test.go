@@ -114,3 +114,21 @@ func TestHelpIsOneScreen(t *testing.T) {
 		t.Errorf("help does not list the sections as the table has them, %s", rows)
 	}
 }
+
+// TestDocsNameTheBuildImage asserts that docs/running.md names the image that the
+// Dockerfile builds on.
+func TestDocsNameTheBuildImage(t *testing.T) {
+	t.Parallel()
+	dockerfile, err := os.ReadFile(harness.File("Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(harness.File("docs/running.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^ARG GO_IMAGE=(\S+)$`).FindSubmatch(dockerfile)
+	if m == nil || !bytes.Contains(page, append(append([]byte("`"), m[1]...), '`')) {
+		t.Errorf("docs/running.md does not name the Dockerfile's GO_IMAGE, %q", m)
+	}
+}
