@@ -107,7 +107,7 @@ func (s *Settings) parseRuntimes(l list) error {
 func runtime(j *judge, field string, value any) {
 	name, engines := show(value), j.Engine.DefaultRuntime
 	isRunc := func(s string) bool { return s == "" || s == "runc" || s == "io.containerd.runc.v2" }
-	if name == engines || isRunc(name) && isRunc(engines) || slices.Contains(j.lists["GUARD_RUNTIME"].items, name) {
+	if name == engines || name == "runc" && isRunc(engines) || slices.Contains(j.lists["GUARD_RUNTIME"].items, name) {
 		return
 	}
 	if !isName(name, "") {

@@ -106,7 +106,12 @@ var doors = []door{
 	request("tag by a form", "POST", "/images/{image}/tag", "repo=postern-test-stolen&tag=2", form),
 	request("remove the tag", "DELETE", "/images/postern-test-stolen:1?noprune=1", ""),
 	request("load of an image", "POST", "/images/load", tarball("manifest.json", "[]"), "Content-Type: application/x-tar"),
-	request("prune of containers", "POST", `/containers/prune?filters={"label":{"postern.test.none":true}}`, ""),
+	{name: "prune of another's container", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		victim := harness.Unused(t)
+		harness.MustDocker(t, "create", "--name", victim, "--label", "prune="+victim, s.image)
+		send(t, to, "POST", `/containers/prune?filters=`+url.QueryEscape(`{"label":{"prune=`+victim+`":true}}`), "")
+		return !exists(t, victim)
+	}},
 	request("prune of the build cache", "POST", `/build/prune?filters={"id":["none"]}`, ""),
 	{name: "privileged exec", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
 		name := own(t, s, to, sleeper)
@@ -147,7 +152,17 @@ var doors = []door{
 		network := harness.Unused(t)
 		harness.MustDocker(t, "network", "create", network)
 		name := own(t, s, to, sleeper)
-		return send(t, to, "POST", "/networks/"+network+"/connect", `{"Container":"`+name+`"}`).Status < 400
+		send(t, to, "POST", "/networks/"+network+"/connect", `{"Container":"`+name+`"}`)
+		send(t, to, "POST", "/containers/"+name+"/start", "")
+		return strings.Contains(harness.MustDocker(t, "network", "inspect", network), name)
+	}},
+	{name: "connect a running container to another's network", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		network := harness.Unused(t)
+		harness.MustDocker(t, "network", "create", network)
+		name := own(t, s, to, sleeper)
+		send(t, to, "POST", "/containers/"+name+"/start", "")
+		send(t, to, "POST", "/networks/"+network+"/connect", `{"Container":"`+name+`"}`)
+		return strings.Contains(harness.MustDocker(t, "network", "inspect", network), name)
 	}},
 	{name: "another's container into an own network", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
 		network, victim := harness.Unused(t), harness.Unused(t)

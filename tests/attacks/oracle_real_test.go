@@ -133,7 +133,8 @@ func (s *site) powers(t *testing.T, c inspected) (all []string) {
 		}
 	}
 	for _, bind := range h.Binds {
-		has(strings.HasPrefix(bind, "/"), "Binds %s", bind)
+		source, _, named := strings.Cut(bind, ":")
+		has(named && strings.HasPrefix(source, "/"), "Binds %s", bind)
 	}
 	for _, mount := range h.Mounts {
 		text, _ := json.Marshal(mount)

@@ -18,7 +18,7 @@ import (
 
 // Label is on every image that a test makes, with the run's name, and so on
 // each container and image that is made from one.
-const Label = "postern.test"
+const Label = "test.postern"
 
 // baseLabel is the label's value on the image that .ci/stand-in-base makes, and so
 // on what the build stage of the Dockerfile leaves.
