@@ -45,7 +45,8 @@ type Config struct {
 // that is wrong in it. Config then holds the rest.
 func Parse(environ map[string]string) (Config, []error) {
 	var c Config
-	environ, errs := withoutQuotes(withoutServices(environ))
+	environ, warnings := withoutCertFiles(withoutServices(environ))
+	environ, errs := withoutQuotes(environ)
 	errs = append(errs, parseFields(&c, "", environ)...)
 	rules, bad := parseRules("", environ, c.Learn)
 	c.Rules, errs = rules, append(errs, bad...)
@@ -60,7 +61,7 @@ func Parse(environ map[string]string) (Config, []error) {
 			l.addresses.WithoutIPv6()
 		}
 	}
-	c.Warnings = c.warnings(environ, "/")
+	c.Warnings = append(warnings, c.warnings(environ, "/")...)
 	return c, errs
 }
 
