@@ -155,12 +155,12 @@ func (h *handshaker) shake(c *handshake) {
 		err = errTooMany
 	}
 	if err != nil {
-		answerPlain(err)
-		c.Close()
 		// A load balancer's check connects and sends nothing.
 		if transport.received || errors.Is(err, os.ErrDeadlineExceeded) || !isReadError(err) {
 			h.failed(c.Conn, err)
 		}
+		answerPlain(err)
+		h.linger(c.Conn)
 		return
 	}
 	c.SetDeadline(time.Time{})
@@ -184,8 +184,19 @@ func answerPlain(err error) {
 	response := errorResponse(http.StatusBadRequest, tlsOnly)
 	response.Close = true
 	response.Write(c)
-	closeWrite(c.(*tlsTransport).Conn)
-	// Closing with unread bytes would reset the connection and lose the answer.
-	c.SetReadDeadline(time.Now().Add(time.Second))
+}
+
+// lingerTime is how long a client that was turned away may go on sending.
+const lingerTime = time.Second
+
+// linger closes a connection when the client has read why. With TLS 1.3 a client sends
+// its first request before it knows that its certificate is refused, and closing with
+// unread bytes would reset the connection under the alert.
+func (h *handshaker) linger(c net.Conn) {
+	lingering := h.begin(c) // it counts like a handshake
+	closeWrite(c)
+	c.SetReadDeadline(time.Now().Add(lingerTime))
 	io.Copy(io.Discard, c)
+	c.Close()
+	h.end(lingering)
 }

@@ -27,12 +27,15 @@ type TurnedAway map[string]int64
 
 var errTooMany = errors.New("too many handshakes at one time")
 
-// reasons tell why a handshake failed, the first that applies. They are labels of
-// a metric, so there is a fixed number of them.
-var reasons = []struct {
+// reason is one for which a handshake can fail.
+type reason struct {
 	name    string
 	applies func(error) bool
-}{
+}
+
+// reasons tell why a handshake failed, the first that applies. They are labels of
+// a metric, so there is a fixed number of them.
+var reasons = []reason{
 	{"no certificate", contains("client didn't provide a certificate")},
 	{"certificate expired", invalid(x509.Expired, func(c *x509.Certificate) bool { return time.Now().After(c.NotAfter) })},
 	{"certificate not valid yet", invalid(x509.Expired, nil)},
@@ -117,12 +120,7 @@ func newHandshakes(log zerolog.Logger) *handshakes {
 // failed counts a client that was turned away, and logs the first one of a second
 // for each reason.
 func (h *handshakes) failed(c net.Conn, err error) {
-	i := slices.IndexFunc(reasons, func(r struct {
-		name    string
-		applies func(error) bool
-	}) bool {
-		return r.applies(err)
-	})
+	i := slices.IndexFunc(reasons, func(r reason) bool { return r.applies(err) })
 	now := time.Now()
 	h.mu.Lock()
 	h.counts[i]++

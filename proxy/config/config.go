@@ -51,7 +51,8 @@ type Config struct {
 // that is wrong in it. Config then holds the rest.
 func Parse(environ map[string]string) (Config, []error) {
 	var c Config
-	environ, errs := withoutQuotes(withoutServices(environ))
+	environ, warnings := withoutCertFiles(withoutServices(environ))
+	environ, errs := withoutQuotes(environ)
 	errs = append(errs, parseFields(&c, "", environ)...)
 	rules, bad := parseRules("", environ, c.Learn)
 	c.Rules, errs = rules, append(errs, bad...)
@@ -69,7 +70,7 @@ func Parse(environ map[string]string) (Config, []error) {
 			l.addresses.WithoutIPv6()
 		}
 	}
-	c.Warnings = c.warnings(environ, "/")
+	c.Warnings = append(warnings, c.warnings(environ, "/")...)
 	return c, errs
 }
 

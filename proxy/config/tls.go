@@ -135,3 +135,28 @@ func tlsHint(name string) string {
 	}
 	return ""
 }
+
+// withoutCertFiles returns the environment without variables such as
+// CLIENT_TLS_CERT=/etc/client.pem, and a warning for each. They are another program's:
+// no client of postern's is identified by a file, and one that has no other variable
+// may do nothing.
+func withoutCertFiles(environ map[string]string) (own map[string]string, warnings []string) {
+	own = maps.Clone(environ)
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		value := environ[name]
+		prefix, isCert := strings.CutSuffix(name, "CERT")
+		isFile := strings.HasPrefix(value, "/") || strings.Contains(value, "BEGIN CERTIFICATE")
+		isClients := func(v string) bool { return v != "CERT" && hasKey(environ, prefix+v) }
+		if !isCert || !isFile || !identity.MatchString(name) || slices.ContainsFunc(varsOf[Client](), isClients) {
+			continue
+		}
+		delete(own, name)
+		warnings = append(warnings, name+" has no effect: a client is declared by the name in its certificate, as in gerard, not by a file")
+	}
+	return own, warnings
+}
+
+func hasKey(m map[string]string, key string) bool {
+	_, ok := m[key]
+	return ok
+}

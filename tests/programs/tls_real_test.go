@@ -153,18 +153,20 @@ func TestDockerIsTurnedAway(t *testing.T) {
 	}
 	// openssl shows what is offered.
 	openssl := harness.NeedCommand(t, "openssl", "openssl")
-	for _, test := range []struct{ args, want string }{
-		{"-tls1", "no protocols available|alert protocol version|Cipher is (NONE)"},
-		{"-tls1_1", "no protocols available|alert protocol version|Cipher is (NONE)"},
-		{"-tls1_2", "TLSv1.2, Cipher is ECDHE-ECDSA-"},
-		{"-tls1_3", "TLSv1.3, Cipher is TLS_"},
-		{"-tls1_2 -cipher AES128-SHA", "alert handshake failure|no cipher match"},
-		{"-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256", "Cipher is ECDHE-ECDSA-AES128-GCM-SHA256"},
-		{"-tls1_3 -alpn h2,http/1.1", "No ALPN negotiated"},
-		{"-tls1_2 -sess_out /dev/null", "Session-ID: \n"},
+	const request = "GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
+	for _, test := range []struct{ args, stdin, want string }{
+		{"-tls1", request, "no protocols available|alert protocol version|Cipher is (NONE)"},
+		{"-tls1_1", request, "no protocols available|alert protocol version|Cipher is (NONE)"},
+		{"-tls1_2", request, "TLSv1.2, Cipher is ECDHE-ECDSA-"},
+		{"-tls1_3", request, "TLSv1.3, Cipher is TLS_"},
+		{"-tls1_2 -cipher AES128-SHA", request, "alert handshake failure|no cipher match"},
+		{"-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256", request, "Cipher is ECDHE-ECDSA-AES128-GCM-SHA256"},
+		{"-tls1_3 -alpn h2,http/1.1", request, "No ALPN negotiated"},
+		{"-tls1_2 -sess_out /dev/null", request, "Session-ID: \n"},
+		{"-tls1_2", "R\n", "alert unexpected message"}, // s_client's word for a renegotiation
 	} {
 		cmd := exec.CommandContext(t.Context(), openssl, append(harness.Words("s_client -connect "+p.TLSAddr+" -CAfile "+gerard+"/ca.pem -cert "+gerard+"/cert.pem -key "+gerard+"/key.pem"), strings.Fields(test.args)...)...)
-		cmd.Stdin = strings.NewReader("GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+		cmd.Stdin = strings.NewReader(test.stdin)
 		r := harness.Finish(t, cmd)
 		found := false
 		for want := range strings.SplitSeq(test.want, "|") {

@@ -288,3 +288,34 @@ func TestSlowHeaderOverTLS(t *testing.T) {
 		t.Errorf("a header that does not end: %q, %v, want the connection's end within 20 s", got, err)
 	}
 }
+
+// TestAlertReachesABusyClient asserts that a client that sends before it reads still
+// learns why it was turned away, and cannot send forever.
+func TestAlertReachesABusyClient(t *testing.T) {
+	t.Parallel()
+	_, socket := harness.StandIn(t)
+	ca := harness.NewCA(t, "ca")
+	p := harness.Start(t, harness.With(ca.Settings(), map[string]string{"SOCKET_PATH": socket}))
+	for range 20 {
+		conn := p.DialTLS(ca.Config())
+		for range 10 {
+			if _, err := conn.Write(make([]byte, 10_000)); err != nil {
+				t.Fatalf("sending a request: %v", err)
+			}
+		}
+		if _, err := conn.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "certificate required") {
+			t.Errorf("%v, want the alert", err)
+		}
+		conn.Close()
+	}
+	conn := p.DialTLS(ca.Config())
+	begin := time.Now()
+	for {
+		if _, err := conn.Write(make([]byte, 10_000)); err != nil {
+			break
+		}
+	}
+	if d := time.Since(begin); d > 20*time.Second {
+		t.Errorf("the client could send for %v", d)
+	}
+}

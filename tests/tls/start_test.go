@@ -176,6 +176,7 @@ func TestWarnings(t *testing.T) {
 		{"DOCKER_TLS_VERIFY=1", `^DOCKER_TLS_VERIFY has no effect: it is for Docker's own programs: ` + use + `$`},
 		{"DOCKER_CERT_PATH=/certs LISTEN=127.0.0.1:0 TLS_DIR=/none", `^DOCKER_CERT_PATH has no effect: it is for Docker's own programs: ` + use + `$`},
 		{"DOCKER_TLS_CERTDIR=/certs", `^DOCKER_TLS_CERTDIR has no effect: it is for Docker's own programs: `},
+		{"CLIENT_TLS_CERT=/etc/client.pem CLIENT_TLS_KEY=/etc/client.key LISTEN=127.0.0.1:0 TLS_DIR=/none", `^CLIENT_TLS_CERT has no effect: a client is declared by the name in its certificate, as in gerard, not by a file$`},
 		{"TLS_CERT_FILE=/x", `^TLS_CERT_FILE has no effect: ` + use + `$`},
 		{"TLS_MIN_VERSION=1.2", `^TLS_MIN_VERSION has no effect: `},
 		{"TLS_MIN=1.2", `^TLS_MIN has no effect: `},
