@@ -12,6 +12,7 @@ import (
 
 	"postern/acl"
 	"postern/acl/advise"
+	"postern/acl/guard"
 	"postern/acl/spelling"
 )
 
@@ -25,6 +26,10 @@ type Report struct {
 	Operations []Operation     `json:"operations"`
 	// Settings are the warnings about variables that have no effect.
 	Settings []string `json:"settings,omitempty"`
+	// Guard are the settings that guard the client, Permits what these let it have. Both
+	// are empty without a guard.
+	Guard   []string     `json:"guard,omitempty"`
+	Permits []guard.Term `json:"permits,omitempty"`
 }
 
 // Operation is one row of the operation table with its decision.
@@ -83,6 +88,7 @@ func (r Report) Text(w io.Writer) error {
 	if len(r.Settings)+len(r.Warnings) > 0 {
 		fmt.Fprintln(w)
 	}
+	r.writeGuard(w)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range acl.Sections {
 		head := "\n" + s.Var + "\n"

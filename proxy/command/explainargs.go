@@ -23,6 +23,8 @@ type ExplainArgs struct {
 	JSON bool
 	// All shows Podman's own operations whatever the settings are.
 	All bool
+	// Body is a file with the body of the request, or "".
+	Body string
 	// Method and Target are of one request, Operation is the id of one operation.
 	// All three are "" for all operations.
 	Method, Target, Operation string
@@ -39,6 +41,7 @@ func ParseExplainArgs(args []string) (ExplainArgs, error) {
 	flags.BoolVar(&a.JSON, "json", false, "")
 	flags.BoolVar(&a.All, "all", false, "")
 	flags.StringVar(&a.Client, "client", "", "")
+	flags.StringVar(&a.Body, "body", "", "")
 	var words []string
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
@@ -60,6 +63,9 @@ func ParseExplainArgs(args []string) (ExplainArgs, error) {
 		a.Method, a.Target = "GET", words[0]
 	default:
 		a.Operation = words[0]
+	}
+	if a.Body != "" && a.Target == "" {
+		return a, errors.New("--body is about a request: postern explain POST /containers/create --body FILE")
 	}
 	return a, nil
 }
@@ -85,12 +91,19 @@ func (a ExplainArgs) Write(w io.Writer, c config.Config) (allowed bool, err erro
 	default:
 		report := NewReport(policy, a.All || advise.MeansPodman(c.AllRules()...))
 		report.Client, report.Clients, report.Settings = a.Client, c.ClientNames(), c.Warnings
+		report.addGuard(c, policy)
 		return true, a.print(w, report)
 	}
 	if err != nil {
 		return false, err
 	}
 	response.Client = a.Client
+	if a.Target != "" {
+		decision, query := decideOn(policy, a.Method, a.Target)
+		if err := response.judge(c, decision, query, a.Body); err != nil {
+			return false, err
+		}
+	}
 	return response.Allowed, a.print(w, response)
 }
 

@@ -23,7 +23,7 @@ func (s *Start) Log(log zerolog.Logger) {
 		line := log.Info()
 		addStrs(line, "from", client.From.Items())
 		addStrs(line, "listen", s.listenURLs(client))
-		s.logPolicy(log, line, s.Config.Clients[i].Rules, client.Policy)
+		s.logPolicy(log, line, client.Name, s.Config.Clients[i].Rules, client.Policy)
 		line.Msg("client")
 	}
 	var metrics []string
@@ -36,7 +36,7 @@ func (s *Start) Log(log zerolog.Logger) {
 		Str("engine", string(s.Config.SocketPath)).
 		Strs("metrics", metrics)
 	addStrs(line, "allow_from", s.Config.AllowFrom.Items())
-	s.logPolicy(log, line, s.Config.Rules, s.Default.Policy)
+	s.logPolicy(log, line, "", s.Config.Rules, s.Default.Policy)
 	line.Msg("started")
 }
 
@@ -48,9 +48,11 @@ func addStrs(line *zerolog.Event, name string, values []string) {
 }
 
 // logPolicy adds the settings of a client to a line. It logs warnings of what they
-// allow and, at level debug, the sections that are open.
-func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rules, policy *acl.Policy) {
-	logDangers(log, rules, policy)
+// allow and, at level debug, the sections that are open. name is the declared client's.
+func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, name string, rules acl.Rules, policy *acl.Policy) {
+	if !rules.Learn {
+		logDangers(log, dangersOf(s.Config, name, policy))
+	}
 	summary := advise.Summarize(policy, advise.MeansPodman(s.Config.AllRules()...))
 	open := zerolog.Dict()
 	for _, section := range rules.Toggles.Open() {
@@ -62,6 +64,13 @@ func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rul
 	addStrs(line, "ALLOW", rules.Allow)
 	addStrs(line, "DENY", rules.Deny)
 	addStrs(line, "PRESET", rules.PresetNames())
+	if g := s.Config.GuardOf(name); g.On {
+		line.Str("GUARD", s.Config.GuardRule(name))
+		addStrs(line, "permits", g.Names())
+	}
+	if scope := s.Config.ScopeOf(name); scope.Of != nil {
+		line.Str("SCOPE", scope.Rule)
+	}
 }
 
 // listenURLs returns the addresses of a client's own listeners; nil stands for the
@@ -82,12 +91,9 @@ func listenURL(l net.Listener) string { return l.Addr().Network() + "://" + l.Ad
 // logDangers warns of the dangers that a policy opens, once for each thing that a
 // client can do with them. The command explain lists all of them, also those that are
 // open by default. With LEARN=1 all are open, and package learn warns of that.
-func logDangers(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) {
-	if rules.Learn {
-		return
-	}
+func logDangers(log zerolog.Logger, dangers []advise.Danger) {
 	told := map[string]bool{}
-	for _, d := range advise.Dangers(policy) {
+	for _, d := range dangers {
 		if d.ByDefault() || told[d.Why] {
 			continue
 		}

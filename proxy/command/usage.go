@@ -28,10 +28,12 @@ the exit status is 0 if it is allowed, and 1, with the variables to set, if not.
   --client NAME  for the client that CLIENT_<NAME>_... declares
   --json         for programs
   --all          Podman's own operations too, though no LIBPOD_ variable is on
+  --body FILE    judge this body of the request too, where GUARD is on
 
   postern explain POST /v1.41/containers/web/restart
   postern explain /containers/json
   postern explain ContainerList
+  postern explain POST /containers/create --body create.json
 `,
 	"presets": `usage: postern presets [NAME ...]
 
@@ -48,7 +50,7 @@ exit status is 0 if the engine answers, else 1.
 	"help":    "usage: postern help [COMMAND]\n\nPrints the manual, or what a command does.\n",
 }
 
-const explainUsage = "usage: postern explain [--client NAME] [--json] [--all] [[METHOD] PATH | OPERATION]"
+const explainUsage = "usage: postern explain [--client NAME] [--json] [--all] [--body FILE] [[METHOD] PATH | OPERATION]"
 
 // helpFlags request help wherever they stand.
 var helpFlags = []string{"-h", "-help", "--help"}
