@@ -85,7 +85,7 @@ func (c *check) shape() *Refusal {
 		return &Refusal{Status: http.StatusBadRequest, Rule: c.rulePlace(), Reason: "its query cannot be read"}
 	}
 	c.query = query
-	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "labels"} {
+	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "fromImage", "repo", "labels"} {
 		if len(query[key]) > 1 {
 			return c.refuse("its query has " + key + " twice")
 		}
@@ -118,7 +118,7 @@ func (c *check) judge() *Refusal {
 		return c.prune()
 	case scope.Special:
 		return map[string]func() *Refusal{
-			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull,
+			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull, "ImageTag": c.tagImage,
 			"SystemEvents": c.events, "SystemDataUsage": c.usage, "SystemInfo": c.info,
 		}[c.d.OperationID()]()
 	}
