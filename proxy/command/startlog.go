@@ -9,6 +9,7 @@ import (
 	"postern/acl"
 	"postern/acl/advise"
 	"postern/proxy/client"
+	"postern/proxy/config"
 	"postern/proxy/privilege"
 )
 
@@ -23,7 +24,7 @@ func (s *Start) Log(log zerolog.Logger) {
 		line := log.Info()
 		addStrs(line, "from", client.From.Items())
 		addStrs(line, "listen", s.listenURLs(client))
-		s.logPolicy(log, line, s.Config.Clients[i].Rules, client.Policy)
+		s.logPolicy(log, line, s.Config.Clients[i].Rules, client.Policy, s.Config.ScopeOf(client.Name))
 		line.Msg("client")
 	}
 	var metrics []string
@@ -36,7 +37,7 @@ func (s *Start) Log(log zerolog.Logger) {
 		Str("engine", string(s.Config.SocketPath)).
 		Strs("metrics", metrics)
 	addStrs(line, "allow_from", s.Config.AllowFrom.Items())
-	s.logPolicy(log, line, s.Config.Rules, s.Default.Policy)
+	s.logPolicy(log, line, s.Config.Rules, s.Default.Policy, s.Config.ScopeOf(""))
 	line.Msg("started")
 }
 
@@ -49,8 +50,8 @@ func addStrs(line *zerolog.Event, name string, values []string) {
 
 // logPolicy adds the settings of a client to a line. It logs warnings of what they
 // allow and, at level debug, the sections that are open.
-func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rules, policy *acl.Policy) {
-	logDangers(log, rules, policy)
+func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rules, policy *acl.Policy, within config.Scope) {
+	logDangers(log, rules, policy, within)
 	summary := advise.Summarize(policy, advise.MeansPodman(s.Config.AllRules()...))
 	open := zerolog.Dict()
 	for _, section := range rules.Toggles.Open() {
@@ -62,6 +63,11 @@ func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rul
 	addStrs(line, "ALLOW", rules.Allow)
 	addStrs(line, "DENY", rules.Deny)
 	addStrs(line, "PRESET", rules.PresetNames())
+	if within.Of != nil && rules.Learn {
+		log.Warn().Msg(within.Rule + " is not in force while LEARN=1 forwards all")
+	} else if within.Of != nil {
+		line.Str("sees", within.Of.String())
+	}
 }
 
 // listenURLs returns the addresses of a client's own listeners; nil stands for the
@@ -82,12 +88,12 @@ func listenURL(l net.Listener) string { return l.Addr().Network() + "://" + l.Ad
 // logDangers warns of the dangers that a policy opens, once for each thing that a
 // client can do with them. The command explain lists all of them, also those that are
 // open by default. With LEARN=1 all are open, and package learn warns of that.
-func logDangers(log zerolog.Logger, rules acl.Rules, policy *acl.Policy) {
+func logDangers(log zerolog.Logger, rules acl.Rules, policy *acl.Policy, within config.Scope) {
 	if rules.Learn {
 		return
 	}
 	told := map[string]bool{}
-	for _, d := range advise.Dangers(policy) {
+	for _, d := range dangersWithin(policy, within) {
 		if d.ByDefault() || told[d.Why] {
 			continue
 		}
