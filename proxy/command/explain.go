@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"postern/acl"
 	"postern/acl/advise"
 	"postern/acl/guard"
+	"postern/acl/pattern"
+	"postern/acl/scope"
 	"postern/acl/spelling"
+	"postern/proxy/config"
 )
 
 // Report is what explain --json prints.
@@ -24,6 +28,10 @@ type Report struct {
 	Summary    advise.Summary  `json:"summary"`
 	Warnings   []advise.Danger `json:"warnings"`
 	Operations []Operation     `json:"operations"`
+	// Scope says in words what the client sees, and ScopeRule is the setting that says
+	// so. Both are "" if it sees all.
+	Scope     string `json:"scope,omitempty"`
+	ScopeRule string `json:"scope_rule,omitempty"`
 	// Settings are the warnings about variables that have no effect.
 	Settings []string `json:"settings,omitempty"`
 	// Guard are the settings that guard the client, Permits what these let it have. Both
@@ -40,6 +48,8 @@ type Operation struct {
 	Section string `json:"section"`
 	Allowed bool   `json:"allowed"`
 	Rule    string `json:"rule"`
+	// Names are patterns: the operation is allowed on objects of these names alone.
+	Names []string `json:"names,omitempty"`
 	// Remedies are the sets of settings that would allow the operation, and
 	// Remedy puts them into words.
 	Remedies [][]string `json:"remedies,omitempty"`
@@ -48,24 +58,48 @@ type Operation struct {
 	short string
 }
 
-// NewReport explains a policy, with the operations of Podman's own API if podman
-// is set.
-func NewReport(policy *acl.Policy, podman bool) Report {
-	r := Report{Summary: advise.Summarize(policy, podman), Warnings: append([]advise.Danger{}, advise.Dangers(policy)...)}
+// NewReport explains a policy within a scope, with the operations of Podman's own API
+// if podman is set.
+func NewReport(policy *acl.Policy, within config.Scope, podman bool) Report {
+	r := Report{Summary: advise.Summarize(policy, podman), Warnings: append([]advise.Danger{}, dangersWithin(policy, within)...)}
 	for i := range acl.Operations {
 		op := &acl.Operations[i]
 		if advise.IsPodman(op.Section()) && !podman {
 			continue
 		}
 		d := policy.Operation(i)
+		if d = unscoped(d, within); d.Reason != "" {
+			r.Summary.Allowed--
+		}
 		remedy := advise.RemedyFor(policy, d)
 		r.Operations = append(r.Operations, Operation{
 			ID: op.ID, Method: op.Method, Path: op.Path(), Section: op.Section().Var,
-			Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
+			Allowed: d.Outcome == acl.Allowed, Rule: d.Rule, Names: d.Names,
 			Remedies: remedy.Sets, Remedy: remedy.String(), short: remedy.Text,
 		})
 	}
+	if within.Of != nil {
+		r.Scope, r.ScopeRule = within.Of.String(), within.Rule
+	}
 	return r
+}
+
+// unscoped refuses what cannot be held to a scope.
+func unscoped(d acl.Decision, within config.Scope) acl.Decision {
+	if within.Of == nil || d.Outcome != acl.Allowed || scope.RuleFor(d.OperationID()).Does != scope.Refused {
+		return d
+	}
+	return d.Refuse(within.Rule, "it cannot be held to a scope")
+}
+
+// dangersWithin lists the dangers that a policy opens, without those that a scope closes.
+func dangersWithin(policy *acl.Policy, within config.Scope) []advise.Danger {
+	all := advise.Dangers(policy)
+	if within.Of == nil {
+		return all
+	}
+	refused := func(id string) bool { return scope.RuleFor(id).Does == scope.Refused }
+	return slices.DeleteFunc(all, func(d advise.Danger) bool { return slices.ContainsFunc(d.All, refused) })
 }
 
 // Text writes the report for a terminal.
@@ -79,6 +113,14 @@ func (r Report) Text(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", clients,
 		r.Summary.Allowed, r.Summary.Of, list(r.Summary.Reads), list(r.Summary.Writes))
+	if r.Scope != "" {
+		fmt.Fprintf(w, "  sees   only %s (%s)\n", r.Scope, r.ScopeRule)
+	}
+	for _, op := range r.Operations {
+		if len(op.Names) > 0 {
+			fmt.Fprintf(w, "  named  %s on %s alone\n", op.ID, strings.Join(op.Names, ", "))
+		}
+	}
 	for _, text := range r.Settings {
 		fmt.Fprintf(w, "\nwarning: %s", text)
 	}
@@ -127,6 +169,9 @@ type Response struct {
 	Allowed   bool   `json:"allowed"`
 	Rule      string `json:"rule"`
 	Redirect  string `json:"redirect,omitempty"`
+	// Names are as in Operation. Scope is as in Report.
+	Names []string `json:"names,omitempty"`
+	Scope string   `json:"scope,omitempty"`
 	// Remedies and Remedy are as in Operation.
 	Remedies [][]string `json:"remedies,omitempty"`
 	Remedy   string     `json:"remedy,omitempty"`
@@ -134,7 +179,7 @@ type Response struct {
 
 // Request decides on a request as the proxy does. The method may be in small letters.
 // target is written as on the wire, with or without a query.
-func Request(policy *acl.Policy, method, target string) (Response, error) {
+func Request(policy *acl.Policy, within config.Scope, method, target string) (Response, error) {
 	if strings.Trim(method, letters) != "" {
 		return Response{}, fmt.Errorf("invalid method %q: want one such as GET or POST", method)
 	}
@@ -143,20 +188,30 @@ func Request(policy *acl.Policy, method, target string) (Response, error) {
 	if err != nil || u.Opaque != "" {
 		return Response{}, fmt.Errorf("invalid path %q: want one such as /v1.41/containers/json", target)
 	}
-	return newResponse(policy, policy.Decide(method, u)), nil
+	return newResponse(policy, within, named(policy, policy.Decide(method, u))), nil
+}
+
+// named refuses a request about an object whose name no item of ALLOW has. What could
+// be an id passes: explain asks no engine.
+func named(policy *acl.Policy, d acl.Decision) acl.Decision {
+	name := d.Name()
+	if d.Outcome != acl.Allowed || len(d.Names) == 0 || pattern.MatchAny(d.Names, name) || scope.CouldBeID(name) {
+		return d
+	}
+	return d.Refuse(d.Rule, "add "+d.OperationID()+":"+name+" to "+policy.Rules().Prefix+"ALLOW")
 }
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // OperationByID decides on the requests that run an operation. The id may be in any
 // case.
-func OperationByID(policy *acl.Policy, id string) (Response, error) {
+func OperationByID(policy *acl.Policy, within config.Scope, id string) (Response, error) {
 	var ids []string
 	for i, op := range acl.Operations {
 		if strings.EqualFold(op.ID, id) {
 			d := policy.Operation(i)
 			d.Path = op.Path()
-			return newResponse(policy, d), nil
+			return newResponse(policy, within, d), nil
 		}
 		ids = append(ids, op.ID)
 	}
@@ -164,12 +219,17 @@ func OperationByID(policy *acl.Policy, id string) (Response, error) {
 		id, strings.Join(spelling.Resembling(id, ids), ", "))
 }
 
-func newResponse(policy *acl.Policy, d acl.Decision) Response {
+func newResponse(policy *acl.Policy, within config.Scope, d acl.Decision) Response {
+	d = unscoped(d, within)
 	remedy := advise.RemedyFor(policy, d)
-	return Response{
+	r := Response{
 		Method: d.Method, Path: d.Path, Operation: d.OperationID(), Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
-		Redirect: d.Redirect, Remedies: remedy.Sets, Remedy: remedy.String(),
+		Redirect: d.Redirect, Remedies: remedy.Sets, Remedy: remedy.String(), Names: d.Names,
 	}
+	if within.Of != nil && scope.RuleFor(r.Operation).Does != scope.Passes {
+		r.Scope = within.Of.String()
+	}
+	return r
 }
 
 // Text writes the decision for a terminal.
@@ -183,7 +243,14 @@ func (r Response) Text(w io.Writer) error {
 	case r.Redirect != "":
 		_, err = fmt.Fprintf(w, "redirected: %s to %s\n", subject, r.Redirect)
 	case r.Allowed:
-		_, err = fmt.Fprintf(w, "allowed: %s by %s\n", subject, r.Rule)
+		only := ""
+		if len(r.Names) > 0 {
+			only = ", on " + strings.Join(r.Names, ", ") + " alone"
+		}
+		if r.Scope != "" {
+			only += "; in the scope: " + r.Scope
+		}
+		_, err = fmt.Fprintf(w, "allowed: %s by %s%s\n", subject, r.Rule, only)
 	case r.Rule == acl.NoSection:
 		_, err = fmt.Fprintf(w, "refused: %s is in no section of the API\n", subject)
 	default:

@@ -39,7 +39,7 @@ func TestDecisionAsJSON(t *testing.T) {
 func TestReportText(t *testing.T) {
 	t.Parallel()
 	policy := acl.Compile(acl.Rules{Toggles: acl.Toggles{"CONTAINERS": true}, Deny: []string{"*Prune"}})
-	report := NewReport(policy, false)
+	report := NewReport(policy, config.Scope{}, false)
 	report.Client = "web"
 	var b strings.Builder
 	if err := report.Text(&b); err != nil {

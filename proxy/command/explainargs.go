@@ -81,15 +81,18 @@ func (a ExplainArgs) Write(w io.Writer, c config.Config) (allowed bool, err erro
 		}
 		a.Client, rules = client.Name, client.Rules
 	}
-	policy := acl.Compile(rules)
+	policy, within := acl.Compile(rules), c.ScopeOf(a.Client)
+	if c.Learn.Forwards() {
+		within.Of = nil
+	}
 	var response Response
 	switch {
 	case a.Operation != "":
-		response, err = OperationByID(policy, a.Operation)
+		response, err = OperationByID(policy, within, a.Operation)
 	case a.Target != "":
-		response, err = Request(policy, a.Method, a.Target)
+		response, err = Request(policy, within, a.Method, a.Target)
 	default:
-		report := NewReport(policy, a.All || advise.MeansPodman(c.AllRules()...))
+		report := NewReport(policy, within, a.All || advise.MeansPodman(c.AllRules()...))
 		report.Client, report.Clients, report.Settings = a.Client, c.ClientNames(), c.Warnings
 		report.addGuard(c, policy)
 		return true, a.print(w, report)

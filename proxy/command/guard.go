@@ -28,7 +28,7 @@ var guardedAway = []string{
 // dangersOf lists what a client can do that its operations' names do not say, a
 // guard's effect included. name is "" for the clients that are not declared.
 func dangersOf(c config.Config, name string, policy *acl.Policy) []advise.Danger {
-	all := advise.Dangers(policy)
+	all := dangersWithin(policy, c.ScopeOf(name))
 	g := c.GuardOf(name)
 	if !g.On || c.Learn.Forwards() {
 		return all

@@ -68,8 +68,11 @@ func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, name string, 
 		line.Str("GUARD", s.Config.GuardRule(name))
 		addStrs(line, "permits", g.Names())
 	}
-	if scope := s.Config.ScopeOf(name); scope.Of != nil {
-		line.Str("SCOPE", scope.Rule)
+	within := s.Config.ScopeOf(name)
+	if within.Of != nil && rules.Learn {
+		log.Warn().Msg(within.Rule + " is not in force while LEARN=1 forwards all")
+	} else if within.Of != nil {
+		line.Str("sees", within.Of.String())
 	}
 }
 

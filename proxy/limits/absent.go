@@ -26,7 +26,7 @@ type absent struct {
 
 // answerAbsent sends the request with the ids that nothing has.
 func (c *check) answerAbsent() *Refusal {
-	if c.rule.Does == scope.Creates {
+	if c.asksItself || c.rule.Does == scope.Creates {
 		c.askForAbsent()
 	}
 	res, err := c.Engine.transport.RoundTrip(c.out)

@@ -34,12 +34,14 @@ type check struct {
 	passed Passed
 
 	queryChanged, headerIsOwn bool
-
-	unknown     []string   // fields of the body that were left out
-	judgedQuery url.Values // as the guard judged it
-	isExec      bool       // the operation is about an exec, which is privileged or not
-	privileged  bool
-	undo        []func() // takes back what was made for the request
+	unknown                   []string   // fields of the body that were left out
+	judgedQuery               url.Values // as the guard judged it
+	isExec                    bool       // the operation is about an exec, which is privileged or not
+	privileged                bool
+	undo                      []func() // takes back what was made for the request
+	// asksItself is whether the answer about what is absent is that of a lookup, since
+	// the request would succeed or be about something else.
+	asksItself bool
 }
 
 func newCheck(l *Limits, d acl.Decision, r *http.Request) *check {
@@ -89,7 +91,7 @@ func (c *check) shape() *Refusal {
 		return &Refusal{Status: http.StatusBadRequest, Rule: c.rulePlace(), Reason: "its query cannot be read"}
 	}
 	c.query = query
-	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "labels"} {
+	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "fromImage", "repo", "labels"} {
 		if len(query[key]) > 1 {
 			return c.refuse("its query has " + key + " twice")
 		}
@@ -122,7 +124,7 @@ func (c *check) judge() *Refusal {
 		return c.prune()
 	case scope.Special:
 		return map[string]func() *Refusal{
-			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull,
+			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull, "ImageTag": c.tagImage,
 			"SystemEvents": c.events, "SystemDataUsage": c.usage, "SystemInfo": c.info,
 		}[c.d.OperationID()]()
 	}

@@ -10,9 +10,11 @@ import (
 	"postern/acl/scope"
 )
 
-// createNetwork looks at the network that a new one takes its settings from, and takes
-// ids of other networks from the engine's warning.
+// createNetwork looks at the network that a new one takes its settings from. Engines up
+// to 24 may allow a second network of a name, and then start no container in either of
+// them: one client could so stop another's.
 func (c *check) createNetwork() *Refusal {
+	c.body.Set(true, "CheckDuplicate")
 	if from := c.body.String("ConfigFrom", "Network"); from != "" {
 		id, refusal := c.reference(scope.Network, from)
 		if refusal != nil {
@@ -116,7 +118,10 @@ func (c *check) connect() *Refusal {
 	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
-	return c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
+	before := len(c.absent)
+	refusal := c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
+	c.asksItself = before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
+	return refusal
 }
 
 // buildNetwork holds the network of a build's containers to the scope.
@@ -134,7 +139,7 @@ func (c *check) buildNetwork() *Refusal {
 	}
 	c.setQuery("networkmode", strings.TrimSuffix(mode, name)+id)
 	if len(c.absent) > 0 {
-		c.rule.Does = scope.Creates // the answer is that of a lookup
+		c.asksItself = true
 	}
 	return nil
 }
@@ -164,8 +169,7 @@ func (c *check) start() *Refusal {
 		}
 	}
 	if len(c.absent) > 0 {
-		// The container is there: the answer is about the network.
-		c.rule.Does = scope.Creates
+		c.asksItself = true // the container is there: the answer is about the network
 		return nil
 	}
 	if pending {

@@ -22,9 +22,9 @@ func parseFilters(text string) (filters, error) {
 		if err := json.Unmarshal([]byte(text), &f); err != nil {
 			return nil, errors.New("its filters cannot be read")
 		}
+		return f, nil
 	}
 	for key, set := range sets {
-		f[key] = []string{}
 		for value, is := range set {
 			if is {
 				f[key] = append(f[key], value)
