@@ -77,14 +77,14 @@ func (r Rules) evaluate(s Subject) (allowed bool, by Setting) {
 	if allowed, by = r.evaluateToggles(s); allowed {
 		return true, by
 	}
-	if items := r.named(id); len(items) > 0 {
+	if items := r.Named(id); len(items) > 0 {
 		return true, Setting{"ALLOW", strings.Join(items, ",")}
 	}
 	return false, by
 }
 
-// named lists the items of Allow that allow an operation on objects of some names.
-func (r Rules) named(id string) (items []string) {
+// Named lists the items of Allow that allow an operation on objects of some names.
+func (r Rules) Named(id string) (items []string) {
 	for _, item := range r.Allow {
 		if op, _, isNamed := strings.Cut(item, ":"); isNamed && pattern.Match(op, id) {
 			items = append(items, item)

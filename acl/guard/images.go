@@ -132,6 +132,7 @@ func (j *judge) tag(field, name, flag string) {
 	case j.matchesImage("GUARD_TAG", reference) || j.any("GUARD_TAG"):
 	case slices.Contains(j.lists["GUARD_TAG"].items, "new") && (j.NewTag == nil || j.NewTag(reference)):
 	default:
+		name = strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/") // as people write it
 		j.wants(field, name, flag, "GUARD_TAG", name)
 	}
 }

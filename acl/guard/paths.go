@@ -101,12 +101,12 @@ func (s Settings) Dangers() (all []string) {
 	return all
 }
 
-// HasWritablePath returns a listed host path that containers may write to, or "".
-func (s Settings) HasWritablePath() string {
+// pathPowers says what containers can do with the listed host paths.
+func (s Settings) pathPowers() (all []string) {
 	for _, item := range s.paths {
 		if item.mode == "rw" {
-			return item.path
+			all = append(all, "write files of the host below "+item.path+", and elsewhere by symbolic links there ("+s.Prefix+"GUARD_VOLUME)")
 		}
 	}
-	return ""
+	return all
 }

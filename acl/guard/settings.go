@@ -212,3 +212,50 @@ func isName(s, more string) bool {
 	}
 	return s != ""
 }
+
+// Term is a variable with what holds: its value, or what holds while it is unset.
+type Term struct {
+	Variable string `json:"variable"`
+	Value    string `json:"value"`
+	// IsSet is whether the variable has a value.
+	IsSet bool `json:"set"`
+}
+
+// Terms lists all variables with what they permit, for people.
+func (s Settings) Terms() (all []Term) {
+	for _, v := range Variables[1:] {
+		t := Term{Variable: s.Prefix + v.Name, Value: v.Default}
+		if l := s.lists[v.Name]; l.none {
+			t.Value, t.IsSet = "nothing", true
+		} else if l.set {
+			t.Value, t.IsSet = strings.Join(l.items, ","), true
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// Powers says what the settings permit that is as good as root, or close to it, in the
+// words that follow "clients can".
+func (s Settings) Powers() (all []string) {
+	has := func(variable string, items ...string) bool {
+		return slices.ContainsFunc(s.lists[variable].items, func(item string) bool { return slices.Contains(items, item) })
+	}
+	add := func(is bool, what string) {
+		if is {
+			all = append(all, what)
+		}
+	}
+	add(s.Privileged, "start privileged containers, which are root on the host ("+s.Prefix+"GUARD_PRIVILEGED=1)")
+	add(has("GUARD_CAP_ADD", "ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF", "PERFMON", "SYS_BOOT"), "give containers capabilities that reach the host ("+s.Prefix+"GUARD_CAP_ADD)")
+	add(has("GUARD_NAMESPACE", "pid=host", "userns=host"), "put containers into the host's namespaces ("+s.Prefix+"GUARD_NAMESPACE)")
+	add(has("GUARD_NETWORK", "host"), "reach what listens on the host's loopback addresses ("+s.Prefix+"GUARD_NETWORK)")
+	add(has("GUARD_SECURITY_OPT", "systempaths=unconfined"), "write to the host's /proc/sys ("+s.Prefix+"GUARD_SECURITY_OPT)")
+	for _, item := range s.devices {
+		add(strings.Contains(item.mode, "w"), "write to the device "+item.path+" ("+s.Prefix+"GUARD_DEVICE)")
+	}
+	all = append(all, s.pathPowers()...)
+	add(has("GUARD_TAG", "*"), "replace images that others run ("+s.Prefix+"GUARD_TAG=*)")
+	add(s.Archive != nil && *s.Archive, "run programs as root on engines before 29.5.1, by an archive put into a container (CVE-2026-41567, "+s.Prefix+"GUARD_ARCHIVE=1)")
+	return all
+}

@@ -41,6 +41,7 @@ var rules = map[string]Rule{
 	"ImageCommit":     {Special, Container}, // ?container=
 	"ImageBuild":      {Special, ""},        // ?networkmode=, ?labels=, ?remote=
 	"ImageCreate":     {Special, ""},        // ?fromSrc=
+	"ImageTag":        {Special, ""},        // ?repo=
 	"SystemEvents":    {Special, ""},
 	"SystemDataUsage": {Special, ""},
 	"SystemInfo":      {Special, ""},
@@ -58,7 +59,7 @@ func init() {
 		{Rule{Names, Network}, "NetworkConnect NetworkDelete NetworkDisconnect NetworkInspect"},
 		{Rule{Names, Volume}, "VolumeDelete VolumeInspect"},
 		{Rule{Passes, ""}, "BuildCancel DistributionInspect Grpc ImageAttestations ImageDelete ImageGet ImageGetAll ImageHistory ImageInspect ImageList " +
-			"ImagePush ImageSearch ImageTag Session SystemAuth SystemPing SystemPingHead SystemVersion"},
+			"ImagePush ImageSearch Session SystemAuth SystemPing SystemPingHead SystemVersion"},
 		// Podman's own: these say nothing of containers.
 		{Rule{Passes, ""}, "SystemInfoLibpod SystemVersionLibpod"},
 		// A load can hold any tag and any label. A prune of images or of the build

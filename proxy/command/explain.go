@@ -7,13 +7,18 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"postern/acl"
 	"postern/acl/advise"
+	"postern/acl/guard"
+	"postern/acl/pattern"
 	"postern/acl/redact"
+	"postern/acl/scope"
 	"postern/acl/spelling"
+	"postern/proxy/config"
 	"postern/proxy/limits"
 )
 
@@ -25,8 +30,16 @@ type Report struct {
 	Summary    advise.Summary  `json:"summary"`
 	Warnings   []advise.Danger `json:"warnings"`
 	Operations []Operation     `json:"operations"`
+	// Scope says in words what the client sees, and ScopeRule is the setting that says
+	// so. Both are "" if it sees all.
+	Scope     string `json:"scope,omitempty"`
+	ScopeRule string `json:"scope_rule,omitempty"`
 	// Settings are the warnings about variables that have no effect.
 	Settings []string `json:"settings,omitempty"`
+	// Guard are the settings that guard the client, Permits what these let it have. Both
+	// are empty without a guard.
+	Guard   []string     `json:"guard,omitempty"`
+	Permits []guard.Term `json:"permits,omitempty"`
 	// Redact is what responses do not show, as REDACT has it, and Keep the variables
 	// whose values they do. Around are the allowed operations that give it away
 	// nevertheless. All three are empty if nothing is redacted.
@@ -45,6 +58,8 @@ type Operation struct {
 	Section string `json:"section"`
 	Allowed bool   `json:"allowed"`
 	Rule    string `json:"rule"`
+	// Names are patterns: the operation is allowed on objects of these names alone.
+	Names []string `json:"names,omitempty"`
 	// Remedies are the sets of settings that would allow the operation, and
 	// Remedy puts them into words.
 	Remedies [][]string `json:"remedies,omitempty"`
@@ -53,30 +68,48 @@ type Operation struct {
 	short string
 }
 
-// Permissions are what one client may do, and what responses do not show to it.
+// Permissions are what one client may do, what it sees, and what responses do not show
+// to it.
 type Permissions struct {
 	Policy *acl.Policy
+	Scope  config.Scope
 	Redact limits.Redaction
 }
 
-// limited returns the decision with a refusal if the operation's response could not be
-// redacted.
+// limited returns the decision with a refusal if the operation cannot be held to the
+// client's scope, or its response not be redacted.
 func (p Permissions) limited(d acl.Decision) acl.Decision {
 	if d.Outcome != acl.Allowed {
 		return d
 	}
+	if p.Scope.Of != nil && scope.RuleFor(d.OperationID()).Does == scope.Refused {
+		return d.Refuse(p.Scope.Rule, "it cannot be held to a scope")
+	}
 	if reason := p.Redact.Refuses(d); reason != "" {
-		return d.Refuse(p.Redact.Rule, reason)
+		return d.Refuse(p.Redact.Rule, reason+"; set "+p.Redact.Undo)
 	}
 	return d
 }
 
 // remedy returns the settings that would allow what was refused.
 func (p Permissions) remedy(d acl.Decision) advise.Remedy {
-	if d.Reason != "" {
-		return advise.Remedy{Text: d.Reason + "; set " + p.Redact.Undo, Sets: [][]string{{p.Redact.Undo}}}
+	switch {
+	case d.Reason == "":
+		return advise.RemedyFor(p.Policy, d)
+	case d.Rule == p.Redact.Rule:
+		return advise.Remedy{Text: d.Reason, Sets: [][]string{{p.Redact.Undo}}}
 	}
-	return advise.RemedyFor(p.Policy, d)
+	return advise.Remedy{Text: d.Reason}
+}
+
+// dangers lists what the permissions open, without what a scope closes.
+func (p Permissions) dangers() []advise.Danger {
+	all := advise.Dangers(p.Policy, p.Redact.Redaction)
+	if p.Scope.Of == nil {
+		return all
+	}
+	refused := func(id string) bool { return scope.RuleFor(id).Does == scope.Refused }
+	return slices.DeleteFunc(all, func(d advise.Danger) bool { return slices.ContainsFunc(d.All, refused) })
 }
 
 // NewReport explains what a client may do, with the operations of Podman's own API if
@@ -84,7 +117,7 @@ func (p Permissions) remedy(d acl.Decision) advise.Remedy {
 func NewReport(p Permissions, podman bool) Report {
 	r := Report{
 		Summary:  advise.Summarize(p.Policy, p.Redact.Redaction, podman),
-		Warnings: append([]advise.Danger{}, advise.Dangers(p.Policy, p.Redact.Redaction)...),
+		Warnings: append([]advise.Danger{}, p.dangers()...),
 		Around:   p.Redact.Around(p.Policy),
 	}
 	if p.Redact.Kinds != 0 {
@@ -96,12 +129,18 @@ func NewReport(p Permissions, podman bool) Report {
 			continue
 		}
 		d := p.limited(p.Policy.Operation(i))
+		if d.Reason != "" && d.Rule == p.Scope.Rule {
+			r.Summary.Allowed--
+		}
 		remedy := p.remedy(d)
 		r.Operations = append(r.Operations, Operation{
 			ID: op.ID, Method: op.Method, Path: op.Path(), Section: op.Section().Var,
-			Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
+			Allowed: d.Outcome == acl.Allowed, Rule: d.Rule, Names: d.Names,
 			Remedies: remedy.Sets, Remedy: remedy.String(), short: remedy.Text,
 		})
+	}
+	if p.Scope.Of != nil {
+		r.Scope, r.ScopeRule = p.Scope.Of.String(), p.Scope.Rule
 	}
 	return r
 }
@@ -117,6 +156,14 @@ func (r Report) Text(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "%s may run %d of %d operations.\n  read   %s\n  write  %s\n", clients,
 		r.Summary.Allowed, r.Summary.Of, list(r.Summary.Reads), list(r.Summary.Writes))
+	if r.Scope != "" {
+		fmt.Fprintf(w, "  sees   only %s (%s)\n", r.Scope, r.ScopeRule)
+	}
+	for _, op := range r.Operations {
+		if len(op.Names) > 0 {
+			fmt.Fprintf(w, "  named  %s on %s alone\n", op.ID, strings.Join(op.Names, ", "))
+		}
+	}
 	if r.Redact != "" {
 		fmt.Fprintf(w, "\nREDACT=%s: responses have *** for %s.\n", r.Redact, hides[r.Redact])
 		if len(r.Keep) > 0 {
@@ -135,6 +182,7 @@ func (r Report) Text(w io.Writer) error {
 	if len(r.Settings)+len(r.Warnings) > 0 {
 		fmt.Fprintln(w)
 	}
+	r.writeGuard(w)
 	r.writeAllowed(w)
 	if r.all {
 		r.writeRefused(w)
@@ -228,6 +276,9 @@ type Response struct {
 	Allowed   bool   `json:"allowed"`
 	Rule      string `json:"rule"`
 	Redirect  string `json:"redirect,omitempty"`
+	// Names are as in Operation. Scope is as in Report.
+	Names []string `json:"names,omitempty"`
+	Scope string   `json:"scope,omitempty"`
 	// Remedies and Remedy are as in Operation.
 	Remedies [][]string `json:"remedies,omitempty"`
 	Remedy   string     `json:"remedy,omitempty"`
@@ -244,7 +295,17 @@ func Request(p Permissions, method, target string) (Response, error) {
 	if err != nil || u.Opaque != "" {
 		return Response{}, fmt.Errorf("invalid path %q: want one such as /v1.41/containers/json", target)
 	}
-	return p.response(p.Policy.Decide(method, u)), nil
+	return p.response(named(p.Policy, p.Policy.Decide(method, u))), nil
+}
+
+// named refuses a request about an object whose name no item of ALLOW has. What could
+// be an id passes: explain asks no engine.
+func named(policy *acl.Policy, d acl.Decision) acl.Decision {
+	name := d.Name()
+	if d.Outcome != acl.Allowed || len(d.Names) == 0 || pattern.MatchAny(d.Names, name) || scope.CouldBeID(name) {
+		return d
+	}
+	return d.Refuse(d.Rule, "add "+d.OperationID()+":"+name+" to "+policy.Rules().Prefix+"ALLOW")
 }
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -268,10 +329,14 @@ func OperationByID(p Permissions, id string) (Response, error) {
 func (p Permissions) response(d acl.Decision) Response {
 	d = p.limited(d)
 	remedy := p.remedy(d)
-	return Response{
+	r := Response{
 		Method: d.Method, Path: d.Path, Operation: d.OperationID(), Allowed: d.Outcome == acl.Allowed, Rule: d.Rule,
-		Redirect: d.Redirect, Remedies: remedy.Sets, Remedy: remedy.String(),
+		Redirect: d.Redirect, Remedies: remedy.Sets, Remedy: remedy.String(), Names: d.Names,
 	}
+	if p.Scope.Of != nil && scope.RuleFor(r.Operation).Does != scope.Passes {
+		r.Scope = p.Scope.Of.String()
+	}
+	return r
 }
 
 // Text writes the decision for a terminal.
@@ -285,7 +350,14 @@ func (r Response) Text(w io.Writer) error {
 	case r.Redirect != "":
 		_, err = fmt.Fprintf(w, "redirected: %s to %s\n", subject, r.Redirect)
 	case r.Allowed:
-		_, err = fmt.Fprintf(w, "allowed: %s by %s\n", subject, r.Rule)
+		only := ""
+		if len(r.Names) > 0 {
+			only = ", on " + strings.Join(r.Names, ", ") + " alone"
+		}
+		if r.Scope != "" {
+			only += "; in the scope: " + r.Scope
+		}
+		_, err = fmt.Fprintf(w, "allowed: %s by %s%s\n", subject, r.Rule, only)
 	case r.Rule == acl.NoSection:
 		_, err = fmt.Fprintf(w, "refused: %s is in no section of the API\n", subject)
 	default:

@@ -24,6 +24,8 @@ type ExplainArgs struct {
 	// All lists the refused operations too, and Podman's own whatever the settings
 	// are.
 	All bool
+	// Body is a file with the body of the request, or "".
+	Body string
 	// Method and Target are of one request, Operation is the id of one operation.
 	// All three are "" for all operations.
 	Method, Target, Operation string
@@ -40,6 +42,7 @@ func ParseExplainArgs(args []string) (ExplainArgs, error) {
 	flags.BoolVar(&a.JSON, "json", false, "")
 	flags.BoolVar(&a.All, "all", false, "")
 	flags.StringVar(&a.Client, "client", "", "")
+	flags.StringVar(&a.Body, "body", "", "")
 	var words []string
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
@@ -62,21 +65,24 @@ func ParseExplainArgs(args []string) (ExplainArgs, error) {
 	default:
 		a.Operation = words[0]
 	}
+	if a.Body != "" && a.Target == "" {
+		return a, errors.New("--body is about a request: postern explain POST /containers/create --body FILE")
+	}
 	return a, nil
 }
 
 // Write writes what the configuration permits. It reports whether the request or the
 // operation is allowed, and true if the arguments have neither.
 func (a ExplainArgs) Write(w io.Writer, c config.Config) (allowed bool, err error) {
-	rules, redaction := c.Rules, c.Redaction()
+	rules := c.Rules
 	if a.Client != "" {
 		client, err := c.Client(a.Client)
 		if err != nil {
 			return false, err
 		}
-		a.Client, rules, redaction = client.Name, client.Rules, c.ClientRedaction(client)
+		a.Client, rules = client.Name, client.Rules
 	}
-	permissions := Permissions{acl.Compile(rules), redaction}
+	permissions := permissionsOf(c, a.Client, acl.Compile(rules))
 	var response Response
 	switch {
 	case a.Operation != "":
@@ -87,12 +93,19 @@ func (a ExplainArgs) Write(w io.Writer, c config.Config) (allowed bool, err erro
 		report := NewReport(permissions, a.All || advise.MeansPodman(c.AllRules()...))
 		report.Client, report.Clients, report.Settings = a.Client, c.ClientNames(), c.Warnings
 		report.all = a.All
+		report.addGuard(c, permissions.Policy)
 		return true, a.print(w, report)
 	}
 	if err != nil {
 		return false, err
 	}
 	response.Client = a.Client
+	if a.Target != "" {
+		decision, query := decideOn(permissions.Policy, a.Method, a.Target)
+		if err := response.judge(c, decision, query, a.Body); err != nil {
+			return false, err
+		}
+	}
 	return response.Allowed, a.print(w, response)
 }
 

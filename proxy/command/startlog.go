@@ -30,7 +30,7 @@ func (s *Start) Log(log zerolog.Logger) {
 		addStrs(line, "from", client.From.Items())
 		addStrs(line, "cert", client.Cert.Items())
 		addStrs(line, "listen", s.listenURLs(client))
-		s.logPolicy(log, line, s.Config.Clients[i].Rules, client)
+		s.logPolicy(log, line, client.Name, s.Config.Clients[i].Rules, client)
 		logRedaction(log, line, s.Config.ClientRedaction(s.Config.Clients[i]), client.Policy)
 		line.Msg("client")
 	}
@@ -44,7 +44,7 @@ func (s *Start) Log(log zerolog.Logger) {
 		Str("engine", string(s.Config.SocketPath)).
 		Strs("metrics", metrics)
 	addStrs(line, "allow_from", s.Config.AllowFrom.Items())
-	s.logPolicy(log, line, s.Config.Rules, s.Default)
+	s.logPolicy(log, line, "", s.Config.Rules, s.Default)
 	logRedaction(log, line, s.Config.Redaction(), s.Default.Policy)
 	line.Msg("started")
 }
@@ -73,9 +73,11 @@ func addStrs(line *zerolog.Event, name string, values []string) {
 }
 
 // logPolicy adds the settings of a client to a line. It logs warnings of what they
-// allow and, at level debug, the sections that are open.
-func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rules, client *client.Client) {
-	logDangers(log, rules, client)
+// allow and, at level debug, the sections that are open. name is the declared client's.
+func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, name string, rules acl.Rules, client *client.Client) {
+	if !rules.Learn {
+		logDangers(log, dangersOf(s.Config, name, client.Policy))
+	}
 	summary := advise.Summarize(client.Policy, client.Limits.Redaction(), advise.MeansPodman(s.Config.AllRules()...))
 	open := zerolog.Dict()
 	for _, section := range rules.Toggles.Open() {
@@ -87,6 +89,16 @@ func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, rules acl.Rul
 	addStrs(line, "ALLOW", rules.Allow)
 	addStrs(line, "DENY", rules.Deny)
 	addStrs(line, "PRESET", rules.PresetNames())
+	if g := s.Config.GuardOf(name); g.On {
+		line.Str("GUARD", s.Config.GuardRule(name))
+		addStrs(line, "permits", g.Names())
+	}
+	within := s.Config.ScopeOf(name)
+	if within.Of != nil && rules.Learn {
+		log.Warn().Msg(within.Rule + " is not in force while LEARN=1 forwards all")
+	} else if within.Of != nil {
+		line.Str("sees", within.Of.String())
+	}
 }
 
 // logRedaction adds to a line what responses do not show to a client. It warns of the
@@ -127,12 +139,9 @@ func listenURL(l net.Listener) string {
 // logDangers warns of the dangers that a policy opens, once for each thing that a
 // client can do with them. The command explain lists all of them, also those that are
 // open by default. With LEARN=1 all are open, and package learn warns of that.
-func logDangers(log zerolog.Logger, rules acl.Rules, client *client.Client) {
-	if rules.Learn {
-		return
-	}
+func logDangers(log zerolog.Logger, dangers []advise.Danger) {
 	told := map[string]bool{}
-	for _, d := range advise.Dangers(client.Policy, client.Limits.Redaction()) {
+	for _, d := range dangers {
 		if d.ByDefault() || told[d.Why] {
 			continue
 		}

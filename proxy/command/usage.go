@@ -29,10 +29,12 @@ the exit status is 0 if it is allowed, and 1, with the variables to set, if not.
   --json         for programs
   --all          list what is refused too, with what would allow it, and Podman's
                  own operations, though no LIBPOD_ variable is on
+  --body FILE    judge this body of the request too, where GUARD is on
 
   postern explain POST /v1.41/containers/web/restart
   postern explain /containers/json
   postern explain ContainerList
+  postern explain POST /containers/create --body create.json
 `,
 	"presets": `usage: postern presets [NAME ...]
 
@@ -69,7 +71,7 @@ if the engine answers, else 1.
 	"help":    "usage: postern help [COMMAND]\n\nPrints the manual, or what a command does.\n",
 }
 
-const explainUsage = "usage: postern explain [--client NAME] [--json] [--all] [[METHOD] PATH | OPERATION]"
+const explainUsage = "usage: postern explain [--client NAME] [--json] [--all] [--body FILE] [[METHOD] PATH | OPERATION]"
 
 // helpFlags request help wherever they stand.
 var helpFlags = []string{"-h", "-help", "--help"}

@@ -18,7 +18,7 @@ import (
 func (c Config) warnings(environ map[string]string, root string) []string {
 	all := slices.Concat(c.timeZone(), c.openPorts(), c.tlsWarnings(root), misspelt(environ), c.guardWarnings(environ), otherConfigs(root))
 	for _, rules := range c.AllRules() {
-		all = slices.Concat(all, advise.IneffectiveRefusals(rules), ineffective(rules))
+		all = slices.Concat(all, advise.IneffectiveRefusals(rules), ineffective(rules), spareNames(rules))
 	}
 	return all
 }
@@ -76,6 +76,22 @@ func ineffective(rules acl.Rules) (warnings []string) {
 		}
 	}
 	return warnings
+}
+
+// spareNames warns of items such as ALLOW=ContainerRestart:web where another setting
+// allows the operation on all objects: a reader may think that the item limits it.
+func spareNames(rules acl.Rules) (warnings []string) {
+	for i := range acl.Operations {
+		op := &acl.Operations[i]
+		allowed, by := rules.Evaluate(op.Subject())
+		if !allowed || rules.Learn || by.Name == "ALLOW" && strings.Contains(by.Value, ":") {
+			continue
+		}
+		for _, item := range rules.Named(op.ID) {
+			warnings = append(warnings, fmt.Sprintf("%sALLOW=%s limits nothing: %s%s allows %s on all", rules.Prefix, item, rules.Prefix, by, op.ID))
+		}
+	}
+	return slices.Compact(warnings)
 }
 
 // writesBySection reports whether an operation that writes is in a section that is

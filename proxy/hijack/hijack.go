@@ -86,7 +86,8 @@ type exchange struct {
 	watcher  *time.Timer   // calls watch; nil when the exchange is over
 }
 
-// ServeHTTP forwards r, whose body must not have been read, and returns when
+// ServeHTTP forwards r, whose body must not have been read unless r has a GetBody,
+// which then returns the body to be sent in its place. ServeHTTP returns when
 // the exchange is over, which may take days. It takes the connection from
 // net/http, so w must not be used afterwards. The exchange is cut when r's
 // context is done. That must not be the context that net/http made: net/http

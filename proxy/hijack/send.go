@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -69,10 +70,24 @@ func (x *exchange) sendRequest(w *bufio.Writer) error {
 	if err := engine.WriteHeader(w, r, r.ContentLength != 0); err != nil {
 		return err
 	}
+	if r.GetBody != nil {
+		return writeBody(w, r)
+	}
 	if r.ContentLength >= 0 {
 		return x.copyBody(w, r.ContentLength)
 	}
 	return x.copyChunks(w)
+}
+
+// writeBody writes the body that stands in for the one that has been read.
+func writeBody(w *bufio.Writer, r *http.Request) error {
+	body, err := r.GetBody()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(w, body)
+	return err
 }
 
 // copyBody copies n bytes of the client's body.

@@ -92,7 +92,7 @@ func (c *check) shape() *Refusal {
 		return &Refusal{Status: http.StatusBadRequest, Rule: c.rulePlace(), Reason: "its query cannot be read"}
 	}
 	c.query = query
-	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "labels"} {
+	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "fromImage", "repo", "labels"} {
 		if len(query[key]) > 1 {
 			return c.refuse("its query has " + key + " twice")
 		}
@@ -125,7 +125,7 @@ func (c *check) judge() *Refusal {
 		return c.prune()
 	case scope.Special:
 		return map[string]func() *Refusal{
-			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull,
+			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull, "ImageTag": c.tagImage,
 			"SystemEvents": c.events, "SystemDataUsage": c.usage, "SystemInfo": c.info,
 		}[c.d.OperationID()]()
 	}
@@ -204,7 +204,9 @@ func (c *check) failed(err error) *Refusal {
 
 // setBody gives a request a body.
 func setBody(r *http.Request, body []byte) {
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	// GetBody tells package hijack that the client's body has been read.
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	r.Body, _ = r.GetBody()
 	r.ContentLength, r.TransferEncoding = int64(len(body)), nil
 	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 }

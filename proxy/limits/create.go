@@ -164,7 +164,7 @@ func (c *check) commit() *Refusal {
 			return refusal
 		}
 		c.setQuery("container", id)
-		if refusal := c.tag(c.query.Get("tag")); refusal != nil {
+		if refusal := c.tag(c.query.Get("repo")); refusal != nil {
 			return refusal
 		}
 	}
@@ -175,10 +175,16 @@ func (c *check) commit() *Refusal {
 	return nil
 }
 
-// tag refuses a tag that could stand in for an object.
-func (c *check) tag(tag string) *Refusal {
-	if c.Scope != nil && scope.IsHex(tag) {
-		return c.refuse("the tag " + tag + " looks like an id")
+// tag refuses to give an image a name that could stand in for another's id.
+func (c *check) tag(references ...string) *Refusal {
+	for _, reference := range references {
+		repository, _, _ := strings.Cut(reference, ":")
+		for _, written := range []string{"index.", "docker.io/", "library/"} {
+			repository = strings.TrimPrefix(repository, written) // the engine leaves it out
+		}
+		if c.Scope != nil && scope.IsHex(repository) {
+			return c.refuse("the image name " + repository + " looks like an id")
+		}
 	}
 	return nil
 }
@@ -206,6 +212,9 @@ func (c *check) build() *Refusal {
 	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
+	if refusal := c.tag(c.query["t"]...); refusal != nil {
+		return refusal
+	}
 	return c.buildNetwork()
 }
 
@@ -214,5 +223,7 @@ func (c *check) pull() *Refusal {
 	if c.Scope != nil && c.query.Get("fromSrc") != "" {
 		return c.refuse("an import cannot be held to a scope")
 	}
-	return nil
+	return c.tag(c.query.Get("fromImage"), c.query.Get("repo"))
 }
+
+func (c *check) tagImage() *Refusal { return c.tag(c.query.Get("repo")) }

@@ -10,9 +10,11 @@ import (
 	"postern/acl/scope"
 )
 
-// createNetwork looks at the network that a new one takes its settings from, and takes
-// ids of other networks from the engine's warning.
+// createNetwork looks at the network that a new one takes its settings from. Engines up
+// to 24 may allow a second network of a name, and then start no container in either of
+// them: one client could so stop another's.
 func (c *check) createNetwork() *Refusal {
+	c.body.Set(true, "CheckDuplicate")
 	if from := c.body.String("ConfigFrom", "Network"); from != "" {
 		id, refusal := c.reference(scope.Network, from)
 		if refusal != nil {

@@ -25,6 +25,8 @@ func TestToggleThatOpensNothingIsAWarning(t *testing.T) {
 		{"BUILD=1", []string{"BUILD=1 opens nothing without POST=1"}},
 		{"ALLOW_LOGS=1", []string{"ALLOW_LOGS=1 opens nothing without CONTAINERS=1"}},
 		{"TZ='Europe/Berlin'", []string{`unknown TZ="'Europe/Berlin'": times are in UTC; want Europe/Berlin without the quotes`}},
+		{"CONTAINERS=1 POST=1 ALLOW=ContainerRestart:web", []string{"ALLOW=ContainerRestart:web limits nothing: CONTAINERS=1 allows ContainerRestart on all"}},
+		{"CONTAINERS=1 ALLOW=ContainerRestart:web", nil},
 		{"POST=1 NETWORKS=1", nil},
 		{"POST=1 LIBPOD_PODS=1", nil},
 		{"POST=0", nil},

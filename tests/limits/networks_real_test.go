@@ -1,0 +1,99 @@
+//go:build real
+
+package limits
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+// TestNetworkIsSwappedBeforeTheStart asserts that a container does not come into another
+// client's network that got the name of one that the container was made for. Before the
+// first start the engine keeps the name alone, even of a network given by its id.
+func TestNetworkIsSwappedBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	ann, _ := two(t)
+	image := harness.Busybox(t)
+	for _, connects := range []bool{false, true} {
+		network, container := harness.Unused(t), harness.Unused(t)
+		id := must(t, ann, "network create "+network)
+		if connects {
+			must(t, ann, "create --name "+container+" "+image+" sleep 1000")
+			must(t, ann, "network connect "+id+" "+container)
+		} else {
+			must(t, ann, "create --name "+container+" --network "+id+" "+image+" sleep 1000")
+		}
+		must(t, ann, "network rm "+network)
+		harness.MustDocker(t, "network", "create", network)
+		for _, name := range []string{container, idOf(t, container)} {
+			for _, verb := range []string{"start", "restart"} {
+				fails(t, ann, "network "+network+" not found", verb+" "+name)
+			}
+		}
+		if got := harness.ContainerNamed(t, container).Inspect("{{.State.Running}}{{range .NetworkSettings.Networks}} {{.NetworkID}}{{end}}"); strings.Contains(got, "true") {
+			t.Errorf("the container is %s", got)
+		}
+		if got := harness.MustDocker(t, "network", "inspect", "--format", "{{len .Containers}}", network); strings.TrimSpace(got) != "0" {
+			t.Errorf("the other's network has %s containers", got)
+		}
+		// The client's own one of the name is fine.
+		harness.MustDocker(t, "network", "rm", network)
+		must(t, ann, "network create "+network)
+		must(t, ann, "start "+container)
+	}
+}
+
+// TestNetworkNamesAreTaken asserts that a client cannot make a network of the name that
+// another client's has: this engine would allow it, and then start no container in
+// either.
+func TestNetworkNamesAreTaken(t *testing.T) {
+	t.Parallel()
+	ann, bob := two(t)
+	name, container := harness.Unused(t), harness.Unused(t)
+	id := must(t, ann, "network create "+name)
+	r := ask(t, bob, "POST", "/networks/create", `{"Name":"%s","CheckDuplicate":false}`, name)
+	if r.Status != 409 || strings.Contains(r.Body, id) {
+		t.Errorf("a second network of the name: %d %s", r.Status, r.Body)
+	}
+	must(t, ann, "run -d --name "+container+" --network "+name+" "+harness.Busybox(t)+" sleep 1000")
+	must(t, ann, "network disconnect "+name+" "+container)
+	must(t, ann, "network connect "+name+" "+container)
+	if got := harness.ContainerNamed(t, container).Inspect("{{range .NetworkSettings.Networks}}{{.NetworkID}}{{end}}"); got != id {
+		t.Errorf("the container is in %s, want %s", got, id)
+	}
+}
+
+// TestNamesLikeIDs asserts that nothing that a client makes can stand in for another
+// object by having its id for a name.
+func TestNamesLikeIDs(t *testing.T) {
+	t.Parallel()
+	ann, _ := two(t)
+	other, own := harness.Unused(t), harness.Unused(t)
+	image := harness.Busybox(t)
+	harness.MustDocker(t, "create", "--name", other, image)
+	must(t, ann, "create --name "+own+" "+image)
+	id := idOf(t, other)
+	for _, name := range []string{id, id[:12]} {
+		for _, line := range []string{"create --name %s " + image, "rename " + own + " %s", "network create %s", "volume create %s", "commit " + own + " %s", "tag " + image + " %s", "tag " + image + " %s:1", "create -v %s:/x " + image} {
+			if line := strings.ReplaceAll(line, "%s", name); docker(t, ann, line).Status == 0 {
+				t.Errorf("docker %s succeeds", line)
+			}
+		}
+	}
+}
+
+// TestPredefinedNetworks asserts that a scope takes nothing from what every client may
+// use: the engine's own networks.
+func TestPredefinedNetworks(t *testing.T) {
+	t.Parallel()
+	ann, _ := two(t)
+	for _, network := range []string{"bridge", "host", "none"} {
+		name := harness.Unused(t)
+		must(t, ann, fmt.Sprintf("run -d --name %s --network %s %s sleep 1000", name, network, harness.Busybox(t)))
+		must(t, ann, "network inspect "+network)
+		must(t, ann, "rm -f "+name)
+	}
+}
