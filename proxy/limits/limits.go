@@ -14,6 +14,7 @@ package limits
 
 import (
 	"net/http"
+	"slices"
 
 	"postern/acl"
 	"postern/acl/guard"
@@ -24,7 +25,11 @@ import (
 // Limits are one client's. A nil Limits limits nothing. Make it with [New].
 type Limits struct {
 	Options
+	decisive []string // the scope's keys
 }
+
+// keys are the keys of the labels that decide what is in the scope.
+func (l *Limits) keys() []string { return l.decisive }
 
 // Options say what limits a client.
 type Options struct {
@@ -64,7 +69,7 @@ func New(o Options, names bool) *Limits {
 	if o.Scope == nil && !o.Stamps && o.Guard == nil && !names && o.Redact.Kinds == 0 {
 		return nil
 	}
-	return &Limits{o}
+	return &Limits{Options: o, decisive: slices.Clip(o.Scope.Keys())}
 }
 
 // Redaction returns what responses do not show to the client.

@@ -51,7 +51,7 @@ func benchmarkList(kinds redact.Kinds) func(*testing.B) {
 	}
 }
 
-func BenchmarkList(b *testing.B) {
+func BenchmarkRedactedList(b *testing.B) {
 	b.Run("plain", benchmarkList(0))
 	b.Run("redacted", benchmarkList(redact.Env|redact.Args))
 }
