@@ -296,10 +296,10 @@ func useOfeliaExec(t *testing.T, program, host string) {
 }
 
 func useOfeliaRun(t *testing.T, program, host string) {
-	config := write(t, "ofelia.ini", "[job-run \"test\"]\nschedule = @every 1s\nimage = "+harness.Busybox(t)+"\npull = false\ncommand = echo from-the-job\nno-overlap = true\n")
+	config := write(t, "ofelia.ini", "[job-run \"test\"]\nschedule = @every 3s\nimage = "+harness.Busybox(t)+"\npull = false\nuser = 0\ncommand = seq 40 42\n")
 	out := launched(t, command(t, host, program, "daemon", "--config", config))
 	harness.Await(t, "output of the job", func() bool {
-		return strings.Contains(out.String(), "from-the-job") && strings.Contains(out.String(), "failed: false")
+		return strings.Contains(out.String(), "StdOut: 40") && strings.Contains(out.String(), "failed: false, skipped: false")
 	})
 }
 
