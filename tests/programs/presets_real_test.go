@@ -39,6 +39,7 @@ var presetPrograms = []presetProgram{
 	{name: "dive", preset: "dive", cheap: true, use: useDive},
 	{name: "docker-compose", preset: "compose", cheap: true, use: useCompose,
 		beside: map[string]string{"ALLOW": "SystemVersion,SystemInfo,NetworkConnect,NetworkDisconnect"}},
+	{name: "buildx", preset: "buildx", cheap: true, use: useBuildx},
 	{name: "act", preset: "act", use: useAct},
 	{name: "diun", preset: "diun", use: useDiun},
 	{name: "docker-gen", preset: "docker-gen", use: useDockerGen},
@@ -91,7 +92,9 @@ func (p presetProgram) find(t *testing.T) string {
 	}
 	err := errors.New("it is not installed")
 	switch {
-	case p.cheap && p.name == "dive":
+	case p.name == "buildx":
+		harness.Missing(t, p.name, err, "go install github.com/docker/buildx/cmd/buildx@v0.38.2")
+	case p.name == "dive":
 		harness.Missing(t, p.name, err, "go install github.com/wagoodman/dive@v0.13.1")
 	case p.cheap:
 		harness.Missing(t, p.name, err, "apt-get install "+p.name)
@@ -225,6 +228,18 @@ func useCompose(t *testing.T, program, host string) {
 		if r := works(t, cmd); strings.HasPrefix(args, "exec") && r.Stdout != "hello\n" {
 			t.Errorf("docker-compose %s: %v", args, r)
 		}
+	}
+}
+
+func useBuildx(t *testing.T, program, host string) {
+	dir := filepath.Dir(write(t, "blob", "content"))
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+harness.Busybox(t)+" AS made\nCOPY blob /blob\nRUN cat /blob >/copy\nFROM scratch\nCOPY --from=made /copy /copy\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out")
+	works(t, command(t, host, program, "build", "--network", "none", "--progress", "plain", "-o", out, dir))
+	if text, err := os.ReadFile(filepath.Join(out, "copy")); string(text) != "content" {
+		t.Errorf("buildx wrote %q: %v", text, err)
 	}
 }
 
