@@ -58,7 +58,8 @@
 //   - an operation of a newer engine: operations.go, and if it is a GET, why that
 //     is a read or not in testdata/reads.tsv;
 //   - a preset: a line of acl/preset/presets.tsv;
-//   - the remedy in a refusal: acl/advise/remedy.go; the dangers: danger.go there.
+//   - the remedy in a refusal: acl/advise/remedy.go; the dangers: danger.go there; what
+//     LEARN proposes: shortest.go there.
 //
 // A toggle is also in the Dockerfile and in tables of the README; package
 // tests/docs fails while they differ.

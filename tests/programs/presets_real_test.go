@@ -39,6 +39,7 @@ var presetPrograms = []presetProgram{
 	{name: "dive", preset: "dive", cheap: true, use: useDive},
 	{name: "docker-compose", preset: "compose", cheap: true, use: useCompose,
 		beside: map[string]string{"ALLOW": "SystemVersion,SystemInfo,NetworkConnect,NetworkDisconnect"}},
+	{name: "buildx", preset: "buildx", cheap: true, use: useBuildx},
 	{name: "act", preset: "act", use: useAct},
 	{name: "diun", preset: "diun", use: useDiun},
 	{name: "docker-gen", preset: "docker-gen", use: useDockerGen},
@@ -91,7 +92,9 @@ func (p presetProgram) find(t *testing.T) string {
 	}
 	err := errors.New("it is not installed")
 	switch {
-	case p.cheap && p.name == "dive":
+	case p.name == "buildx":
+		harness.Missing(t, p.name, err, "go install github.com/docker/buildx/cmd/buildx@v0.38.2")
+	case p.name == "dive":
 		harness.Missing(t, p.name, err, "go install github.com/wagoodman/dive@v0.13.1")
 	case p.cheap:
 		harness.Missing(t, p.name, err, "apt-get install "+p.name)
@@ -228,6 +231,18 @@ func useCompose(t *testing.T, program, host string) {
 	}
 }
 
+func useBuildx(t *testing.T, program, host string) {
+	dir := filepath.Dir(write(t, "blob", "content"))
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+harness.Busybox(t)+" AS made\nCOPY blob /blob\nRUN cat /blob >/copy\nFROM scratch\nCOPY --from=made /copy /copy\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out")
+	works(t, command(t, host, program, "build", "--network", "none", "--progress", "plain", "-o", out, dir))
+	if text, err := os.ReadFile(filepath.Join(out, "copy")); string(text) != "content" {
+		t.Errorf("buildx wrote %q: %v", text, err)
+	}
+}
+
 func useAct(t *testing.T, program, host string) {
 	image := harness.Busybox(t)
 	workflow := write(t, "test.yml", "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo it-$((40 + 2))\n        shell: sh\n")
@@ -296,10 +311,10 @@ func useOfeliaExec(t *testing.T, program, host string) {
 }
 
 func useOfeliaRun(t *testing.T, program, host string) {
-	config := write(t, "ofelia.ini", "[job-run \"test\"]\nschedule = @every 1s\nimage = "+harness.Busybox(t)+"\npull = false\ncommand = echo from-the-job\nno-overlap = true\n")
+	config := write(t, "ofelia.ini", "[job-run \"test\"]\nschedule = @every 3s\nimage = "+harness.Busybox(t)+"\npull = false\nuser = 0\ncommand = seq 40 42\n")
 	out := launched(t, command(t, host, program, "daemon", "--config", config))
 	harness.Await(t, "output of the job", func() bool {
-		return strings.Contains(out.String(), "from-the-job") && strings.Contains(out.String(), "failed: false")
+		return strings.Contains(out.String(), "StdOut: 40") && strings.Contains(out.String(), "failed: false, skipped: false")
 	})
 }
 
