@@ -202,6 +202,12 @@ func (l *looker) ownVolume(name string) bool {
 	if errors.Is(err, errAbsent) {
 		return true // the engine makes it
 	}
+	if listed, _ := l.c.Guard.ListsVolume(name); listed {
+		// A volume without labels belongs to its users, who may be the client's alone only
+		// because it is listed.
+		l.note(err)
+		return l.c.ownScope().Has(scope.Object{Kind: scope.Volume, Name: v.Name, Labels: v.Labels})
+	}
 	own := *l.c
 	limits := *l.c.Limits
 	limits.Scope, limits.Shared, own.Limits = l.c.ownScope(), nil, &limits
