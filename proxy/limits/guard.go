@@ -206,7 +206,7 @@ func (l *looker) ownVolume(name string) bool {
 		// A volume without labels belongs to its users, who may be the client's alone only
 		// because it is listed.
 		l.note(err)
-		return l.c.ownScope().Has(scope.Object{Kind: scope.Volume, Name: v.Name, Labels: v.Labels})
+		return len(v.Options) == 0 && l.c.ownScope().Has(scope.Object{Kind: scope.Volume, Name: v.Name, Labels: v.Labels})
 	}
 	own := *l.c
 	limits := *l.c.Limits
