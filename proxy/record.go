@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy/client"
 	"postern/proxy/engine"
 	"postern/proxy/hijack"
@@ -28,6 +29,9 @@ type Event struct {
 	// Remedy says which settings would allow what was refused. It is empty if
 	// none would.
 	Remedy string
+	// Violations are what GUARD refuses in the request, or would refuse without
+	// LEARN=1.
+	Violations []guard.Violation
 
 	// The rest is known when the request has ended.
 
@@ -144,7 +148,7 @@ func (rec *recorder) begin(from identity, decision acl.Decision, refusal *refusa
 	e.Method = r.Method[:min(len(r.Method), maxMethod)]
 	e.Path, e.Query = r.URL.Path, r.URL.RawQuery
 	if refusal != nil {
-		e.Remedy = refusal.remedy
+		e.Remedy, e.Violations = refusal.remedy, append(e.Violations, refusal.violations...)
 	}
 	if from.isHealthCheck {
 		return

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy/engine"
 	"postern/proxy/limits"
 	"postern/proxy/logging"
@@ -33,6 +34,8 @@ type refusal struct {
 	// response, if it is not nil, is sent in place of the message: the engine's own
 	// words about an object that does not exist.
 	response *http.Response
+	// violations are what GUARD refuses in the request.
+	violations []guard.Violation
 }
 
 // decide decides on a request. The refusal is nil for a request that is allowed
@@ -72,7 +75,7 @@ func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, ac
 	if outside.Rule != "" {
 		d = d.Refuse(outside.Rule, outside.Reason)
 	}
-	return passed, d, &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response}
+	return passed, d, &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response, violations: outside.Violations}
 }
 
 func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Decision, *refusal) {

@@ -67,6 +67,7 @@ func (r *Recorder) report() string {
 		}
 	}
 	r.writeRefused(&b)
+	r.writeGuard(&b)
 	return b.String()
 }
 
