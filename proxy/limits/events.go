@@ -2,6 +2,7 @@ package limits
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"iter"
 	"net/http"
@@ -89,9 +90,16 @@ func (c *check) hasEvent(event []byte, seen map[string]bool) (bool, error) {
 		ID         string
 		Attributes map[string]string
 	}
-	found, err := fields(event, "Type", "Action", "Actor")
+	var found [3][]byte
+	err := fields(event, found[:], "Type", "Action", "Actor")
 	if err == nil {
-		err = decode(found, &kind, &action, &actor)
+		kind, err = text(found[0])
+	}
+	if err == nil {
+		action, err = text(found[1])
+	}
+	if err == nil {
+		err = json.Unmarshal(found[2], &actor)
 	}
 	if err != nil || kind != string(scope.Container) || actor.ID == "" {
 		return false, err

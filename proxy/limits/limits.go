@@ -14,6 +14,7 @@ package limits
 
 import (
 	"net/http"
+	"slices"
 
 	"postern/acl"
 	"postern/acl/guard"
@@ -23,7 +24,11 @@ import (
 // Limits are one client's. A nil Limits limits nothing. Make it with [New].
 type Limits struct {
 	Options
+	decisive []string // the scope's keys
 }
+
+// keys are the keys of the labels that decide what is in the scope.
+func (l *Limits) keys() []string { return l.decisive }
 
 // Options say what limits a client.
 type Options struct {
@@ -61,7 +66,7 @@ func New(o Options, names bool) *Limits {
 	if o.Scope == nil && !o.Stamps && o.Guard == nil && !names {
 		return nil
 	}
-	return &Limits{o}
+	return &Limits{Options: o, decisive: slices.Clip(o.Scope.Keys())}
 }
 
 // Passed is a request that is within the limits. End must be called when the

@@ -246,10 +246,26 @@ func unquoted(key string) string {
 
 // keepContainer keeps a container of a list that is in the scope.
 func (c *check) keepContainer(element []byte) ([]byte, error) {
+	var found [3][]byte
+	if err := fields(element, found[:], "Names", "Labels", "ImageID"); err != nil {
+		return nil, err
+	}
 	var s summary
-	found, err := fields(element, "Names", "Labels", "ImageID")
+	names, err := membersOf(found[0])
+	for err == nil && s.name() == "" {
+		name := names.next()
+		if len(name) == 0 {
+			break
+		}
+		var decoded string
+		decoded, err = text(name)
+		s.Names = append(s.Names[:0], decoded)
+	}
 	if err == nil {
-		err = decode(found, &s.Names, &s.Labels, &s.ImageID)
+		s.Labels, err = labelsOf(found[1], c.keys())
+	}
+	if err == nil && len(c.keys()) > 0 {
+		s.ImageID, err = text(found[2])
 	}
 	if err != nil {
 		return nil, err
@@ -260,28 +276,32 @@ func (c *check) keepContainer(element []byte) ([]byte, error) {
 	return element, nil
 }
 
-func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)) ([]byte, error) {
-	var v volume
-	found, err := fields(element, "Name", "Labels")
-	if err == nil {
-		err = decode(found, &v.Name, &v.Labels)
+// labelled reads the name and the labels of a volume or a network in a list.
+func (c *check) labelled(element []byte) (name string, labels map[string]string, err error) {
+	var found [2][]byte
+	if err = fields(element, found[:], "Name", "Labels"); err == nil {
+		name, err = text(found[0])
 	}
+	if err == nil {
+		labels, err = labelsOf(found[1], append(c.keys(), scope.Stamp))
+	}
+	return name, labels, err
+}
+
+func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)) ([]byte, error) {
+	name, labels, err := c.labelled(element)
 	if err != nil {
 		return nil, err
 	}
-	if in, err := c.seesVolume(v, users); err != nil || !in {
+	if in, err := c.seesVolume(volume{name, labels}, users); err != nil || !in {
 		return nil, err
 	}
 	return element, nil
 }
 
 func (c *check) keepNetwork(element []byte, visible func() (map[string]bool, error)) ([]byte, error) {
-	var n network
-	found, err := fields(element, "Name", "Labels")
-	if err == nil {
-		err = decode(found, &n.Name, &n.Labels)
-	}
-	if err != nil || !c.seesNetwork(n) {
+	name, labels, err := c.labelled(element)
+	if err != nil || !c.seesNetwork(network{Name: name, Labels: labels}) {
 		return nil, err
 	}
 	return withoutHidden(element, visible)
@@ -289,12 +309,15 @@ func (c *check) keepNetwork(element []byte, visible func() (map[string]bool, err
 
 // withoutHidden leaves out of a network the containers that are out of the scope.
 func withoutHidden(object []byte, visible func() (map[string]bool, error)) ([]byte, error) {
-	found, err := fields(object, "Containers")
-	if err != nil {
+	var found [1][]byte
+	if err := fields(object, found[:], "Containers"); err != nil {
 		return nil, err
 	}
 	var containers map[string]json.RawMessage
-	if err := decode(found, &containers); err != nil || len(containers) == 0 {
+	if found[0] == nil {
+		return object, nil
+	}
+	if err := json.Unmarshal(found[0], &containers); err != nil || len(containers) == 0 {
 		return object, err
 	}
 	ids, err := visible()

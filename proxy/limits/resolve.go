@@ -218,7 +218,7 @@ func (l *Limits) hasContainer(ctx context.Context, o scope.Object, image string)
 	if !l.Scope.Has(o) {
 		return false, nil
 	}
-	if len(l.Scope.Keys()) == 0 {
+	if len(l.keys()) == 0 {
 		return true, nil
 	}
 	labels, err := l.Engine.imageLabels(ctx, image)

@@ -155,20 +155,16 @@ type scan struct {
 // scan returns how many bytes belong to the value, and whether it ends with them.
 func (s *scan) scan(b []byte) (n int, done bool) {
 	for i := 0; i < len(b); i++ {
-		c := b[i]
-		switch {
-		case s.inString:
-			switch {
-			case s.escaped:
-				s.escaped = false
-			case c == '\\':
-				s.escaped = true
-			case c == '"':
-				s.inString = false
-				if s.depth == 0 {
-					return i + 1, true
-				}
+		if s.inString {
+			if i = s.skipString(b, i); s.inString {
+				break
 			}
+			if s.depth == 0 {
+				return i + 1, true
+			}
+			continue
+		}
+		switch c := b[i]; {
 		case c == '"':
 			s.inString = true
 		case c == '{' || c == '[':
@@ -180,38 +176,80 @@ func (s *scan) scan(b []byte) (n int, done bool) {
 			if s.depth--; s.depth == 0 {
 				return i + 1, true
 			}
-		case s.depth > 0:
-		case c == ',' || c <= ' ':
+		case s.depth == 0 && (c == ',' || c <= ' '):
 			return i, true
 		}
 	}
 	return len(b), false
 }
 
-// fields returns the values of some keys of an object, nil for those it lacks.
-func fields(object []byte, keys ...string) ([][]byte, error) {
-	found := make([][]byte, len(keys))
-	rest := bytes.TrimLeft(object, " \t\r\n")
-	if len(rest) == 0 || rest[0] != '{' {
-		return nil, errJSON
+// skipString returns the index of the quote that ends a string.
+func (s *scan) skipString(b []byte, i int) int {
+	if s.escaped && i < len(b) {
+		s.escaped = false
+		i++
 	}
-	rest = rest[1:]
-	take := func() []byte {
-		rest = bytes.TrimLeft(rest, " \t\r\n,:")
-		s := scan{}
-		n, _ := s.scan(rest)
-		value := rest[:n]
-		rest = rest[n:]
-		return value
+	for start := i; ; {
+		quote := bytes.IndexByte(b[i:], '"')
+		end := i + quote
+		if quote < 0 {
+			end = len(b)
+		}
+		backslashes := 0
+		for at := end - 1; at >= start && b[at] == '\\'; at-- {
+			backslashes++
+		}
+		if quote < 0 {
+			s.escaped = backslashes%2 == 1
+			return end
+		}
+		if i = end + 1; backslashes%2 == 0 {
+			s.inString = false
+			return end
+		}
+	}
+}
+
+// members takes the keys and the values of an object, or the values of an array, one
+// after another.
+type members struct{ rest []byte }
+
+func membersOf(value []byte) (members, error) {
+	value = bytes.TrimLeft(value, space)
+	if len(value) == 0 || value[0] != '{' && value[0] != '[' {
+		return members{}, errJSON
+	}
+	return members{value[1:]}, nil
+}
+
+const space = " \t\r\n"
+
+// next is empty at the end.
+func (m *members) next() []byte {
+	for len(m.rest) > 0 && (m.rest[0] <= ' ' || m.rest[0] == ',' || m.rest[0] == ':') {
+		m.rest = m.rest[1:]
+	}
+	var s scan
+	n, _ := s.scan(m.rest)
+	value := m.rest[:n]
+	m.rest = m.rest[n:]
+	return value
+}
+
+// fields finds the values of some keys of an object, nil for those it lacks.
+func fields(object []byte, found [][]byte, keys ...string) error {
+	all, err := membersOf(object)
+	if err != nil {
+		return err
 	}
 	for {
-		key := take()
+		key := all.next()
 		if len(key) == 0 {
-			break // the }
+			return nil // the }
 		}
-		value := take()
+		value := all.next()
 		if len(value) == 0 || len(key) < 2 || key[0] != '"' {
-			return nil, errJSON
+			return errJSON
 		}
 		for i, wanted := range keys {
 			if string(key[1:len(key)-1]) == wanted {
@@ -219,17 +257,59 @@ func fields(object []byte, keys ...string) ([][]byte, error) {
 			}
 		}
 	}
-	return found, nil
 }
 
-// decode decodes the values of keys.
-func decode(found [][]byte, into ...any) error {
-	for i, value := range found {
-		if value != nil {
-			if err := json.Unmarshal(value, into[i]); err != nil {
-				return err
-			}
+// text decodes a string, or null.
+func text(value []byte) (string, error) {
+	if len(value) >= 2 && value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : len(value)-1]), nil
+	}
+	var s string
+	err := json.Unmarshal(value, &s)
+	return s, err
+}
+
+// labelsOf decodes those labels that have one of some keys.
+func labelsOf(value []byte, keys []string) (map[string]string, error) {
+	if len(value) == 0 || value[0] == 'n' || len(keys) == 0 {
+		return nil, nil
+	}
+	all, err := membersOf(value)
+	if err != nil {
+		return nil, err
+	}
+	var labels map[string]string
+	for {
+		key := all.next()
+		if len(key) == 0 {
+			return labels, nil
+		}
+		value := all.next()
+		if !isOneOf(key, keys) {
+			continue
+		}
+		name, err := text(key)
+		if err == nil && labels == nil {
+			labels = map[string]string{}
+		}
+		if err == nil {
+			labels[name], err = text(value)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return nil
+}
+
+// isOneOf reports whether a key in JSON is, or could be, one of some keys.
+func isOneOf(key []byte, keys []string) bool {
+	if len(key) < 2 || bytes.IndexByte(key, '\\') >= 0 {
+		return true
+	}
+	for _, wanted := range keys {
+		if string(key[1:len(key)-1]) == wanted {
+			return true
+		}
+	}
+	return false
 }

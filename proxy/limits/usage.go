@@ -60,7 +60,8 @@ func (c *check) recount(text []byte) ([]byte, error) {
 		}
 	}
 	for _, key := range []string{"Containers", "ContainersRunning", "ContainersPaused", "ContainersStopped"} {
-		found, err := fields(text, key)
+		var found [1][]byte
+		err := fields(text, found[:], key)
 		if err == nil && found[0] != nil {
 			text, err = replace(text, found[0], count[key])
 		}
