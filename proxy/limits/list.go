@@ -293,7 +293,7 @@ func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)
 	if err != nil {
 		return nil, err
 	}
-	if in, err := c.seesVolume(volume{name, labels}, users); err != nil || !in {
+	if in, err := c.seesVolume(volume{Name: name, Labels: labels}, users); err != nil || !in {
 		return nil, err
 	}
 	return element, nil
