@@ -134,11 +134,35 @@ func (c *check) powers() *Refusal {
 	if l.err != nil {
 		return c.failed(l.err)
 	}
+	if c.Observes && c.found != nil {
+		v, err := c.outOfScope()
+		if err != nil {
+			return c.failed(err)
+		}
+		all = append(all, v...)
+	}
 	if refusal := c.violated(all); refusal != nil {
 		return refusal
 	}
 	c.noteTags()
 	return nil
+}
+
+// outOfScope says that the client has not made the container of the request, which
+// SCOPE=mine would hide. It is for a report: where the guard only observes, no scope is
+// in force.
+func (c *check) outOfScope() ([]guard.Violation, error) {
+	own := *c
+	limits := *c.Limits
+	limits.Scope, own.Limits = c.ownScope(), &limits
+	in, err := own.hasContainer(c.found)
+	if err != nil || in {
+		return nil, err
+	}
+	return []guard.Violation{{
+		Field: "the request", Asks: "the container " + c.found.Name + ", which the client has not made",
+		Variable: c.Prefix + "SCOPE", Value: "mine,name=" + c.found.Name,
+	}}, nil
 }
 
 // noteTags remembers the tags that the request makes, which then count as the client's
