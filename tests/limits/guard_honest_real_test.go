@@ -156,3 +156,47 @@ func TestGuardedBuild(t *testing.T) {
 	}
 	must(t, ci, "rmi "+tag)
 }
+
+// TestGuardedDockerPy asserts that docker-py's own way to send a request passes.
+func TestGuardedDockerPy(t *testing.T) {
+	t.Parallel()
+	python := harness.NeedDockerPy(t)
+	image, box, network, volume := harness.Busybox(t), harness.Unused(t), harness.Unused(t), harness.Unused(t)
+	ci := guarded(t, "GUARD_PUBLISH=0", "GUARD_ARCHIVE=1", "GUARD_TAG=new")
+	program := `
+import docker, io, sys, tarfile
+image, box, network, volume = sys.argv[1:]
+c = docker.from_env()
+assert c.containers.run(image, ["echo", "hi"], remove=True) == b"hi\n"
+n = c.networks.create(network, driver="bridge", check_duplicate=True, labels={"a": "b"})
+c.volumes.create(volume)
+b = c.containers.run(image, ["sleep", "1000"], name=box, detach=True, network=network, volumes={volume: {"bind": "/data", "mode": "rw"}},
+    ports={"80/tcp": None}, environment={"A": "1"}, mem_limit="64m", restart_policy={"Name": "on-failure", "MaximumRetryCount": 2}, init=True)
+assert b.exec_run(["echo", "hi"]).output == b"hi\n"
+tar = io.BytesIO()
+with tarfile.open(fileobj=tar, mode="w") as t:
+    info = tarfile.TarInfo("file"); info.size = 2
+    t.addfile(info, io.BytesIO(b"hi"))
+assert b.put_archive("/data", tar.getvalue())
+assert b.exec_run(["cat", "/data/file"]).output == b"hi"
+b.update(mem_limit="32m", memswap_limit="64m")
+n.disconnect(b); n.connect(b, aliases=["db"])
+b.restart(timeout=0)
+for bad in [dict(privileged=True), dict(volumes=["/etc:/h"]), dict(pid_mode="host"), dict(cap_add=["SYS_ADMIN"]), dict(network_mode="host")]:
+    try:
+        c.containers.create(image, **bad)
+    except docker.errors.APIError as e:
+        assert e.status_code == 403 and "ContainerCreate is refused" in str(e), e
+    else:
+        raise AssertionError(bad)
+b.remove(force=True)
+n.remove()
+c.volumes.get(volume).remove()
+print("done")
+`
+	cmd := exec.Command(python, "-c", program, image, box, network, volume)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+ci.Host())
+	if r := harness.Finish(t, cmd); r.Stdout != "done\n" {
+		t.Errorf("docker-py: %v", r)
+	}
+}
