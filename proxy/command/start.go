@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/acl/guard"
 	"postern/acl/scope"
 	"postern/proxy"
@@ -54,6 +55,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	}
 	around := s.survey(lookups, &problems)
 	s.Default.Limits = limitsOf(c, lookups, around, "", s.Default.Policy)
+	s.Default.Dangers = func() []advise.Danger { return dangersOf(c, "", s.Default.Policy) }
 	open := func(addresses listen.Addresses, owner *client.Client) {
 		listeners, errs := addresses.Listen(s.socketOwner())
 		for _, l := range listeners {
@@ -65,6 +67,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	for _, d := range c.Clients {
 		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From}
 		declared.Limits = limitsOf(c, lookups, around, d.Name, declared.Policy)
+		declared.Dangers = func() []advise.Danger { return dangersOf(c, declared.Name, declared.Policy) }
 		s.Declared = append(s.Declared, declared)
 		open(d.Listen, declared)
 	}
