@@ -200,3 +200,39 @@ print("done")
 		t.Errorf("docker-py: %v", r)
 	}
 }
+
+// TestGuardedBuildx asserts that a build with buildx needs GUARD_BUILDKIT and GUARD_TAG.
+func TestGuardedBuildx(t *testing.T) {
+	t.Parallel()
+	harness.NeedDocker(t)
+	program, err := exec.LookPath("buildx")
+	if err != nil {
+		harness.Missing(t, "buildx", err, "go install github.com/docker/buildx/cmd/buildx@v0.38.2")
+	}
+	config, dir := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(config, "cli-plugins"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program, filepath.Join(config, "cli-plugins", "docker-buildx")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+harness.Busybox(t)+"\nCOPY Dockerfile /file\nRUN cat /file\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	build := func(e harness.Endpoint, tag string) harness.Result {
+		t.Helper()
+		cmd := exec.Command("docker", "--config", config, "-H", e.Host(), "buildx", "build", "-t", tag, dir)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + config}
+		return harness.Finish(t, cmd)
+	}
+	tag := harness.Unused(t)
+	// Buildx then turns to its other driver, which asks for a privileged container.
+	if r := build(guarded(t, "GUARD_TAG=new"), tag); r.Status == 0 {
+		t.Errorf("without GUARD_BUILDKIT: %v", r)
+	}
+	ci := guarded(t, "GUARD_TAG=new", "GUARD_BUILDKIT=1")
+	if r := build(ci, tag); r.Status != 0 {
+		t.Errorf("with GUARD_BUILDKIT=1: %v", r)
+	}
+	must(t, ci, "run --rm "+tag+" cat /file")
+}
