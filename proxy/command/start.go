@@ -8,7 +8,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/acl/guard"
+	"postern/acl/scope"
 	"postern/proxy"
 	"postern/proxy/certs"
 	"postern/proxy/client"
@@ -57,6 +59,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	}
 	around := s.survey(lookups, &problems)
 	s.Default.Limits = limitsOf(c, lookups, around, "", s.Default.Policy, c.Redaction())
+	s.Default.Dangers = func() []advise.Danger { return dangersOf(c, "", s.Default.Policy) }
 	if c.UsesTLS() && c.TLSDir != "" {
 		var errs []error
 		s.Certs, errs = certs.Load(string(c.TLSDir), c.TLSVerify, s.serving())
@@ -80,6 +83,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	for _, d := range c.Clients {
 		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From, Cert: d.Cert}
 		declared.Limits = limitsOf(c, lookups, around, d.Name, declared.Policy, c.ClientRedaction(d))
+		declared.Dangers = func() []advise.Danger { return dangersOf(c, declared.Name, declared.Policy) }
 		s.Declared = append(s.Declared, declared)
 		open(d.Listen, declared)
 	}
@@ -126,6 +130,13 @@ func limitsOf(c config.Config, lookups *limits.Engine, around limits.Surrounding
 		self.Sockets = hostPaths(around, c.ListenOf(name))
 		options.Guard = &guard.Guard{Settings: g, Client: s.Stamp, Engine: around.Engine, Self: self, Reserved: c.HostNamesOf(name)}
 		options.GuardRule = c.GuardRule(name)
+		options.Shared = func(k scope.Kind, name string) bool {
+			if k == scope.Volume {
+				listed, _ := g.ListsVolume(name)
+				return listed
+			}
+			return k == scope.Network && g.ListsNetwork(name)
+		}
 	}
 	if c.Learn.Forwards() {
 		options.Scope, options.Observes = nil, true

@@ -8,8 +8,8 @@
 // The files, in reading order: limits.go, check.go (one request), lookup.go (asking
 // the engine), resolve.go (from a name to an id), absent.go (the answer for what is
 // out of scope), query.go, list.go, stream.go, events.go, usage.go (responses), and
-// for what makes objects create.go, volumes.go and networks.go. The guard is in guard.go,
-// and self.go finds out what belongs to postern.
+// for what makes objects create.go, volumes.go and networks.go. The guard is in guard.go
+// and guardlookup.go, and self.go finds out what belongs to postern.
 package limits
 
 import (
@@ -128,6 +128,8 @@ type Refusal struct {
 	// Message is the whole message, in place of one that begins with the request.
 	// It is "" for all refusals but the guard's.
 	Message string
+	// Violations are what the guard refuses in it.
+	Violations []guard.Violation
 	// Response is sent in place of a message of postern's own, if it is not nil:
 	// what the engine says of an object that does not exist.
 	Response *http.Response
