@@ -2,6 +2,7 @@ package limits
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -107,6 +108,7 @@ func (c *check) isForm() bool {
 
 // judge finds what the request names and holds it to the scope.
 func (c *check) judge() *Refusal {
+	c.onError()
 	switch c.rule.Does {
 	case scope.Names:
 		return c.path()
@@ -180,7 +182,7 @@ func (c *check) rulePlace() string {
 	if c.Scope == nil && len(c.d.Names) > 0 {
 		return c.d.Rule
 	}
-	return c.ScopeRule
+	return cmp.Or(c.ScopeRule, "SCOPE=mine") // of another client, whose stamp this is about
 }
 
 // failed refuses because the engine could not be asked.

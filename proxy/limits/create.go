@@ -13,7 +13,6 @@ import (
 
 // create holds what the client makes to its scope.
 func (c *check) create() *Refusal {
-	c.onConflict()
 	if refusal := c.readBody(); refusal != nil {
 		return refusal
 	}

@@ -148,11 +148,15 @@ func (c *check) buildNetwork() *Refusal {
 // the engine keeps the network's name, even of one that was given by its id, and
 // looks it up at the start: it may be another client's by then.
 func (c *check) start() *Refusal {
-	if c.Scope == nil || !c.Scope.Covers(scope.Network) || c.found == nil {
+	switch {
+	case c.Scope == nil || c.found == nil:
 		return nil
-	}
-	if c.d.OperationID() == "ContainerStart" && c.out.ContentLength != 0 {
-		return c.refuse("a start with a body would configure the container")
+	case c.d.Configures:
+		return c.refuse("a start in an API before 1.24 can configure the container")
+	case c.query.Has("checkpoint") || c.query.Has("checkpoint-dir"):
+		return c.refuse("a checkpoint cannot be held to a scope")
+	case !c.Scope.Covers(scope.Network):
+		return nil
 	}
 	pending := false
 	for name, endpoint := range c.found.NetworkSettings.Networks {

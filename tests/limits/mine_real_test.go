@@ -85,7 +85,7 @@ func TestMine(t *testing.T) {
 	if r := docker(t, bob, "create --pull never --name "+name+" "+image); strings.Contains(r.Stderr, idOf(t, name)[:12]) || !strings.Contains(r.Stderr, "already in use") {
 		t.Errorf("a name that is taken: %v", r)
 	}
-	if got := must(t, bob, "system df --format {{.Type}}:{{.TotalCount}}"); strings.Contains(strings.ReplaceAll(got, ":0", ""), ":") {
+	if got := usage(t, bob, "--format {{.Type}}:{{.TotalCount}}"); strings.Contains(strings.ReplaceAll(got, ":0", ""), ":") {
 		t.Errorf("docker system df counts %s", got)
 	}
 	must(t, bob, "container prune -f")
