@@ -51,11 +51,14 @@ func TestNothingShowsWhatIsHidden(t *testing.T) {
 		"/containers/json?all=1&" + filters(`{"label":["a"],"label":[]}`), "/containers/json?all=1&" + filters(`{"publish":["80"]}`), "/containers/json?all=1&filters=null",
 		"/networks", "/networks/", "/networks?" + filters(`{"type":["custom"]}`), "/networks/bridge", "/networks/bridge?verbose=1",
 		"/volumes", "/volumes?" + filters(`{"dangling":["false"]}`),
-		"/info", "/system/df", "/system/df?type=container", "/system/df?type=volume", "/images/json", "/images/json?all=1&shared-size=1", "/images/" + image + "/json", "/images/" + image + "/history",
+		"/info", "/system/df", "/images/json", "/images/json?all=1&shared-size=1", "/images/" + image + "/json", "/images/" + image + "/history",
 		"/events?since=1&" + until, "/events?since=1&" + until + "&" + filters(`{"type":["network"]}`), "/events?since=1&" + until + "&" + filters(`{"type":{"container":true,"network":true,"volume":true}}`),
 		"/events?since=1&" + until + "&" + filters(`{"type":[]}`), "/version", "/_ping",
 	} {
 		for _, version := range []string{"", "/v1.21", "/v1.24", "/v1.41"} {
+			if strings.HasPrefix(path, "/system/df") && version != "" {
+				continue // it can take the engine half a minute
+			}
 			r := e.Get(t, version+path)
 			if v.shows(r.Body) {
 				t.Errorf("GET %s%s: %d %s", version, path, r.Status, r.Body)

@@ -282,3 +282,41 @@ func TestVolumeRaces(t *testing.T) {
 		t.Errorf("containers with the volume: %v, want some of each", mounted)
 	}
 }
+
+// TestPruneOfOwn asserts that a prune removes what the client made and nothing else, and
+// that it is refused while a container has the client's stamp from its image.
+func TestPruneOfOwn(t *testing.T) {
+	t.Parallel()
+	client := newName("ann")
+	e := through(t, []string{client}, "SCOPE=mine")[client]
+	image, own, foreign, forged := harness.Busybox(t), harness.Unused(t), harness.Unused(t), harness.Unused(t)
+	for _, name := range []string{own, foreign} {
+		to := e
+		if name == foreign {
+			to = harness.EngineEndpoint
+		}
+		must(t, to, "create --name "+name+" "+image)
+		must(t, to, "network create "+name)
+		must(t, to, "volume create "+name)
+	}
+	stopped := must(t, e, "ps -a --no-trunc -q")
+	harness.MustDocker(t, "create", "--name", forged, "--label", "postern.client="+client, image)
+	harness.MustDocker(t, "commit", "--change", "LABEL postern.client="+client, foreign, forged)
+	harness.MustDocker(t, "rm", forged)
+	harness.MustDocker(t, "create", "--name", forged, forged)
+	fails(t, e, "a container has the scope's label from its image", "container prune -f")
+	harness.MustDocker(t, "rm", forged)
+	if got := must(t, e, "container prune -f"); !strings.Contains(got, stopped) {
+		t.Errorf("docker container prune: %s", got)
+	}
+	for _, line := range []string{"network prune -f", "volume prune -f"} {
+		if got := must(t, e, line); !strings.Contains(got, own) || strings.Contains(got, foreign) {
+			t.Errorf("docker %s: %s", line, got)
+		}
+	}
+	for _, kind := range []string{"container", "network", "volume"} {
+		harness.MustDocker(t, kind, "inspect", foreign)
+	}
+	fails(t, e, "cannot be held to a scope", "image prune -f")
+	fails(t, e, "cannot be held to a scope", "load -i /dev/null")
+}
