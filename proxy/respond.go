@@ -33,6 +33,8 @@ type refusal struct {
 	// response, if it is not nil, is sent in place of the message: the engine's own
 	// words about an object that does not exist.
 	response *http.Response
+	// err is why the engine could not be asked, or nil.
+	err error
 }
 
 // decide decides on a request. The refusal is nil for a request that is allowed
@@ -57,10 +59,14 @@ func (p *Proxy) decide(from identity, r *http.Request) (acl.Decision, *refusal) 
 // limit holds an allowed request to the client's limits. The refusal is nil for a
 // request that is within them. A request about an object that does not exist gets a
 // response and stays allowed.
-func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, acl.Decision, *refusal) {
+func (p *Proxy) limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, acl.Decision, *refusal) {
 	passed, outside := l.Check(d, r)
 	if outside == nil {
 		return passed, d, nil
+	}
+	if engine.IsDown(outside.Err) {
+		status, message := p.failure(r, outside.Err)
+		return passed, d, &refusal{status: status, message: message, err: outside.Err}
 	}
 	message := subject(d) + outside.Reason
 	if outside.Remedy != "" {
@@ -69,7 +75,7 @@ func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, ac
 	if outside.Rule != "" {
 		d = d.Refuse(outside.Rule, outside.Reason)
 	}
-	return passed, d, &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response}
+	return passed, d, &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response, err: outside.Err}
 }
 
 func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Decision, *refusal) {

@@ -88,6 +88,8 @@ func (c Config) ReservedFrom(name string) func(string) bool {
 	for _, client := range c.Clients {
 		add(client.Name, client.Rules.Names())
 	}
+	// "*" is about no name in particular.
+	patterns = slices.DeleteFunc(patterns, func(p string) bool { return strings.Trim(p, "*") == "" })
 	return func(object string) bool {
 		return pattern.MatchAny(patterns, object) && !(own != nil && pattern.MatchAny(own.Names, object))
 	}

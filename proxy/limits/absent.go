@@ -149,7 +149,7 @@ func (c *check) blank(text []byte) ([]byte, error) {
 				failed = err
 			}
 			if hidden {
-				return []byte("of another client")
+				return []byte("out-of-scope")
 			}
 		}
 		return id

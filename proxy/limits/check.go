@@ -109,6 +109,10 @@ func (c *check) isForm() bool {
 // judge finds what the request names and holds it to the scope.
 func (c *check) judge() *Refusal {
 	c.onError()
+	if c.Scope != nil {
+		c.ownHeader()
+		c.out.Header.Del("Accept-Encoding") // the response is looked at
+	}
 	switch c.rule.Does {
 	case scope.Names:
 		return c.path()
@@ -191,7 +195,7 @@ func (c *check) failed(err error) *Refusal {
 	if errors.Is(err, context.DeadlineExceeded) {
 		status = http.StatusGatewayTimeout
 	}
-	return &Refusal{Status: status, Rule: c.rulePlace(), Reason: "the engine did not say what it is about: " + err.Error()}
+	return &Refusal{Status: status, Rule: c.rulePlace(), Reason: "the engine did not say what it is about: " + err.Error(), Err: err}
 }
 
 // setBody gives a request a body.

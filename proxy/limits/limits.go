@@ -106,6 +106,8 @@ type Refusal struct {
 	// Response is sent in place of a message of postern's own, if it is not nil:
 	// what the engine says of an object that does not exist.
 	Response *http.Response
+	// Err is why the engine could not be asked, or nil.
+	Err error
 }
 
 // Check looks at a request that the policy allows. It returns either what is to be

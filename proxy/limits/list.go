@@ -56,10 +56,9 @@ func once[T any](f func() (T, error)) func() (T, error) {
 	}
 }
 
-// readable asks for a response that can be read.
+// readable asks for JSON, and for none of the forms that newer engines offer besides.
 func (c *check) readable() {
 	c.ownHeader()
-	c.out.Header.Del("Accept-Encoding")
 	c.out.Header.Set("Accept", "application/json")
 }
 

@@ -318,5 +318,10 @@ func TestPruneOfOwn(t *testing.T) {
 		harness.MustDocker(t, kind, "inspect", foreign)
 	}
 	fails(t, e, "cannot be held to a scope", "image prune -f")
+	// Another's compose project is closed, an own one is not.
+	project := harness.Unused(t)
+	harness.MustDocker(t, "create", "--name", forged, "--label", "com.docker.compose.project="+project, image)
+	fails(t, e, "that the client did not make", "create --label com.docker.compose.project="+project+" "+image)
+	must(t, e, "rm -f "+must(t, e, "create --label com.docker.compose.project="+project+"2 "+image))
 	fails(t, e, "cannot be held to a scope", "load -i /dev/null")
 }

@@ -121,3 +121,32 @@ func TestStartSaysWhatClientsSee(t *testing.T) {
 		t.Errorf("an absent container: %v", absent)
 	}
 }
+
+// TestNamesOfOtherClients asserts that a client cannot make a container of a name that
+// another client's settings are about.
+func TestNamesOfOtherClients(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{
+		"SCOPE": "mine", "CLIENT_HA_FROM": "192.0.2.1", "CLIENT_HA_CONTAINERS": "1", "CLIENT_HA_SCOPE": "name=zigbee*", "CLIENT_OP_FROM": "192.0.2.2", "CLIENT_OP_ALLOW": "ContainerRestart:web-*",
+		"CLIENT_ALL_FROM": "192.0.2.3", "CLIENT_ALL_INFO": "1", "CLIENT_ALL_SCOPE": "name=*",
+	})
+	e.Handle("POST /containers/create", &sent{})
+	for name, want := range map[string]int{"zigbee2mqtt": 403, "web-1": 403, "/web-1": 403, "web": 201} {
+		const body = `{"Image":"x"}`
+		r := harness.Send(t, p.Dial(), harness.Head("POST", "/containers/create?name="+name, "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(body)))+body)
+		if r.Status != want {
+			t.Errorf("a container called %s: %d %s, want %d", name, r.Status, r.Body, want)
+		}
+	}
+}
+
+// TestEngineIsDown asserts that a client in a scope gets the same words as any other while
+// the engine is down.
+func TestEngineIsDown(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "name=web"})
+	e.Close()
+	if r := post(t, p, "/containers/web/restart"); r.Status != http.StatusServiceUnavailable || !strings.HasPrefix(r.Message(), "postern: the Docker Engine is down: no socket at ") {
+		t.Errorf("restart: %d %s", r.Status, r.Body)
+	}
+}
