@@ -28,6 +28,9 @@ type Start struct {
 	Listeners []proxy.Listener
 	// Metrics are the listeners of METRICS_LISTEN.
 	Metrics []net.Listener
+	// Warnings are those that Confine and Log have logged, but for what a client's
+	// policy and limits allow.
+	Warnings []string
 
 	socket engine.Socket
 }
@@ -97,7 +100,9 @@ func (s *Start) Confine(log zerolog.Logger, state privilege.State) {
 		Connect: []string{s.Engine.SocketPath},
 		Remove:  s.Config.AllListen().Files(),
 	})
-	logPrivileges(log, state, s.socket.GID, confinement, err)
+	if warning := logPrivileges(log, state, s.socket.GID, confinement, err); warning != "" {
+		s.Warnings = append(s.Warnings, warning)
+	}
 }
 
 // Clients are the default client and the declared ones.

@@ -20,6 +20,7 @@ func (s *Start) Log(log zerolog.Logger) {
 	for _, w := range s.Config.Warnings {
 		log.Warn().Msg(w)
 	}
+	s.Warnings = append(s.Warnings, s.Config.Warnings...)
 	for i, client := range s.Declared {
 		log := log.With().Str("client", client.Name).Logger()
 		line := log.Info()
@@ -115,8 +116,9 @@ func logDangers(log zerolog.Logger, rules acl.Rules, client *client.Client) {
 }
 
 // logPrivileges logs the privileges that the process has left. c and err are the
-// results of [privilege.Confine]; socketGID is the group of the engine's socket.
-func logPrivileges(log zerolog.Logger, s privilege.State, socketGID int, c privilege.Confinement, err error) {
+// results of [privilege.Confine]; socketGID is the group of the engine's socket. It
+// returns the text of the warning that it has logged, or "".
+func logPrivileges(log zerolog.Logger, s privilege.State, socketGID int, c privilege.Confinement, err error) (warning string) {
 	log.Info().
 		Int("uid", s.UID[0]).Int("gid", s.GID[0]).Str("groups", s.Groups).
 		Str("capabilities", fmt.Sprintf("%#x", s.Permitted)).
@@ -127,10 +129,12 @@ func logPrivileges(log zerolog.Logger, s privilege.State, socketGID int, c privi
 		Msg("confined")
 	switch {
 	case s.UID[0] == 0:
-		log.Warn().Msg("running as root, because RUN_AS=0: without capabilities, but an attacker who controls the proxy still owns root's files")
+		warning = "running as root, because RUN_AS=0: without capabilities, but an attacker who controls the proxy still owns root's files"
+		log.Warn().Msg(warning)
 	case s.GID[0] == 0 && socketGID != 0:
 		log.Info().Msg("running with group 0, which a user without a group is left with: add one, as in user: \"65532:65532\"")
 	case s.GID[0] == 0:
 		log.Info().Msg("running with group 0, because the engine's socket belongs to root's group; the user is not root")
 	}
+	return warning
 }

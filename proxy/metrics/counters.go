@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"postern/acl"
@@ -17,7 +18,8 @@ const numOutcomes = acl.Redirected + 1
 
 // counters count requests by client and operation. Labels come from the
 // configuration and the table of operations, never from a request, so that
-// clients cannot create series without bound.
+// clients cannot create series without bound: there is one row for each client and
+// each operation, and one for each client's requests that are no operation.
 type counters struct {
 	clients []*clientCounters // those of undeclared clients first
 	// operations are the ids, without duplicates; the first is unnamed. A
@@ -28,17 +30,27 @@ type counters struct {
 	durations []histogram
 }
 
+// subject is what an operation's requests have asked for, by its position in operations.
+func (c *counters) subject(position int) acl.Subject {
+	return acl.Operations[slices.Index(c.position, position)].Subject()
+}
+
 type clientCounters struct {
 	client     *client.Client
 	name       string
 	streams    atomic.Int64 // open now
 	failures   atomic.Int64
 	operations []operationCounters
+	proposal   *proposal // the latest, which only the rendering of the page uses
 }
 
 type operationCounters struct {
 	requests       [numOutcomes]atomic.Int64
 	received, sent atomic.Int64 // bytes
+	last           atomic.Int64 // when the latest request began, in Unix seconds
+	// lacking is whether the client's policy has refused the operation, so that
+	// another ALLOW may allow it.
+	lacking atomic.Bool
 }
 
 // newCounters returns counters for clients. The first one stands for all that are
@@ -78,9 +90,14 @@ func (c *counters) count(e *proxy.Event) {
 	if op := e.Decision.Operation; op != nil {
 		i = c.position[op.Index()]
 	}
-	cc.operations[i].requests[e.Decision.Outcome].Add(1)
-	cc.operations[i].received.Add(e.Received)
-	cc.operations[i].sent.Add(e.Sent)
+	o := &cc.operations[i]
+	o.requests[e.Decision.Outcome].Add(1)
+	o.received.Add(e.Received)
+	o.sent.Add(e.Sent)
+	o.last.Store(e.Start.Unix())
+	if e.Decision.Outcome == acl.Refused && e.Decision.Reason == "" && e.Decision.Nameable() {
+		o.lacking.Store(true)
+	}
 	if e.Ending == proxy.Failed || e.Ending == proxy.CutByEngine {
 		cc.failures.Add(1)
 	}
