@@ -40,33 +40,38 @@ func (s *Server) putClient(d *document, cc *clientCounters, title string, now ti
 }
 
 // putUses writes the operations that a client has asked for, in the order of
-// acl.Operations.
+// acl.Operations, and last its requests that are none.
 func (s *Server) putUses(d *document, cc *clientCounters, now time.Time) {
 	var rows []markup
-	for i := range cc.operations {
+	for n := range cc.operations {
+		i := (n + 1) % len(cc.operations)
 		o := &cc.operations[i]
 		allowed, refused := int(o.requests[acl.Allowed].Load()), int(o.requests[acl.Refused].Load())
-		if allowed+refused == 0 {
+		open := int(o.open.Load())
+		if allowed+refused+open == 0 {
 			continue
 		}
-		name, request := "no operation", markup("any other request")
+		name, request := "no operation", markup("all other requests")
 		if i > 0 {
 			op := s.counters.subject(i).Operation
-			name, request = op.ID, render("%s %s", op.Method, breakable(op.Path()))
+			name, request = op.ID, render("<code>%s %s</code>", op.Method, breakable(op.Path()))
 		}
 		last := time.Unix(o.last.Load(), 0)
-		rows = append(rows, render(`<tr><td>%s<td data-is="request"><code>%s</code><td data-is="allowed">%s<td data-is="refused">%s<td data-is="last"><time title="%s">%s ago</time>`+"\n",
-			name, request, count(allowed), count(refused), last.Format(second), span(now.Sub(last))))
+		rows = append(rows, render(`<tr><td>%s<td data-is="request">%s<td data-is="allowed">%s<td data-is="refused">%s<td data-is="last"><time title="%s">%s ago</time>`+"\n",
+			name, request, count(allowed+open), count(refused), last.Format(second), span(now.Sub(last))))
 	}
 	streams := ""
 	if open := cc.streams.Load(); open > 0 {
-		streams = fmt.Sprintf(" Streams open now: %d.", open)
+		streams = fmt.Sprintf("%d streams are open. ", open)
+		if open == 1 {
+			streams = "1 stream is open. "
+		}
 	}
 	if len(rows) == 0 {
-		d.put("<p>Has asked for nothing yet.%s</p>\n", streams)
+		d.put("<p>%sIt has asked for nothing yet.</p>\n", streams)
 		return
 	}
-	d.put("<p>Has asked for:%s</p>\n<table class=\"uses\">\n<tr><th>operation<th>request<th>allowed<th>refused<th>last\n%s</table>\n", streams, join("%s", rows, ""))
+	d.put("<p>%sAsked for so far:</p>\n<table class=\"uses\">\n<tr><th>operation<th>request<th>allowed<th>refused<th>last\n%s</table>\n", streams, join("%s", rows, ""))
 }
 
 // count leaves out a zero, so that the other numbers are seen.
@@ -94,10 +99,10 @@ func (s *Server) putProposal(d *document, cc *clientCounters) {
 	}
 	name := cc.client.Name
 	if len(p.sum) > 0 {
-		d.put("%s\n", copyable("sum "+name, "allow all that it was refused", join("<code>%s</code>", p.sum, " and "), alsoOpens(p.opens), snippet(addTo(cc.client, p.sum), p.sum)))
+		d.put("%s\n", copyable("sum "+name, "allow all that it was refused", code(p.sum, " and "), alsoOpens(p.opens), snippet(addTo(cc.client, p.sum), p.sum)))
 	}
 	all := p.shortest.Settings()
-	words := join("<code>%s</code>", all, " and ")
+	words := code(all, " and ")
 	switch {
 	case len(all) == 0:
 		d.put("<p>What is open by default covers all of it.</p>\n")
@@ -127,7 +132,7 @@ func (s *Server) proposalFor(cc *clientCounters) *proposal {
 		case o.lacking.Load():
 			lacking = append(lacking, s.counters.subject(i))
 			fmt.Fprint(&key, " -", i)
-		case o.requests[acl.Allowed].Load() > 0:
+		case o.requests[acl.Allowed].Load()+o.open.Load() > 0:
 			needs = append(needs, s.counters.subject(i))
 			fmt.Fprint(&key, " ", i)
 		}
@@ -177,7 +182,7 @@ func sections(variables []string) markup {
 	if len(variables) == 0 {
 		return "nothing"
 	}
-	return join("<code>%s</code>", variables, " ")
+	return code(variables, " ")
 }
 
 // putDangers writes one line for each kind of danger. Dangers of a kind are next to

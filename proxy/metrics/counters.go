@@ -47,6 +47,7 @@ type clientCounters struct {
 type operationCounters struct {
 	requests       [numOutcomes]atomic.Int64
 	received, sent atomic.Int64 // bytes
+	open           atomic.Int64 // streams, which requests does not count yet
 	last           atomic.Int64 // when the latest request began, in Unix seconds
 	// lacking is whether the client's policy has refused the operation, so that
 	// another ALLOW may allow it.
@@ -84,13 +85,27 @@ func (c *counters) of(client *client.Client) *clientCounters {
 	return c.clients[0]
 }
 
-// count adds a request that has ended.
-func (c *counters) count(e *proxy.Event) {
-	cc, i := c.of(e.Client), 0
+// find returns the counters of the client and of the operation of a request, and the
+// operation's position.
+func (c *counters) find(e *proxy.Event) (cc *clientCounters, o *operationCounters, i int) {
+	cc = c.of(e.Client)
 	if op := e.Decision.Operation; op != nil {
 		i = c.position[op.Index()]
 	}
-	o := &cc.operations[i]
+	return cc, &cc.operations[i], i
+}
+
+// stream adds n to the open streams: 1 for one that begins, -1 for one that ends.
+func (c *counters) stream(e *proxy.Event, n int64) {
+	cc, o, _ := c.find(e)
+	cc.streams.Add(n)
+	o.open.Add(n)
+	o.last.Store(e.Start.Unix())
+}
+
+// count adds a request that has ended.
+func (c *counters) count(e *proxy.Event) {
+	cc, o, i := c.find(e)
 	o.requests[e.Decision.Outcome].Add(1)
 	o.received.Add(e.Received)
 	o.sent.Add(e.Sent)

@@ -63,14 +63,14 @@ func New(version string, clients []*client.Client) *Server {
 // Begin and End make the Server a [proxy.Observer].
 func (s *Server) Begin(e *proxy.Event) {
 	if e.Streams() {
-		s.counters.of(e.Client).streams.Add(1)
+		s.counters.stream(e, 1)
 		s.streams.add(e)
 	}
 }
 
 func (s *Server) End(e *proxy.Event) {
 	if e.Streams() {
-		s.counters.of(e.Client).streams.Add(-1)
+		s.counters.stream(e, -1)
 		s.streams.remove(e)
 	}
 	if e.Decision.Outcome == acl.Refused {

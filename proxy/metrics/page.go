@@ -154,8 +154,23 @@ func requestCell(method, path, operation string) markup {
 	return `<div class="request">` + cell + `</div>`
 }
 
-// breakable lets a path break behind its slashes.
-func breakable(path string) markup { return join("%s", strings.SplitAfter(path, "/"), "<wbr>") }
+// breakable lets a path or a list break behind its slashes and commas.
+func breakable(text string) markup {
+	var parts []string
+	for part := range strings.SplitAfterSeq(text, "/") {
+		parts = append(parts, strings.SplitAfter(part, ",")...)
+	}
+	return join("%s", parts, "<wbr>")
+}
+
+// code renders settings with a word between them.
+func code(settings []string, word markup) markup {
+	var all []markup
+	for _, setting := range settings {
+		all = append(all, render("<code>%s</code>", breakable(setting)))
+	}
+	return join("%s", all, word)
+}
 
 func metaCell(c *client.Client, address string, more markup) markup {
 	host, _, err := net.SplitHostPort(address)

@@ -52,7 +52,7 @@ func (r *refusal) remedies() (words markup, narrowest []string) {
 	}
 	var sets []markup
 	for _, settings := range remedy.Sets {
-		sets = append(sets, join("<code>%s</code>", settings, " and "))
+		sets = append(sets, code(settings, " and "))
 	}
 	return join("%s", sets, " or "), advise.Narrowest(r.client.Policy, r.subject)
 }
@@ -71,7 +71,7 @@ func addTo(c *client.Client, settings []string) string {
 // the snippet selects all of it, also without the script that the button needs.
 func copyable(key string, summary, words, more markup, snippet string) markup {
 	return render(`<details data-key="%s"><summary><b>%s</b> %s</summary>%s<div class="snippet"><pre>%s</pre><button type="button">Copy</button></div></details>`,
-		key, summary, words, more, snippet)
+		key, summary, words, more, breakable(snippet))
 }
 
 // alsoOpens renders the dangers that settings open.
