@@ -109,7 +109,7 @@ func (c *counters) count(e *proxy.Event) {
 	o.requests[e.Decision.Outcome].Add(1)
 	o.received.Add(e.Received)
 	o.sent.Add(e.Sent)
-	o.last.Store(e.Start.Unix())
+	o.last.Store(max(o.last.Load(), e.Start.Unix())) // a stream that ends has begun long ago
 	if e.Decision.Outcome == acl.Refused && e.Decision.Reason == "" && e.Decision.Nameable() {
 		o.lacking.Store(true)
 	}

@@ -21,19 +21,20 @@ func snippet(who string, settings []string) string {
 	return b.String()
 }
 
-// plain matches values that YAML and compose take as they are: a number, and ids with
-// commas between them. A name of a preset or an id is no word that YAML has a meaning
-// for.
-var plain = regexp.MustCompile(`^(0|1|[A-Z][A-Za-z,]{4,}|[a-z][a-z0-9-]*[a-z0-9])$`)
+// plain matches values that YAML and compose take as they are: 0, 1, ids with commas
+// between them, and names of presets. words are what matches and has a meaning in YAML.
+var (
+	plain = regexp.MustCompile(`^(0|1|[A-Z][A-Za-z,]{4,}|[a-z][a-z0-9-]*[a-z0-9])$`)
+	words = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|null)$`)
+)
 
 // scalar writes a value for a compose file. YAML has the escapes of Go's syntax, and
 // compose takes a $ for the beginning of a variable's name.
 func scalar(value string) string {
-	switch {
-	case value == "true" || value == "false" || value == "null" || value == "yes" || value == "no" || value == "on" || value == "off" || !plain.MatchString(value):
-		return strings.ReplaceAll(strconv.QuoteToASCII(value), "$", "$$")
+	if plain.MatchString(value) && !words.MatchString(value) {
+		return value
 	}
-	return value
+	return strings.ReplaceAll(strconv.QuoteToASCII(value), "$", "$$")
 }
 
 // single matches the remedy of a limit that is a single setting. The value may come from
