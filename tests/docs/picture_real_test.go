@@ -18,7 +18,7 @@ import (
 
 // The picture's width and height in pixels. The page is longer: what is below is cut
 // off.
-const pictureWidth, pictureHeight = 1100, 1230
+const pictureWidth, pictureHeight = 1100, 1460
 
 // TestStatusPagePicture has a browser take the picture of the status page that README
 // shows: of a postern with three programs, each in a container of its own, and with one
@@ -72,6 +72,14 @@ func pictured(t *testing.T) string {
 	host := p.URL()
 	for _, client := range []string{traefik, portainer} {
 		harness.MustDocker(t, "exec", "-d", client, "/ask", host, "GET", "/v1.41/events")
+	}
+	for _, request := range []struct{ client, method, path string }{
+		{traefik, "GET", "/v1.41/version"}, {traefik, "GET", "/v1.41/containers/json"},
+		{portainer, "GET", "/v1.41/containers/json"}, {portainer, "GET", "/v1.41/containers/json"}, {portainer, "GET", "/v1.41/images/json"},
+	} {
+		if status := harness.Ask(t, request.client, host, request.method, request.path); status != 200 {
+			t.Fatalf("%s %s has status %d, want 200", request.method, request.path, status)
+		}
 	}
 	for _, request := range []struct{ client, method, path string }{
 		{other, "POST", "/v1.41/containers/web/restart"}, {other, "GET", "/v1.41/info"}, {traefik, "GET", "/v1.41/networks"},
