@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -21,33 +20,42 @@ func snippet(who string, settings []string) string {
 	return b.String()
 }
 
-// plain matches values that YAML and compose take as they are: 0, 1, ids with commas
-// between them, and names of presets. words are what matches and has a meaning in YAML.
-var (
-	plain = regexp.MustCompile(`^(0|1|[A-Z][A-Za-z,]{4,}|[a-z][a-z0-9-]*[a-z0-9])$`)
-	words = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|null)$`)
+// A regular expression would take memory from the start on, for a page that may never be
+// asked for.
+const (
+	upper   = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	lower   = "abcdefghijklmnopqrstuvwxyz"
+	digits  = "0123456789"
+	letters = upper + lower
 )
 
-// scalar writes a value for a compose file. YAML has the escapes of Go's syntax, and
-// compose takes a $ for the beginning of a variable's name.
+// has reports whether every byte of s is among the bytes, and the first one among the
+// first ones.
+func has(s, first, bytes string) bool {
+	return s != "" && strings.Contains(first, s[:1]) && strings.Trim(s, bytes) == ""
+}
+
+// scalar writes a value for a compose file. 0, 1, ids with commas between them and names
+// of presets need no quotes, unless they are words that YAML has a meaning for, all of
+// which are short. YAML has the escapes of Go's syntax, and compose takes a $ for the
+// beginning of a variable's name.
 func scalar(value string) string {
-	if plain.MatchString(value) && !words.MatchString(value) {
+	if value == "0" || value == "1" || len(value) > len("false") && (has(value, upper, letters+",") || has(value, lower, lower+digits+"-")) {
 		return value
 	}
 	return strings.ReplaceAll(strconv.QuoteToASCII(value), "$", "$$")
 }
 
-// single matches the remedy of a limit that is a single setting. The value may come from
-// a request, so that one in which a limit would read several values is not matched: a
-// client must not choose what a user copies.
-var single = regexp.MustCompile(`^set ([A-Z][A-Z0-9_]*=[A-Za-z0-9_./:-]{1,200})$`)
-
-// settingOf returns the setting of a limit's remedy, none if it is not a single one.
+// settingOf returns the setting of a limit's remedy, none if it is not a single one. The
+// value may come from a request, so it must not be one that a limit would read as several
+// values: a client must not choose what a user copies.
 func settingOf(remedy string) []string {
-	if m := single.FindStringSubmatch(remedy); m != nil {
-		return m[1:]
+	setting, found := strings.CutPrefix(remedy, "set ")
+	name, value, _ := strings.Cut(setting, "=")
+	if !found || len(value) > 200 || !has(name, upper, upper+digits+"_") || !has(value, letters+digits+"/", letters+digits+"_./:-") {
+		return nil
 	}
-	return nil
+	return []string{setting}
 }
 
 // forWhom says whose settings a snippet has.

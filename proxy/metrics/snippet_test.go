@@ -41,7 +41,7 @@ func TestSnippetIsYAML(t *testing.T) {
 func TestLimitRemediesAreCopiedWithCare(t *testing.T) {
 	t.Parallel()
 	for remedy, want := range map[string]string{
-		"set CLIENT_UI_REDACT=none":                     "CLIENT_UI_REDACT: none",
+		"set CLIENT_UI_REDACT=none":                     `CLIENT_UI_REDACT: "none"`,
 		"set GUARD_VOLUME=/srv/ci":                      `GUARD_VOLUME: "/srv/ci"`,
 		"set GUARD_VOLUME=/srv/ci,/":                    "",
 		"set GUARD_VOLUME=/x and A=1":                   "",
