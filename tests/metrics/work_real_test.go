@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,13 +20,13 @@ import (
 func TestPageFits(t *testing.T) {
 	t.Parallel()
 	b := harness.OpenBrowser(t)
-	monitor := busy(t)
-	b.Show("http://" + monitor.Addr + "/")
-	b.Eval("document.querySelectorAll('details').forEach((d, i) => d.open = i < 2)")
 	for _, look := range []struct {
+		learn  string
 		width  int
 		scheme string
-	}{{1280, "light"}, {1280, "dark"}, {390, "light"}, {390, "dark"}} {
+	}{{"0", 1280, "light"}, {"0", 1280, "dark"}, {"0", 390, "light"}, {"0", 390, "dark"}, {"1", 1280, "light"}, {"1", 390, "dark"}} {
+		b.Show("http://" + busy(t, look.learn).Addr + "/")
+		b.Eval("document.querySelectorAll('details').forEach((d, i) => d.open = i < 2)")
 		b.Look(look.width, look.scheme)
 		if got := b.Eval("document.documentElement.scrollWidth"); got != strconv.Itoa(look.width) {
 			t.Errorf("at %d px the page is %s px wide", look.width, got)
@@ -34,7 +35,7 @@ func TestPageFits(t *testing.T) {
 			t.Errorf("at %d px these break although they would fit a line: %s", look.width, broken)
 		}
 		if dir := os.Getenv("PICTURES"); dir != "" {
-			name := filepath.Join(dir, strconv.Itoa(look.width)+"-"+look.scheme+".png")
+			name := filepath.Join(dir, fmt.Sprintf("%d-%s-learn%s.png", look.width, look.scheme, look.learn))
 			if err := os.WriteFile(name, b.Picture(0), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -66,13 +67,13 @@ const brokenWords = `(() => {
 })()`
 
 // busy starts a postern with several clients, long paths and all that the page has, and
-// returns where the page is.
-func busy(t *testing.T) harness.Endpoint {
+// returns where the page is. learn is LEARN.
+func busy(t *testing.T, learn string) harness.Endpoint {
 	t.Helper()
 	_, socket := harness.StandIn(t)
 	dir := filepath.Dir(socket)
 	p, monitor := monitored(t, map[string]string{
-		"SOCKET_PATH": socket, "CONTAINERS": "1", "DENY": "*Prune", "CONTAINER": "1",
+		"SOCKET_PATH": socket, "CONTAINERS": "1", "DENY": "*Prune", "CONTAINER": "1", "LEARN": learn,
 		"CLIENT_TRAEFIK_FROM": "nowhere.invalid", "CLIENT_TRAEFIK_LISTEN": "unix://" + dir + "/traefik", "CLIENT_TRAEFIK_PRESET": "traefik",
 		"CLIENT_PORTAINER_LISTEN": "unix://" + dir + "/portainer", "CLIENT_PORTAINER_CONTAINERS": "1", "CLIENT_PORTAINER_IMAGES": "1", "CLIENT_PORTAINER_POST": "1",
 		"CLIENT_UI_LISTEN": "unix://" + dir + "/ui", "CLIENT_UI_ALLOW": "ContainerList,ContainerInspect", "CLIENT_UI_REDACT": "env", "CLIENT_UI_REDACT_KEEP": "VIRTUAL_*",
