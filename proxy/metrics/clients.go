@@ -82,7 +82,7 @@ func count(n int) markup {
 	return render("%d", n)
 }
 
-// proposal is what suffices for all that a client has asked for.
+// proposal is what suffices for the operations that a client has asked for.
 type proposal struct {
 	needs    string // what it is for, by the positions of the operations
 	shortest advise.Proposal
@@ -105,17 +105,17 @@ func (s *Server) putProposal(d *document, cc *clientCounters) {
 	words := code(all, " and ")
 	switch {
 	case len(all) == 0:
-		d.put("<p>What is open by default covers all of it.</p>\n")
+		d.put("<p>What is open by default covers these operations.</p>\n")
 	case len(p.shortest.Keep) > 0 && len(p.shortest.Set) == 0:
-		d.put("<p>%s covers all of it.</p>\n", words)
+		d.put("<p>%s covers these operations.</p>\n", words)
 	case len(p.shortest.Keep) > 0:
-		d.put("<p>%s would cover all of it.</p>\n", words)
+		d.put("<p>%s would cover these operations.</p>\n", words)
 	default:
-		d.put("%s\n", copyable("all "+name, "what covers all of it", words, "",
-			snippet(forWhom(cc.client)+", in place of the toggles, ALLOW, DENY and PRESET that are there", all)))
+		d.put("%s\n", copyable("all "+name, "what covers these operations", words, "",
+			snippet(forWhom(cc.client)+", in place of the toggles, ALLOW, DENY, PRESET and LEARN that are there", all)))
 	}
 	if p.shortest.Wider != "" {
-		d.put("<p><code>%sPRESET=%s</code> covers it too, and opens %d operations more.</p>\n", cc.client.Policy.Rules().Prefix, p.shortest.Wider, p.shortest.WiderBy)
+		d.put("<p><code>%sPRESET=%s</code> covers them too, and opens %d operations more.</p>\n", cc.client.Policy.Rules().Prefix, p.shortest.Wider, p.shortest.WiderBy)
 	}
 }
 

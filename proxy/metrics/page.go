@@ -111,7 +111,7 @@ func (d *document) putNotice(n Notice) {
 	switch {
 	case len(lines) == 0:
 	case n.Report:
-		d.put("<section>\n<h2>%s</h2>\n<pre class=\"report\">%s</pre>\n</section>\n", n.Title, strings.Join(lines, "\n"))
+		d.put("<section>\n<h2>%s</h2>\n<pre class=\"report\">%s</pre>\n</section>\n", n.Title, breakable(strings.Join(lines, "\n")))
 	default:
 		d.put("<section>\n<h2>%s</h2>\n<ul class=\"notice\">\n%s</ul>\n</section>\n", n.Title, join("<li>%s\n", lines, ""))
 	}

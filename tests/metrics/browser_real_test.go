@@ -14,9 +14,9 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// TestStatusPageRunsNoScript has a browser load the page: it must show the same, run
-// nothing that an attacker has put into a path, and violate no policy.
-func TestStatusPageRunsNoScript(t *testing.T) {
+// TestStatusPageRunsNoForeignScript has a browser load the page: it must show the same,
+// run nothing that an attacker has put into a path, and violate no policy.
+func TestStatusPageRunsNoForeignScript(t *testing.T) {
 	t.Parallel()
 	browser := harness.NeedCommand(t, "chromium", "chromium")
 	// A page where both happen shows that the test would see it.

@@ -46,6 +46,9 @@ func TestMetricsListenerResponses(t *testing.T) {
 		if strings.Contains(strings.Replace(a.Body, `<script src="page.js" defer></script>`, "", 1), "<script") {
 			t.Errorf("%s %s: the response repeats the path, or has a script of its own: %s", test.method, test.target, a.Body)
 		}
+		if page := test.contentType == "text/html; charset=utf-8" && test.method == "GET"; page != strings.Contains(a.Body, `<noscript><meta http-equiv="refresh" content="30"></noscript>`) {
+			t.Errorf("%s %s: without script the page does not refresh: %s", test.method, test.target, a.Body)
+		}
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
 			// A page of another site can neither embed it nor learn its address.
