@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"postern/acl"
+	"postern/acl/preset"
 	"postern/acl/redact"
 )
 
@@ -36,16 +37,23 @@ func Allowable(p *acl.Policy, all []acl.Subject) (some []acl.Subject) {
 }
 
 // Opens lists the dangers that a policy would have beside its own with the settings, as
-// [Narrowest] and [AllowFor] return them. Those of Podman alone are left out unless the
+// [Narrowest], [AllowFor] and [Shortest] return them. Those of Podman alone are left out unless the
 // policy's settings mean Podman.
 func Opens(p *acl.Policy, r redact.Redaction, settings []string) (more []Danger) {
 	rules := p.Rules()
 	var on []string
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(strings.TrimPrefix(setting, rules.Prefix), "=")
-		if name == "ALLOW" {
+		switch {
+		case name == "ALLOW":
 			rules.Allow = strings.Split(value, ",")
-		} else {
+		case name == "PRESET":
+			for name := range strings.SplitSeq(value, ",") {
+				if p, err := preset.Find(name); err == nil {
+					rules.Presets = append(slices.Clip(rules.Presets), p)
+				}
+			}
+		case value == "1":
 			on = append(on, name)
 		}
 	}

@@ -50,3 +50,21 @@ func TestNarrowest(t *testing.T) {
 		}
 	}
 }
+
+// TestOpensReadsProposals asserts that the dangers of a preset are among those that
+// settings open, and that what they take away opens nothing.
+func TestOpensReadsProposals(t *testing.T) {
+	t.Parallel()
+	p := acl.Compile(acl.Rules{Prefix: "CLIENT_UI_", Allow: []string{"ContainerList"}})
+	for settings, want := range map[string]string{
+		"CLIENT_UI_PRESET=traefik":                     "read every container's environment",
+		"CLIENT_UI_PRESET=portainer CLIENT_UI_PING=0":  "start a container that mounts the host's file system",
+		"CLIENT_UI_PING=0 CLIENT_UI_DENY=*Prune":       "",
+		"CLIENT_UI_ALLOW=ContainerList,ContainerStart": "",
+	} {
+		opens := Opens(p, redact.Redaction{}, strings.Fields(settings))
+		if (len(opens) > 0) != (want != "") || !strings.Contains(fmt.Sprint(opens), want) {
+			t.Errorf("%s opens %v, want %q", settings, opens, want)
+		}
+	}
+}

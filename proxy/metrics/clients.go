@@ -87,7 +87,8 @@ type proposal struct {
 	needs    string // what it is for, by the positions of the operations
 	shortest advise.Proposal
 	sum      []string // the ALLOW for all that was refused
-	opens    []advise.Danger
+	// opens and sumOpens are the dangers that they would add to the client's.
+	opens, sumOpens []advise.Danger
 }
 
 // putProposal writes the shortest settings for what a client has asked for, and those to
@@ -99,7 +100,7 @@ func (s *Server) putProposal(d *document, cc *clientCounters) {
 	}
 	name := cc.client.Name
 	if len(p.sum) > 0 {
-		d.put("%s\n", copyable("sum "+name, "allow all that it was refused", code(p.sum, " and "), alsoOpens(p.opens), snippet(addTo(cc.client, p.sum), p.sum)))
+		d.put("%s\n", copyable("sum "+name, "allow all that it was refused", code(p.sum, " and "), alsoOpens(p.sumOpens), snippet(addTo(cc.client, p.sum), p.sum)))
 	}
 	all := p.shortest.Settings()
 	words := code(all, " and ")
@@ -111,7 +112,7 @@ func (s *Server) putProposal(d *document, cc *clientCounters) {
 	case len(p.shortest.Keep) > 0:
 		d.put("<p>%s would cover these operations.</p>\n", words)
 	default:
-		d.put("%s\n", copyable("all "+name, "what covers these operations", words, "",
+		d.put("%s\n", copyable("all "+name, "what covers these operations", words, alsoOpens(p.opens),
 			snippet(forWhom(cc.client)+", in place of the toggles, ALLOW, DENY, PRESET and LEARN that are there", all)))
 	}
 	if p.shortest.Wider != "" {
@@ -148,8 +149,9 @@ func (s *Server) proposalFor(cc *clientCounters) *proposal {
 	p := &proposal{needs: key.String(), shortest: advise.Shortest(policy.Rules(), needs)}
 	if allow := advise.AllowFor(policy.Rules(), lacking); allow != "" {
 		p.sum = []string{allow}
-		p.opens = advise.Opens(policy, cc.client.Limits.Redaction(), p.sum)
+		p.sumOpens = advise.Opens(policy, cc.client.Limits.Redaction(), p.sum)
 	}
+	p.opens = advise.Opens(policy, cc.client.Limits.Redaction(), p.shortest.Settings())
 	cc.proposal = p
 	return p
 }

@@ -56,7 +56,7 @@ var facts = []string{
 	"SystemInfo GET /info 0 3 ", "no operation all other requests 0 3 ",
 	"SystemEvents GET /events 1 0 ",
 	"allow all that it was refused ALLOW=ContainerArchive,ContainerRestart,SystemInfo With it a client can read every file in containers. environment: # for all clients that are not declared ALLOW: ContainerArchive,ContainerRestart,SystemInfo Copy",
-	"what covers these operations ALLOW=ContainerList,ContainerArchive,ContainerRestart,SystemInfo environment: # for all clients that are not declared, in place of the toggles, ALLOW, DENY, PRESET and LEARN that are there ALLOW: ContainerList,ContainerArchive,ContainerRestart,SystemInfo Copy",
+	"what covers these operations ALLOW=ContainerList,ContainerArchive,ContainerRestart,SystemInfo With it a client can read every file in containers. environment: # for all clients that are not declared, in place of the toggles, ALLOW, DENY, PRESET and LEARN that are there ALLOW: ContainerList,ContainerArchive,ContainerRestart,SystemInfo Copy",
 	"may run 13 of 255 operations reads CONTAINERS PING EVENTS VERSION LIBPOD_PING LIBPOD_VERSION writes nothing",
 	"root on the host : Grpc", "leaks secrets : ContainerInspect , ContainerLogs",
 	"GET /v1.41/info SystemInfo allow this INFO=1 or ALLOW=SystemInfo environment: # for all clients that are not declared ALLOW: SystemInfo Copy 127.0.0.1 ",
