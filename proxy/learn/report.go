@@ -36,15 +36,43 @@ func (r *Recorder) ReportOn(sig os.Signal, w io.Writer) (end func()) {
 // Report writes what suffices, the shortest first, then YAML documents, each with
 // settings that would have sufficed. Each can stand under a service of a compose file.
 func (r *Recorder) Report(w io.Writer) error {
-	// A pipe that is not read blocks the write. Requests need the mutex, so the
-	// write does not hold it.
-	_, err := io.WriteString(w, r.report())
+	_, err := io.WriteString(w, r.Text())
 	return err
 }
 
-func (r *Recorder) report() string {
+// Text is the report.
+func (r *Recorder) Text() string { return r.snapshot().report() }
+
+// Lines are those of the report.
+func (r *Recorder) Lines() []string { return strings.Split(strings.TrimSuffix(r.Text(), "\n"), "\n") }
+
+// Title says that LEARN is on and what that means.
+func (r *Recorder) Title() string {
+	if r.mode == "1" {
+		return "LEARN=1 is on: nothing is refused but what DENY names"
+	}
+	return "LEARN=deny is on: requests are refused by the settings"
+}
+
+// snapshot copies what was recorded. Requests need the mutex, so nothing that takes
+// long holds it: neither the search for the shortest settings, nor a write to a pipe
+// that is not read.
+func (r *Recorder) snapshot() *Recorder {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	s := &Recorder{mode: r.mode, podman: r.podman}
+	for _, c := range r.records {
+		uses := make(map[acl.Subject]*use, len(c.uses))
+		for subject, u := range c.uses {
+			now := *u
+			uses[subject] = &now
+		}
+		s.records = append(s.records, &clientRecord{client: c.client, uses: uses})
+	}
+	return s
+}
+
+func (r *Recorder) report() string {
 	var found []settings
 	for _, c := range r.records {
 		found = append(found, c.settings())
