@@ -72,6 +72,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		passed, decision, refusal = limit(from.client.Limits, decision, r)
 		defer passed.End()
 	}
+	rec.event.Violations = passed.Violations
 	rec.begin(from, decision, refusal)
 	switch {
 	case refusal != nil:

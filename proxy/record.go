@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy/client"
 	"postern/proxy/engine"
 	"postern/proxy/hijack"
@@ -33,6 +34,9 @@ type Event struct {
 	// Missing is the ALLOW that would allow all that the client was refused so far,
 	// where its settings name operations and it was refused several.
 	Missing string
+	// Violations are what GUARD refuses in the request, or would refuse without
+	// LEARN=1.
+	Violations []guard.Violation
 
 	// The rest is known when the request has ended.
 
@@ -150,6 +154,7 @@ func (rec *recorder) begin(from identity, decision acl.Decision, refusal *refusa
 	e.Path, e.Query = r.URL.Path, r.URL.RawQuery
 	if refusal != nil {
 		e.Remedy, e.Missing = refusal.remedy, refusal.missing
+		e.Violations = append(e.Violations, refusal.violations...)
 	}
 	if from.isHealthCheck {
 		return

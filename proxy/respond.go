@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy/engine"
 	"postern/proxy/limits"
 	"postern/proxy/logging"
@@ -41,6 +42,8 @@ type refusal struct {
 	// close ends the connection: what follows is not HTTP/1.1, or the next request
 	// would be refused too.
 	close bool
+	// violations are what GUARD refuses in the request.
+	violations []guard.Violation
 }
 
 // decide decides on a request. The refusal is nil for a request that is allowed
@@ -85,7 +88,7 @@ func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, ac
 	if outside.Rule != "" {
 		d = d.Refuse(outside.Rule, outside.Reason)
 	}
-	return passed, d, &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response}
+	return passed, d, &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response, violations: outside.Violations}
 }
 
 func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Decision, *refusal) {

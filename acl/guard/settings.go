@@ -26,7 +26,7 @@ type Variable struct {
 
 // Variables has all GUARD variables, GUARD itself first.
 var Variables = []Variable{
-	{"GUARD", "0", "1 refuses what a container must not ask for, see docs/guard.md", false, (*Settings).parseOn},
+	{"GUARD", "0", "1 keeps what the client creates away from the host", false, (*Settings).parseOn},
 	{"GUARD_VOLUME", "own and anonymous volumes, tmpfs", "what else may be mounted: /host/path[:ro] and volume-name[:ro]", true, (*Settings).parseVolumes},
 	{"GUARD_NETWORK", "bridge, own networks, none", "names of networks; host stands for itself alone", true, (*Settings).parseNetworks},
 	{"GUARD_NAMESPACE", "none", "pid=host, ipc=host, uts=host, userns=host, cgroupns=host", true, (*Settings).parseNamespaces},

@@ -9,6 +9,7 @@ import (
 
 	"postern/acl"
 	"postern/acl/guard"
+	"postern/acl/scope"
 	"postern/proxy"
 	"postern/proxy/certs"
 	"postern/proxy/client"
@@ -126,6 +127,13 @@ func limitsOf(c config.Config, lookups *limits.Engine, around limits.Surrounding
 		self.Sockets = hostPaths(around, c.ListenOf(name))
 		options.Guard = &guard.Guard{Settings: g, Client: s.Stamp, Engine: around.Engine, Self: self, Reserved: c.HostNamesOf(name)}
 		options.GuardRule = c.GuardRule(name)
+		options.Shared = func(k scope.Kind, name string) bool {
+			if k == scope.Volume {
+				listed, _ := g.ListsVolume(name)
+				return listed
+			}
+			return k == scope.Network && g.ListsNetwork(name)
+		}
 	}
 	if c.Learn.Forwards() {
 		options.Scope, options.Observes = nil, true

@@ -33,6 +33,9 @@ type Recorder struct {
 type clientRecord struct {
 	client *client.Client
 	uses   map[acl.Subject]*use
+	// needs and impossible are what a guard refused, see limits.go.
+	needs      []need
+	impossible []string
 }
 
 // use counts the requests with one subject.
@@ -68,12 +71,19 @@ func New(mode string, clients []*client.Client, log zerolog.Logger) *Recorder {
 func (r *Recorder) Begin(e *proxy.Event) {
 	d := e.Decision
 	i := slices.IndexFunc(r.records, func(c *clientRecord) bool { return c.client == e.Client })
-	if i < 0 || d.Outcome == acl.Redirected || d.Reason != "" {
+	if i < 0 {
 		return
 	}
 	c := r.records[i]
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if c.noteViolations(e.Violations) {
+		lines, _ := c.guardLines()
+		r.log.Info().Str("client", c.client.Name).Str("operation", d.OperationID()).Strs("guard", lines).Msg("learned")
+	}
+	if d.Outcome == acl.Redirected || d.Reason != "" {
+		return
+	}
 	if !c.add(d) {
 		return
 	}

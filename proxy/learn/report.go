@@ -54,6 +54,7 @@ func (r *Recorder) report() string {
 	r.writeRequests(&b)
 	r.writeDocuments(&b, found)
 	r.writeRefused(&b)
+	r.writeGuard(&b)
 	return b.String()
 }
 

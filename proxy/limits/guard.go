@@ -20,6 +20,9 @@ func (c *check) content() *Refusal {
 	}
 	id := c.d.OperationID()
 	if why := c.Guard.Whole(id, c.d.Section.Var); why != "" {
+		if c.Observes && id != "" {
+			return c.violated([]guard.Violation{{Field: "the operation", Asks: id, Hint: why}})
+		}
 		return c.forbid(why, "")
 	}
 	query, err := body.Query(c.out.URL.RawQuery, guard.Lists(id)...)
@@ -39,7 +42,9 @@ func (c *check) content() *Refusal {
 	}
 	before := query.Encode()
 	violations := c.Guard.Judge(c.request(query), guard.Lookup{})
-	c.judgedQuery = maps.Clone(query)
+	if c.judgedQuery = maps.Clone(query); c.judgedQuery == nil {
+		c.judgedQuery = url.Values{}
+	}
 	c.queryChanged = c.queryChanged || query.Encode() != before
 	return c.violated(violations)
 }
@@ -78,7 +83,9 @@ func (c *check) violated(all []guard.Violation) *Refusal {
 			remedies = append(remedies, remedy)
 		}
 	}
-	return c.forbid(guard.Message(all), strings.Join(remedies, ", "))
+	refusal := c.forbid(guard.Message(all), strings.Join(remedies, ", "))
+	refusal.Violations = all
+	return refusal
 }
 
 // loads reports whether the request loads images, and the guard lets the client write
@@ -96,7 +103,7 @@ var reaches = strings.Fields("ContainerExec ExecStart ExecResize ContainerAttach
 // names, and what the container has that it reaches into. The scope has seen the
 // request before: what it hides is answered as absent, not as forbidden.
 func (c *check) powers() *Refusal {
-	if c.Guard == nil || len(c.absent) > 0 {
+	if c.Guard == nil || len(c.absent) > 0 || c.judgedQuery == nil {
 		return nil
 	}
 	l := looker{c: c}
@@ -201,6 +208,12 @@ func (l *looker) ownVolume(name string) bool {
 	v, err := l.c.Engine.volume(l.c.ctx, name)
 	if errors.Is(err, errAbsent) {
 		return true // the engine makes it
+	}
+	if listed, _ := l.c.Guard.ListsVolume(name); listed {
+		// A volume without labels belongs to its users, who may be the client's alone only
+		// because it is listed.
+		l.note(err)
+		return len(v.Options) == 0 && l.c.ownScope().Has(scope.Object{Kind: scope.Volume, Name: v.Name, Labels: v.Labels})
 	}
 	own := *l.c
 	limits := *l.c.Limits

@@ -128,6 +128,8 @@ type Refusal struct {
 	// Message is the whole message, in place of one that begins with the request.
 	// It is "" for all refusals but the guard's.
 	Message string
+	// Violations are what the guard refuses in it.
+	Violations []guard.Violation
 	// Response is sent in place of a message of postern's own, if it is not nil:
 	// what the engine says of an object that does not exist.
 	Response *http.Response

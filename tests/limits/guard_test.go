@@ -172,3 +172,28 @@ func TestExplainGuard(t *testing.T) {
 		t.Errorf("explain without GUARD:\n%s", r.Stdout)
 	}
 }
+
+// TestGuardLearns asserts that LEARN=1 forwards what the guard would refuse and reports
+// the lines that it needs, and that LEARN=deny refuses and reports the same.
+func TestGuardLearns(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"1", "deny"} {
+		e, p := start(t, map[string]string{"GUARD": "1", "LEARN": mode})
+		r := create(t, p, `{"Image":"busybox","HostConfig":{"Binds":["/srv/a:/a","/srv/b:/b:ro"],"CapAdd":["SYS_ADMIN"],"Privileged":true,"Links":["db:db"]}}`)
+		if forwarded := r.Status != http.StatusForbidden; forwarded != (mode == "1") {
+			t.Errorf("LEARN=%s: %d %s", mode, r.Status, r.Body)
+		}
+		if got := strings.Contains(strings.Join(harness.Targets(e), "\n"), "POST /v1.41/containers/create"); got != (mode == "1") {
+			t.Errorf("LEARN=%s: %q reached the engine", mode, harness.Targets(e))
+		}
+		p.Terminate()
+		for _, line := range []string{
+			`#   GUARD_VOLUME: "/srv/a,/srv/b:ro"`, `#   GUARD_CAP_ADD: "SYS_ADMIN"`, `#   GUARD_PRIVILEGED: "1"`,
+			"#   nothing permits it: HostConfig.Links asks for db:db (--link): use a network of your own, on which names work",
+		} {
+			if !strings.Contains(p.Stderr.String(), line) {
+				t.Errorf("LEARN=%s: the report has no %s:\n%s", mode, line, p.Stderr.String())
+			}
+		}
+	}
+}

@@ -1,0 +1,90 @@
+//go:build real
+
+package limits
+
+import (
+	"strings"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+// TestGuardAtTheStart asserts that a guarded client's container comes into no network
+// that got the name of its own after the container was made, even with SCOPE=*, where
+// the client sees that network.
+func TestGuardAtTheStart(t *testing.T) {
+	t.Parallel()
+	ci := guarded(t, "SCOPE=*")
+	image := harness.Busybox(t)
+	for _, connects := range []bool{false, true} {
+		network, container := harness.Unused(t), harness.Unused(t)
+		id := must(t, ci, "network create "+network)
+		if connects {
+			must(t, ci, "create --name "+container+" "+image+" sleep 1000")
+			must(t, ci, "network connect "+id+" "+container)
+		} else {
+			must(t, ci, "create --name "+container+" --network "+id+" "+image+" sleep 1000")
+		}
+		must(t, ci, "network rm "+network)
+		harness.MustDocker(t, "network", "create", network)
+		for _, name := range []string{container, idOf(t, container)} {
+			fails(t, ci, "the container would come into the network "+network+", which is not the client's own", "start "+name)
+			fails(t, ci, "which is not the client's own", "restart "+name)
+		}
+		if got := harness.MustDocker(t, "network", "inspect", "--format", "{{len .Containers}}", network); strings.TrimSpace(got) != "0" {
+			t.Errorf("the network has %s containers", got)
+		}
+	}
+}
+
+// TestGuardedTargets asserts that a client reaches into a container that it sees only as
+// far as it might have made it itself: unless the operator names the container.
+func TestGuardedTargets(t *testing.T) {
+	t.Parallel()
+	image, label := harness.Busybox(t), harness.Unused(t)
+	plain, privileged, mounts, hosts := harness.Unused(t), harness.Unused(t), harness.Unused(t), harness.Unused(t)
+	for name, flag := range map[string]string{plain: "--init", privileged: "--privileged", mounts: "--volume=/etc:/h", hosts: "--pid=host"} {
+		harness.MustDocker(t, "create", "--name", name, "--label", "team="+label, flag, image, "sleep", "1000")
+	}
+	harness.MustDocker(t, "start", plain)
+	ci := guarded(t, "SCOPE=label=team="+label, "GUARD_ARCHIVE=1", "GUARD_TAG=new")
+	must(t, ci, "exec "+plain+" true")
+	for name, text := range map[string]string{privileged: "the container's HostConfig.Privileged asks for true", mounts: "the container's HostConfig.Binds asks for /etc", hosts: "the container's HostConfig.PidMode asks for host"} {
+		must(t, ci, "inspect "+name)
+		for _, line := range []string{"exec " + name + " true", "cp " + name + ":/bin -", "export " + name, "commit " + name + " " + label} {
+			fails(t, ci, text, line)
+		}
+		for _, flag := range []string{"--pid container:", "--network container:", "--volumes-from "} {
+			fails(t, ci, "a client may join only what it might have made itself", "create "+flag+name+" --label team="+label+" "+image)
+		}
+	}
+	fails(t, guarded(t, "SCOPE=name="+privileged), "is not running", "exec "+privileged+" true") // the engine's words
+	fails(t, guarded(t, "SCOPE=name="+privileged[:len(privileged)-1]+"*"), "HostConfig.Privileged", "exec "+privileged+" true")
+}
+
+// TestGuardProtectsPostern asserts that a guarded client of a postern in a container
+// cannot reach that container, what it has mounted, or its image, whatever is listed.
+func TestGuardProtectsPostern(t *testing.T) {
+	t.Parallel()
+	image, volume, label, other := harness.Busybox(t), harness.Unused(t), harness.Unused(t), harness.Unused(t)
+	p := harness.StartStatic(t, harness.Mount(harness.EngineSocket), "--volume="+volume+":/sockets", "--label=team="+label, "--env=GUARD=1", "--env=SCOPE=label=team="+label,
+		"--env=GUARD_VOLUME=/,"+volume+",/run/"+other+".sock", "--env=GUARD_ARCHIVE=1", "--env=GUARD_TAG=*", "--env=CONTAINERS=1", "--env=EXEC=1", "--env=POST=1",
+		"--env=IMAGES=1", "--env=VOLUMES=1", "--env=COMMIT=1", "--env=ALLOW_EXPORT=1")
+	host := harness.TCP(strings.TrimPrefix(p.Host(), "tcp://"))
+	const own = "what is postern's own is out of reach"
+	for _, line := range []string{
+		"exec " + p.Name + " true", "stop " + p.Name, "rm -f " + p.Name, "rename " + p.Name + " " + other, "export " + p.Name, "cp " + p.Name + ":/postern -",
+		"create --label team=" + label + " -v /var/run/docker.sock:/s " + image, "create --label team=" + label + " -v /run:/s " + image, "create --label team=" + label + " -v /:/s " + image,
+		"create --label team=" + label + " --mount type=bind,src=//run/./docker.sock,dst=/s " + image, "create --label team=" + label + " -v " + volume + ":/s " + image,
+		"tag " + image + " " + image, "rmi -f " + image,
+	} {
+		fails(t, host, own, line)
+	}
+	for _, flag := range []string{"--pid container:", "--network container:", "--volumes-from "} {
+		fails(t, host, "a client may join only what it might have made itself", "create --label team="+label+" "+flag+p.Name+" "+image)
+	}
+	fails(t, host, "", "volume rm "+volume)
+	if !p.Healthy() {
+		t.Error("postern is not healthy")
+	}
+}
