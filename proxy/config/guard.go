@@ -28,7 +28,7 @@ func guardVars() (names []string) {
 }
 
 // guardSetting is GUARD in the list of all settings. docs/guard.md has its variables.
-var guardSetting = Setting{Var: guardPrefix, Help: "1 keeps what clients create away from the host; docs/guard.md lists GUARD_VOLUME and others"}
+var guardSetting = Setting{Var: guardPrefix, Help: "1 keeps what clients make away from the host; see docs/guard.md for GUARD_VOLUME, ..."}
 
 // parseGuard reads GUARD and the GUARD variables whose names begin with prefix, and
 // the items in the files of their _FILE twins.
