@@ -25,6 +25,8 @@ var obeyedLabels = strings.Fields(`
 	deck-chores.
 	diun.
 	docker-volume-backup.
+	io.containers.
+	io.podman.
 	io.portainer.
 	kontena.
 	lb.

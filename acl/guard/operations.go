@@ -120,7 +120,7 @@ func create(j *judge, r *Request) {
 		r.Body.Set(body.New(body.HostConfig), "HostConfig")
 		j.host = r.Body.Object("HostConfig")
 	}
-	if j.host.String("NetworkMode") == "" && r.Body.Object("NetworkingConfig", "EndpointsConfig").Len() == 0 {
+	if j.host.String("NetworkMode") == "" {
 		j.network("HostConfig.NetworkMode", "")
 	}
 	j.limit(j.host, "HostConfig.", true)
@@ -196,8 +196,12 @@ func (j *judge) needBuildKit(field string) {
 	}
 }
 
-// buildLimits holds the containers of a build to the limits of other containers.
+// buildLimits holds the containers of a build to the limits and the networks of other
+// containers.
 func buildLimits(j *judge, r *Request) {
+	if r.Query.Get("networkmode") == "" {
+		j.network("query parameter networkmode", "")
+	}
 	amounts := map[string]string{"memory": "Memory", "memswap": "MemorySwap", "cpuquota": "CpuQuota", "cpuperiod": "CpuPeriod"}
 	host := body.New(body.HostConfig)
 	for parameter, field := range amounts {

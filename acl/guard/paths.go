@@ -23,7 +23,7 @@ func cleanPath(p string) (string, error) {
 	}
 	for segment := range strings.SplitSeq(p, "/") {
 		if segment == ".." {
-			return "", errors.New("the path has a segment ..")
+			return "", errors.New("the path has .. in it")
 		}
 	}
 	return path.Clean(p), nil

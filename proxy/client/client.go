@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/proxy/limits"
 )
 
@@ -32,6 +33,9 @@ type Client struct {
 	Policy *acl.Policy
 	// Limits hold what the policy allows within bounds. Nil limits nothing.
 	Limits *limits.Limits
+	// Dangers lists what the client can do that its operations' names do not say. Nil
+	// stands for the dangers of its policy.
+	Dangers func() []advise.Danger
 	// From lists the addresses and host names that the client connects from, and
 	// Cert its certificates. Both are empty for a client that has only a listener of
 	// its own.

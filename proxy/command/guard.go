@@ -50,6 +50,9 @@ func dangersOf(c config.Config, name string, policy *acl.Policy) []advise.Danger
 	if allowed["ImageBuild"] {
 		all = append(all, advise.Danger{Kind: advise.LeaksSecrets, All: []string{"ImageBuild"}, Why: "read what the host itself can reach by HTTP, its loopback addresses included, by ADD in a Dockerfile"})
 	}
+	if allowed["ImageCreate"] && !slices.ContainsFunc(g.Names(), func(n string) bool { return strings.HasPrefix(n, g.Prefix+"GUARD_IMAGE=") }) {
+		all = append(all, advise.Danger{Kind: advise.CallsOut, All: []string{"ImageCreate"}, Why: "have the engine ask a registry of the client's choice"})
+	}
 	if name != "" && allowed["ContainerCreate"] {
 		// A container of the client's own has an address of its own.
 		for _, d := range dangersOf(c, "", acl.Compile(c.Rules)) {

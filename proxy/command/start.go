@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"postern/acl"
+	"postern/acl/advise"
 	"postern/acl/guard"
 	"postern/acl/scope"
 	"postern/proxy"
@@ -58,6 +59,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	}
 	around := s.survey(lookups, &problems)
 	s.Default.Limits = limitsOf(c, lookups, around, "", s.Default.Policy, c.Redaction())
+	s.Default.Dangers = func() []advise.Danger { return dangersOf(c, "", s.Default.Policy) }
 	if c.UsesTLS() && c.TLSDir != "" {
 		var errs []error
 		s.Certs, errs = certs.Load(string(c.TLSDir), c.TLSVerify, s.serving())
@@ -81,6 +83,7 @@ func Prepare(version string, c config.Config) (*Start, []error) {
 	for _, d := range c.Clients {
 		declared := &client.Client{Name: d.Name, Policy: acl.Compile(d.Rules), From: d.From, Cert: d.Cert}
 		declared.Limits = limitsOf(c, lookups, around, d.Name, declared.Policy, c.ClientRedaction(d))
+		declared.Dangers = func() []advise.Danger { return dangersOf(c, declared.Name, declared.Policy) }
 		s.Declared = append(s.Declared, declared)
 		open(d.Listen, declared)
 	}

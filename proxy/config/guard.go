@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"postern/acl"
 	"postern/acl/guard"
 	"postern/acl/spelling"
 )
@@ -28,7 +29,7 @@ func guardVars() (names []string) {
 }
 
 // guardSetting is GUARD in the list of all settings. docs/guard.md has its variables.
-var guardSetting = Setting{Var: guardPrefix, Help: "1 keeps what clients make away from the host; see docs/guard.md for GUARD_VOLUME, ..."}
+var guardSetting = Setting{Var: guardPrefix, Help: "1 keeps what clients create away from the host; docs/guard.md has its variables"}
 
 // parseGuard reads GUARD and the GUARD variables whose names begin with prefix, and
 // the items in the files of their _FILE twins.
@@ -119,6 +120,21 @@ func guardErrors(environ map[string]string) (errs []error) {
 	return errs
 }
 
+// creates reports whether a client's policy lets it make containers, networks or
+// volumes.
+func (c Config) creates(name string) bool {
+	rules := c.Rules
+	for _, client := range c.Clients {
+		if name != "" && client.Name == name {
+			rules = client.Rules
+		}
+	}
+	return rules.Learn || slices.ContainsFunc(acl.Operations, func(op acl.Operation) bool {
+		allowed, _ := rules.Evaluate(op.Subject())
+		return allowed && (op.ID == "ContainerCreate" || op.ID == "NetworkCreate" || op.ID == "VolumeCreate")
+	})
+}
+
 // guardWarnings warns of what a guard leaves open, and of guards that say nothing.
 func (c Config) guardWarnings(environ map[string]string) (warnings []string) {
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
@@ -135,7 +151,9 @@ func (c Config) guardWarnings(environ map[string]string) (warnings []string) {
 			continue
 		}
 		warnings = append(warnings, g.Dangers()...)
-		if s := c.ScopeOf(name); s.Of == nil {
+		if s := c.ScopeOf(name); s.Rule == c.GuardRule(name) && !c.creates(name) {
+			warnings = append(warnings, s.Rule+" means "+g.Prefix+"SCOPE=mine, and a client that may create nothing sees nothing: set "+g.Prefix+"SCOPE to what it is to see")
+		} else if s.Of == nil {
 			warnings = append(warnings, s.variable+"=*: a guarded client reaches into the containers of all others as far as these have no more than it may have itself")
 		}
 	}

@@ -96,7 +96,11 @@ func (d *document) putPolicy(title string, c *client.Client) {
 	summary := advise.Summarize(c.Policy, c.Limits.Redaction(), true)
 	d.put("<dl>\n<dt>may run<dd>%d of %d operations\n<dt>reads<dd>%s\n<dt>writes<dd>%s\n</dl>\n",
 		summary.Allowed, summary.Of, sections(summary.Reads), sections(summary.Writes))
-	d.putDangers(advise.Dangers(c.Policy, c.Limits.Redaction()))
+	if c.Dangers != nil {
+		d.putDangers(c.Dangers())
+	} else {
+		d.putDangers(advise.Dangers(c.Policy, c.Limits.Redaction()))
+	}
 	if summary.Allowed > 0 {
 		d.put("<details><summary>Each operation and what allows it</summary>\n<table>\n<tr><th>operation<th>request<th>allowed by\n")
 		for i, op := range acl.Operations {

@@ -186,12 +186,16 @@ func TestGuardLearns(t *testing.T) {
 		if got := strings.Contains(strings.Join(harness.Targets(e), "\n"), "POST /v1.41/containers/create"); got != (mode == "1") {
 			t.Errorf("LEARN=%s: %q reached the engine", mode, harness.Targets(e))
 		}
+		restarted := post(t, p, "/v1.41/containers/web/restart")
 		p.Terminate()
+		if mode == "1" && (restarted.Status != http.StatusNoContent || !strings.Contains(p.Stderr.String(), `#   SCOPE: "mine,name=db,name=web"`)) {
+			t.Errorf("a restart of web: %d, and the report says\n%s", restarted.Status, p.Stderr.String())
+		}
 		for _, line := range []string{
 			`#   GUARD_VOLUME: "/srv/a,/srv/b:ro"`, `#   GUARD_CAP_ADD: "SYS_ADMIN"`, `#   GUARD_PRIVILEGED: "1"`,
 			"#   nothing permits it: HostConfig.Links asks for db:db (--link): use a network of your own, on which names work",
 		} {
-			if !strings.Contains(p.Stderr.String(), line) {
+			if strings.Count(p.Stderr.String(), line) != 1 {
 				t.Errorf("LEARN=%s: the report has no %s:\n%s", mode, line, p.Stderr.String())
 			}
 		}
