@@ -23,14 +23,16 @@ RUN mkdir -p /links/bin /links/usr && ln -s ../bin /links/usr/bin && \
     for name in sh wget curl nc; do ln -s ../postern "/links/bin/$name"; done
 
 FROM scratch
-# The labels stand above ENV: below it, $VERSION would be the toggle of that name.
+# The labels stand above ENV: below it, $VERSION would be the toggle of that name. Traefik makes a route to every container
+# that does not say no, and would publish the Docker API: its exposedbydefault is true.
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="postern" \
       org.opencontainers.image.description="A filter for the Docker socket: forwards only the API calls that environment variables switch on" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.revision="$REVISION"
+      org.opencontainers.image.revision="$REVISION" \
+      traefik.enable="false"
 
 # Not listed, because unset has a meaning of its own: ALLOW_LOGS, ALLOW_TOP and ALLOW_CHANGES then follow CONTAINERS,
 # ALLOW_ARCHIVE and ALLOW_EXPORT follow CONTAINERS when POST=1, and TZ is UTC.

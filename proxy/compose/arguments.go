@@ -219,12 +219,14 @@ func (p *proxy) addPattern(f flag) {
 		matchesAny = true
 		everyVersion = everyVersion && expression.MatchString(sample(op, "", sampleNames[0])) && expression.MatchString(sample(op, "/v1.41", sampleNames[0]))
 		if !rule.matchesEveryName(op) {
-			p.say(wider, fmt.Sprintf("%s takes some names only; postern allows %s for every name", f.written, op.ID))
+			p.say(wider, fmt.Sprintf("%s takes some names only; postern allows %s for every name%s", f.written, op.ID, onlyNamed(op.ID)))
 		}
 	}
-	switch id := rule.namedOnly(); {
-	case id != "":
-		p.say(byHand, fmt.Sprintf("%s=%s names an object; it is not translated, since ALLOW=%s would allow it for every one", f.written, f.value, id))
+	switch item, isLimited := rule.namedOnly(); {
+	case isLimited:
+		p.say(byHand, fmt.Sprintf("%s=%s names an object; it is not translated: ALLOW=%s allows the operation on this one alone", f.written, f.value, item))
+	case item != "":
+		p.say(byHand, fmt.Sprintf("%s=%s names an object; it is not translated, since ALLOW=%s would allow it for every one", f.written, f.value, item))
 	case !matchesAny:
 		p.say(byHand, fmt.Sprintf("%s=%s matches no operation of the API", f.written, f.value))
 	case !everyVersion:
@@ -255,9 +257,23 @@ func (r pattern) matchesEveryName(op *acl.Operation) bool {
 
 var word = regexp.MustCompile(`[\w.-]+`)
 
-// namedOnly returns an operation that the rule allows only on objects whose names it
-// has, or "".
-func (r pattern) namedOnly() string {
+// onlyNamed says how an operation is limited to names, "" if ALLOW cannot do that.
+func onlyNamed(id string) string {
+	if !takesNames(id) {
+		return ""
+	}
+	return fmt.Sprintf("; ALLOW=%s:web and the like limit it to names", id)
+}
+
+// takesNames reports whether ALLOW can limit an operation to objects by name.
+func takesNames(id string) bool {
+	_, errs := acl.ParseRules("", map[string]string{"ALLOW": id + ":web"})
+	return len(errs) == 0
+}
+
+// namedOnly returns an item for ALLOW with an operation that the rule allows only on
+// objects whose names it has, or "". isLimited reports whether the item has a name.
+func (r pattern) namedOnly() (item string, isLimited bool) {
 	for i := range acl.Operations {
 		op := &acl.Operations[i]
 		if r.matches(op) || !strings.Contains(op.Pattern, "{") {
@@ -265,11 +281,14 @@ func (r pattern) namedOnly() string {
 		}
 		for _, name := range word.FindAllString(r.source, 50) {
 			if r.matchesName(op, name) && !isPathWord(name) {
-				return op.ID
+				if takesNames(op.ID) {
+					return op.ID + ":" + name, true
+				}
+				return op.ID, false
 			}
 		}
 	}
-	return ""
+	return "", false
 }
 
 // isPathWord reports whether a word is one of the API's own, such as json, which a

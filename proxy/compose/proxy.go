@@ -82,7 +82,7 @@ func (p *proxy) translate(others []service) {
 	p.dropInvalid()
 	p.compare()
 	if allowed := opened(p.policy().Rules(), false); p.image.name == "codeswhat/sockguard" && (allowed["ContainerCreate"] || allowed["ContainerExec"] || allowed["ImageBuild"]) {
-		p.say(wider, "sockguard looks into the bodies of creates, execs and builds, and refuses privileges and mounts; the toggles do not")
+		p.say(wider, "sockguard looks into the bodies of creates, execs and builds, and refuses privileges and mounts, as postern does with GUARD=1")
 	}
 	p.watch(others)
 }

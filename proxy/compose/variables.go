@@ -8,9 +8,10 @@ import (
 // The words in which a translation is told.
 const (
 	noEffect = "it has no effect on postern"
-	tlsWhy   = "the certificates are not translated"
-	bodyWhy  = "it limits what a request may contain, which no toggle does"
-	hideWhy  = "it removes values from responses, which no toggle does"
+	tlsWhy   = "the certificates are not translated: LISTEN=tls://:2376 serves TLS with ca.pem, cert.pem and key.pem in TLS_DIR, and postern certs makes them"
+	bodyWhy  = "it limits what a request may contain, as GUARD=1 does, with variables such as GUARD_VOLUME and GUARD_IMAGE"
+	hideWhy  = "it changes responses: REDACT=env,args takes values out of them, and SCOPE=name=web,db-* leaves objects out"
+	ownerWhy = "SCOPE=mine shows a client what it has made itself"
 )
 
 var haproxyVariables = []translation{
@@ -32,7 +33,7 @@ var wollomaticFlags = []translation{
 	{name: "shutdowngracetime", to: "SHUTDOWN_GRACE", convert: seconds},
 	{name: "socketpath", to: "SOCKET_PATH"},
 	{name: "allowhealthcheck", kind: leftOut, why: "postern's health check is always there"},
-	{name: "allowbindmountfrom", kind: byHand, why: bodyWhy + ": without it a client that may create containers mounts any directory"},
+	{name: "allowbindmountfrom", kind: byHand, why: "GUARD=1 with these directories in GUARD_VOLUME limits what a client mounts, and closes other ways to the host; without it a client that may create containers mounts any directory"},
 	{name: "proxycontainername", kind: byHand, why: "rules in the labels of containers are not read"},
 	{name: "dockerlabelprefix", kind: byHand, why: "rules in the labels of containers are not read"},
 }
@@ -89,6 +90,7 @@ var sockguardVariables = []translation{
 	{name: "SOCKGUARD_INSECURE_*", kind: leftOut, why: "postern needs no such consent"},
 	{name: "SOCKGUARD_REQUEST_BODY_*", kind: byHand, why: bodyWhy},
 	{name: "SOCKGUARD_RESPONSE_*", kind: byHand, why: hideWhy},
+	{name: "SOCKGUARD_OWNERSHIP_*", kind: byHand, why: ownerWhy},
 	{name: "SOCKGUARD_METRICS_*", kind: byHand, why: "METRICS_LISTEN=:9323 has postern's metrics"},
 	{name: "SOCKGUARD_*", kind: byHand, why: "it is not translated"},
 }

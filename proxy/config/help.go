@@ -21,12 +21,10 @@ variables switch on, and refuses everything else with the variable to set.
 
 Sections of the Docker API, one variable each, 1 or 0:
   on by default   EVENTS PING VERSION
-  off by default  AUTH BUILD COMMIT CONFIGS CONTAINERS DISTRIBUTION EXEC GRPC
-                  IMAGES INFO NETWORKS NODES PLUGINS SECRETS SERVICES SESSION
-                  SWARM SYSTEM TASKS VOLUMES
-  Podman's LIBPOD _PING _VERSION _ARTIFACTS _BUILD _COMMIT _CONTAINERS _EVENTS
-                  _EXEC _GENERATE _IMAGES _INFO _KUBE _LOCAL _MANIFESTS
-                  _NETWORKS _PLAY _PODS _QUADLETS _SECRETS _SYSTEM _VOLUMES
+  off by default  AUTH BUILD COMMIT CONFIGS CONTAINERS DISTRIBUTION EXEC GRPC IMAGES INFO NETWORKS NODES
+                  PLUGINS SECRETS SERVICES SESSION SWARM SYSTEM TASKS VOLUMES
+  Podman's LIBPOD _PING _VERSION _ARTIFACTS _BUILD _COMMIT _CONTAINERS _EVENTS _EXEC _GENERATE _IMAGES _INFO
+                  _KUBE _LOCAL _MANIFESTS _NETWORKS _PLAY _PODS _QUADLETS _SECRETS _SYSTEM _VOLUMES
 
 Operations, by the ids of Docker's API reference, with * for any letters:
   ALLOW           allow these, whatever the toggles say: ContainerList,ContainerInspect
@@ -40,14 +38,11 @@ Clients with permissions of their own:
   CLIENT_<NAME>_...     each of the variables above and the toggles below, for this client only
 
 Toggles:
-  POST
-      methods other than GET and HEAD, in the sections that are on
+  POST                                methods other than GET and HEAD, in the sections that are on
   ALLOW_START ALLOW_STOP ALLOW_RESTARTS ALLOW_PAUSE ALLOW_UNPAUSE
       these POSTs under /containers/{id}/, even with CONTAINERS=0 and POST=0; RESTARTS: stop, restart, kill
-  ALLOW_LOGS ALLOW_TOP ALLOW_CHANGES
-      0 refuses these reads under /containers/{id}/ though CONTAINERS=1
-  ALLOW_ARCHIVE ALLOW_EXPORT
-      0 refuses files and file systems of containers; so does POST=0 without a 1 here
+  ALLOW_LOGS ALLOW_TOP ALLOW_CHANGES  0 refuses these reads of containers though CONTAINERS=1
+  ALLOW_ARCHIVE ALLOW_EXPORT          0 refuses files of containers; so does POST=0 without a 1 here
 
 Settings:
 `

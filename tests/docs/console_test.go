@@ -75,6 +75,7 @@ type terminal struct {
 	settings map[string]string
 	start    func() *running
 	sent     int // requests to the proxy
+	files    map[string]string
 }
 
 // running is a proxy and what it has printed.
@@ -85,7 +86,7 @@ type running struct {
 }
 
 func newTerminal(t *testing.T, settings string) *terminal {
-	term := &terminal{T: t, settings: imageEnvironment(t)}
+	term := &terminal{T: t, settings: imageEnvironment(t), files: map[string]string{}}
 	delete(term.settings, "SOCKET_PATH") // the harness has one where nothing listens
 	for field := range strings.FieldsSeq(settings) {
 		name, value, _ := strings.Cut(field, "=")
@@ -125,7 +126,7 @@ func (t *terminal) run() *running {
 }
 
 // play types the commands of a block and compares what each prints with the lines
-// below it.
+// below it. Below cat are the lines of a file.
 func (t *terminal) play(b block) {
 	t.Helper()
 	var command string
@@ -133,6 +134,10 @@ func (t *terminal) play(b block) {
 	finish := func() {
 		t.Helper()
 		if command == "" {
+			return
+		}
+		if file, isFile := strings.CutPrefix(command, "cat "); isFile {
+			t.files[file] = strings.Join(shown, "\n") + "\n" // for a command that reads it
 			return
 		}
 		if printed, compared := t.output(command); compared {
@@ -196,6 +201,15 @@ func (t *terminal) output(command string) (printed string, compared bool) {
 			settings = harness.With(settings, map[string]string{s[1]: s[2]})
 		}
 		r := harness.Run(t.T, settings, strings.Fields(m[2])...)
+		return r.Stdout + r.Stderr, true
+	}
+	if file, isCheck := strings.CutPrefix(command, "docker run --rm -i postern check < "); isCheck {
+		if t.files[file] == "" {
+			t.Fatalf("%s: the block shows no %s", command, file)
+		}
+		cmd := harness.QuickCommand(t.T, nil, "check")
+		cmd.Stdin = strings.NewReader(t.files[file])
+		r := harness.Finish(t.T, cmd)
 		return r.Stdout + r.Stderr, true
 	}
 	if m := curlCommand.FindStringSubmatch(command); m != nil {

@@ -71,9 +71,9 @@ func TestOnePlaceNamesTheRegistry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found += strings.Count(string(text), "ghcr.io/")
+		found += strings.Count(string(text), "ghcr.io/OWNER/")
 	}
 	if found != 1 {
-		t.Errorf("README and docs/ name ghcr.io %d times, want once", found)
+		t.Errorf("README and docs/ name ghcr.io/OWNER %d times, want once", found)
 	}
 }

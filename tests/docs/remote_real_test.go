@@ -35,7 +35,8 @@ func TestRemoteCommands(t *testing.T) {
 	harness.MustDocker(t, "run", "-d", "--name", other, "--network", network, harness.Busybox(t), "sleep", "1000")
 	t.Cleanup(func() { harness.RemoveAll(name); harness.RemoveAll(other) }) // before the network
 	replacements := strings.NewReplacer(
-		"ghcr.io/OWNER/postern", image,
+		" postern certs ", " "+image+" certs ",
+		"CONTAINERS=1 postern", "CONTAINERS=1 "+image,
 		"--name postern", "--name "+name+" --network "+network,
 		"-p 2376:2376 ", "", // another program may have the port
 		"--restart unless-stopped", "--cap-drop ALL --cap-add SETUID --cap-add SETGID",

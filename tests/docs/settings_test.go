@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"postern/acl"
+	"postern/acl/guard"
 	"postern/proxy/config"
 )
 
@@ -20,8 +21,10 @@ var mistakes = []string{"CONTAINERS=ture", "CONTAINER=1", "ALLOW_RESTART=1", "DE
 
 var (
 	setting = regexp.MustCompile(`(?:^|[\s,;(])([A-Z][A-Z0-9_]*)=(\S*)`)
-	// Settings of programs from which people come.
-	foreign = regexp.MustCompile(`^(SP|SOCKGUARD|CETUSGUARD)_`)
+	// Settings of programs from which people come, and of clients.
+	foreign = regexp.MustCompile(`^(SP|SOCKGUARD|CETUSGUARD|DOCKER|TESTCONTAINERS|FF)_`)
+	// A setting of a guard, with the prefix of a client or without.
+	ofGuard = regexp.MustCompile(`^((?:CLIENT_[A-Z0-9]+_)?GUARD)_`)
 )
 
 // TestSettingsAreAccepted asserts that postern knows every NAME=value and every
@@ -63,6 +66,9 @@ func checkSetting(t *testing.T, page, name, value string) {
 	if m := regexp.MustCompile(`^(CLIENT_[A-Z0-9]+_)(.*)$`).FindStringSubmatch(name); m != nil && !slices.Contains([]string{"FROM", "LISTEN", "CERT"}, m[2]) {
 		environ[m[1]+"FROM"] = "10.0.0.5"
 	}
+	if m := ofGuard.FindStringSubmatch(name); m != nil {
+		environ[m[1]] = "1"
+	}
 	found := slices.DeleteFunc(problems(t, environ), func(s string) bool { return strings.Contains(s, " nothing") })
 	if wrong := slices.Contains(mistakes, name+"="+value); wrong != (len(found) > 0) {
 		t.Errorf("%s: %s=%s: wrong is %v, found %q", page, name, value, wrong, found)
@@ -79,6 +85,10 @@ func problems(t *testing.T, environ map[string]string) (found []string) {
 	}
 	for _, s := range config.Settings() {
 		known[s.Var] = true
+	}
+	for _, v := range guard.Variables {
+		known[v.Name] = true
+		known[v.Name+"_FILE"] = v.IsList
 	}
 	given := map[string]string{}
 	for name, value := range environ {

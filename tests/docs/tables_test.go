@@ -112,7 +112,7 @@ func verbTable() string {
 
 func presetTable() string {
 	var b strings.Builder
-	b.WriteString("| preset | for a program that | dangers |\n|---|---|---|\n")
+	b.WriteString("| preset | for a program that | dangers | works with |\n|---|---|---|---|\n")
 	for _, p := range preset.All() {
 		var kinds []string
 		for _, d := range advise.Dangers(acl.Compile(acl.Only(p.IDs()...)), redact.Redaction{}) {
@@ -120,7 +120,11 @@ func presetTable() string {
 				kinds = append(kinds, string(d.Kind))
 			}
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, p.Reason, strings.Join(kinds, ", "))
+		limits := ""
+		if len(p.Limits) > 0 {
+			limits = "`" + strings.Join(p.Limits, "` `") + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Name, p.Reason, strings.Join(kinds, ", "), limits)
 	}
 	return b.String()
 }

@@ -41,6 +41,37 @@ var dozzle = user{
 	refused: creates + ", " + controls + ", GET /containers/none/archive?path=/, POST /containers/none/attach, GET /services, GET /secrets",
 }
 
+// guarded has, for each example with a guard, what its program may create a container
+// with, and what only this example refuses.
+var guarded = map[string]struct{ allowed, refused []string }{
+	"ci-guarded": {
+		allowed: []string{`{"Image":"alpine","HostConfig":{"Binds":["ci-cache:/cache"],"Memory":1073741824}}`},
+		refused: []string{`{"Image":"alpine","HostConfig":{"Memory":8589934592}}`, `{"Image":"alpine","HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"80"}]}}}`},
+	},
+	"agent": {
+		allowed: []string{`{"Image":"python:3","HostConfig":{"Binds":["agent-work:/work"],"NetworkMode":"none"}}`},
+		refused: []string{
+			`{"Image":"alpine","HostConfig":{"NetworkMode":"bridge"}}`, `{"Image":"evil.example/alpine","HostConfig":{"NetworkMode":"none"}}`,
+			`{"Image":"alpine","HostConfig":{"NetworkMode":"none","PublishAllPorts":true}}`,
+		},
+	},
+	"portainer-team": {
+		allowed: []string{`{"Image":"alpine","HostConfig":{"Binds":["/srv/team-a/www:/www:ro"],"PortBindings":{"80/tcp":[{"HostPort":"8080"}]}}}`},
+		refused: []string{`{"Image":"alpine","HostConfig":{"Binds":["/srv/team-a:/www"]}}`, `{"Image":"alpine","HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"80"}]}}}`},
+	},
+}
+
+// escapes are bodies of creates that each guard refuses.
+var escapes = []string{
+	`{"Image":"alpine","HostConfig":{"NetworkMode":"none","Binds":["/:/host"]}}`,
+	`{"Image":"alpine","HostConfig":{"NetworkMode":"none","Binds":["/var/run/docker.sock:/docker.sock"]}}`,
+	`{"Image":"alpine","HostConfig":{"NetworkMode":"none","Privileged":true}}`,
+	`{"Image":"alpine","HostConfig":{"NetworkMode":"none","PidMode":"host"}}`,
+	`{"Image":"alpine","HostConfig":{"NetworkMode":"host"}}`,
+	`{"Image":"alpine","HostConfig":{"NetworkMode":"none","CapAdd":["SYS_ADMIN"]}}`,
+	`{"Image":"alpine","HostConfig":{"NetworkMode":"none","Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/dev/sda","CgroupPermissions":"rwm"}]}}`,
+}
+
 var examples = []example{
 	{"traefik", compose, []user{traefik}},
 	{"portainer", compose, []user{{
@@ -72,6 +103,22 @@ var examples = []example{
 		allowed: "GET /info, GET /version, GET /containers/none/json, POST /containers/create, POST /containers/none/start, POST /containers/none/wait, " +
 			"POST /containers/none/attach, POST /containers/none/stop, GET /containers/none/logs, DELETE /containers/none, GET /images/none/json, GET /networks, DELETE /volumes/none",
 		refused: "POST /build, POST /images/none/push, GET /containers/none/archive?path=/, GET /secrets, GET /swarm",
+	}}},
+	{"ci-guarded", compose, []user{{
+		service: "runner", endpoint: network,
+		allowed: "GET /info, GET /version, GET /containers/none/json, POST /containers/none/start, POST /containers/none/wait, " +
+			"POST /containers/none/attach, POST /containers/none/stop, GET /containers/none/logs, DELETE /containers/none, GET /images/none/json, GET /networks, DELETE /volumes/none",
+		refused: "POST /build, POST /images/none/push, GET /containers/none/archive?path=/, GET /secrets, GET /swarm",
+	}}},
+	{"agent", compose, []user{{
+		service: "agent", endpoint: network,
+		allowed: reads + ", " + controls + ", GET /version, POST /containers/none/start, POST /containers/none/exec, GET /containers/none/logs?stdout=1, GET /images/json, GET /networks, GET /volumes",
+		refused: "POST /build, POST /commit?container=none, GET /info, GET /secrets, GET /swarm, GET /services",
+	}}},
+	{"portainer-team", compose, []user{{
+		service: "portainer", endpoint: network,
+		allowed: reads + ", " + controls + ", GET /info, GET /images/json, GET /networks, GET /volumes, POST /containers/none/start, POST /containers/none/exec, DELETE /volumes/none",
+		refused: "POST /build, GET /swarm, GET /services, GET /secrets, GET /plugins, POST /images/prune",
 	}}},
 	{"unix-socket", compose, []user{{
 		service: "autoheal", endpoint: "unix:///run/postern/docker.sock",

@@ -62,6 +62,7 @@ func TestImageConfig(t *testing.T) {
 		{"licenses", c.Labels["org.opencontainers.image.licenses"], "MIT"},
 		{"version", c.Labels["org.opencontainers.image.version"], imageVersion},
 		{"revision", c.Labels["org.opencontainers.image.revision"], imageRevision},
+		{"no route by Traefik", c.Labels["traefik.enable"], "false"},
 		{"a description", c.Labels["org.opencontainers.image.description"] != "", true},
 	} {
 		if !reflect.DeepEqual(tt.got, tt.want) {

@@ -27,13 +27,13 @@ func TestSessionInDocs(t *testing.T) {
 		p.Terminate()
 		return p.Stderr.String()
 	}
-	got := "```console\n" +
+	got := "<!-- tested by TestSessionInDocs -->\n```console\n" +
 		"$ docker run -d --name postern -e LEARN=1 -v /var/run/docker.sock:/var/run/docker.sock:ro postern\n" +
 		"$ # start traefik, use it, and then:\n" +
 		"$ docker kill -s USR1 postern && docker logs postern 2>&1 >/dev/null\n" +
 		session(map[string]string{"LEARN": "1"}, "HEAD /_ping", "GET /v1.41/version", "GET /v1.41/containers/json",
 			"GET /v1.41/containers/web/json", "GET /v1.41/events", "GET /v1.41/containers/web/json") +
-		"```\n\n```console\n" +
+		"```\n\n<!-- tested by TestSessionInDocs -->\n```console\n" +
 		"$ docker run -d --name postern -e LEARN=deny -e PRESET=uptime-kuma -v /var/run/docker.sock:/var/run/docker.sock:ro postern\n" +
 		"$ docker kill -s USR1 postern && docker logs postern 2>&1 >/dev/null\n" +
 		session(map[string]string{"LEARN": "deny", "PRESET": "uptime-kuma"}, "GET /containers/json", "GET /containers/web/stats", "GET /info") +
