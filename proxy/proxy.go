@@ -66,13 +66,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	decision, refusal := p.decide(from, r)
 	passed := limits.Passed{Request: r}
 	if decision.Outcome == acl.Allowed && (from.client.Limits != nil || len(decision.Names) > 0) {
-		passed, decision, refusal = limit(from.client.Limits, decision, r)
+		passed, decision, refusal = p.limit(from.client.Limits, decision, r)
 		defer passed.End()
 	}
 	rec.event.Violations = passed.Violations
 	rec.begin(from, decision, refusal)
 	switch {
 	case refusal != nil:
+		rec.event.Err = refusal.err
 		refuse(rec, refusal)
 	case decision.Outcome == acl.Redirected:
 		redirect(rec, r, decision.Redirect)

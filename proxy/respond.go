@@ -36,6 +36,8 @@ type refusal struct {
 	response *http.Response
 	// violations are what GUARD refuses in the request.
 	violations []guard.Violation
+	// err is why the engine could not be asked, or nil.
+	err error
 }
 
 // decide decides on a request. The refusal is nil for a request that is allowed
@@ -60,10 +62,14 @@ func (p *Proxy) decide(from identity, r *http.Request) (acl.Decision, *refusal) 
 // limit holds an allowed request to the client's limits. The refusal is nil for a
 // request that is within them. A request about an object that does not exist gets a
 // response and stays allowed.
-func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, acl.Decision, *refusal) {
+func (p *Proxy) limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, acl.Decision, *refusal) {
 	passed, outside := l.Check(d, r)
 	if outside == nil {
 		return passed, d, nil
+	}
+	if engine.IsDown(outside.Err) {
+		status, message := p.failure(r, outside.Err)
+		return passed, d, &refusal{status: status, message: message, err: outside.Err}
 	}
 	message := outside.Message
 	if message == "" {
@@ -75,7 +81,9 @@ func limit(l *limits.Limits, d acl.Decision, r *http.Request) (limits.Passed, ac
 	if outside.Rule != "" {
 		d = d.Refuse(outside.Rule, outside.Reason)
 	}
-	return passed, d, &refusal{status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response, violations: outside.Violations}
+	return passed, d, &refusal{
+		status: outside.Status, message: message, remedy: outside.Remedy, response: outside.Response, err: outside.Err, violations: outside.Violations,
+	}
 }
 
 func tooLarge(d acl.Decision, limit string, status int, reason string) (acl.Decision, *refusal) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"postern/acl"
 	"postern/acl/pattern"
 	"postern/acl/scope"
 	"postern/acl/spelling"
@@ -97,9 +98,33 @@ func (c Config) ReservedFrom(name string) func(string) bool {
 	for _, client := range c.Clients {
 		add(client.Name, client.Rules.Names())
 	}
+	// "*" is about no name in particular.
+	patterns = slices.DeleteFunc(patterns, func(p string) bool { return strings.Trim(p, "*") == "" })
 	return func(object string) bool {
 		return pattern.MatchAny(patterns, object) && !(own != nil && pattern.MatchAny(own.Names, object))
 	}
+}
+
+// emptyScopes warns of clients that see what they made and may make nothing.
+func (c Config) emptyScopes() (warnings []string) {
+	creates := func(rules acl.Rules) bool {
+		return slices.ContainsFunc(acl.Operations, func(op acl.Operation) bool {
+			allowed, _ := rules.Evaluate(op.Subject())
+			return allowed && scope.RuleFor(op.ID).Does == scope.Creates
+		})
+	}
+	names := append([]string{""}, c.ClientNames()...)
+	for i, rules := range c.AllRules() {
+		s := c.ScopeOf(names[i])
+		if s.Of != nil && s.Of.Mine != "" && !s.Of.HasTerms() && !rules.Learn && !rules.AllowsNothing() && !creates(rules) {
+			who := "everybody else"
+			if names[i] != "" {
+				who = "client " + names[i]
+			}
+			warnings = append(warnings, fmt.Sprintf("%s: %s sees nothing, since it may make neither containers nor networks nor volumes; %sSCOPE=* shows all", s.Rule, who, rules.Prefix))
+		}
+	}
+	return warnings
 }
 
 // scopeErrors finds scopes that have no meaning, and misspelt names of SCOPE. A scope

@@ -16,7 +16,7 @@ import (
 // warnings returns the warnings about settings that may be mistakes. It looks for the
 // files of other programs below root.
 func (c Config) warnings(environ map[string]string, root string) []string {
-	all := slices.Concat(c.timeZone(), c.openPorts(), misspelt(environ), c.guardWarnings(environ), otherConfigs(root))
+	all := slices.Concat(c.timeZone(), c.openPorts(), c.emptyScopes(), misspelt(environ), c.guardWarnings(environ), otherConfigs(root))
 	for _, rules := range c.AllRules() {
 		all = slices.Concat(all, advise.IneffectiveRefusals(rules), ineffective(rules), spareNames(rules))
 	}

@@ -118,17 +118,21 @@ func change(res *http.Response, limit int64, f func([]byte) ([]byte, error)) err
 // anID matches what could be an id in a message.
 var anID = regexp.MustCompile(`\b[0-9a-f]{12,64}\b`)
 
-// onConflict blanks the ids of hidden objects in the engine's conflicts: "the name is
-// already in use by container 9f1c..." says which one it is.
-func (c *check) onConflict() {
+// endpoints matches what newer engines say of a network that cannot be removed: the names
+// of the containers in it.
+var endpoints = regexp.MustCompile(` \(name:\\?"[^)]*\)`)
+
+// onError blanks what the engine's errors say of hidden objects: "the name is already in
+// use by container 9f1c..." says which one it is.
+func (c *check) onError() {
 	if c.Scope == nil {
 		return
 	}
 	c.passed.Then(func(res *http.Response) error {
-		if res.StatusCode != http.StatusConflict {
+		if res.StatusCode < 400 || c.out.Method == http.MethodHead {
 			return nil
 		}
-		return change(res, maxError, c.blank)
+		return change(res, maxError, func(text []byte) ([]byte, error) { return c.blank(endpoints.ReplaceAll(text, nil)) })
 	})
 }
 
@@ -145,7 +149,7 @@ func (c *check) blank(text []byte) ([]byte, error) {
 				failed = err
 			}
 			if hidden {
-				return []byte("of another client")
+				return []byte("out-of-scope")
 			}
 		}
 		return id

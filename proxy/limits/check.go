@@ -2,6 +2,7 @@ package limits
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -113,6 +114,11 @@ func (c *check) isForm() bool {
 
 // judge finds what the request names and holds it to the scope.
 func (c *check) judge() *Refusal {
+	c.onError()
+	if c.Scope != nil {
+		c.ownHeader()
+		c.out.Header.Del("Accept-Encoding") // the response is looked at
+	}
 	switch c.rule.Does {
 	case scope.Names:
 		return c.path()
@@ -186,10 +192,12 @@ func (c *check) rulePlace() string {
 	switch {
 	case c.Scope != nil:
 		return c.ScopeRule
+	case len(c.d.Names) > 0:
+		return c.d.Rule
 	case c.Guard != nil:
 		return c.GuardRule
 	}
-	return c.d.Rule
+	return cmp.Or(c.ScopeRule, "SCOPE=mine") // of another client, whose stamp this is about
 }
 
 // failed refuses because the engine could not be asked.
@@ -198,7 +206,7 @@ func (c *check) failed(err error) *Refusal {
 	if errors.Is(err, context.DeadlineExceeded) {
 		status = http.StatusGatewayTimeout
 	}
-	return &Refusal{Status: status, Rule: c.rulePlace(), Reason: "the engine did not say what it is about: " + err.Error()}
+	return &Refusal{Status: status, Rule: c.rulePlace(), Reason: "the engine did not say what it is about: " + err.Error(), Err: err}
 }
 
 // setBody gives a request a body.

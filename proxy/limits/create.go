@@ -13,7 +13,6 @@ import (
 
 // create holds what the client makes to its scope.
 func (c *check) create() *Refusal {
-	c.onConflict()
 	if refusal := c.readBody(); refusal != nil {
 		return refusal
 	}
@@ -110,9 +109,36 @@ func (c *check) createContainer() *Refusal {
 			return refusal
 		}
 	}
+	if refusal := c.project(); refusal != nil {
+		return refusal
+	}
 	for _, step := range []func(*body.Object) *Refusal{c.networksOf, c.volumesOf} {
 		if refusal := step(host); refusal != nil {
 			return refusal
+		}
+	}
+	return nil
+}
+
+// projectLabel says to which project of compose a container belongs.
+const projectLabel = "com.docker.compose.project"
+
+// project keeps a client that sees what it made out of another's project: the next
+// docker compose up or exec there would take the container for one of its own.
+func (c *check) project() *Refusal {
+	name := c.body.String("Labels", projectLabel)
+	if name == "" || c.Scope == nil || c.Scope.Mine == "" || c.Scope.HasTerms() {
+		return nil
+	}
+	all, err := c.Engine.containers(c.ctx, filters{"label": {projectLabel + "=" + name}})
+	if err != nil {
+		return c.failed(err)
+	}
+	for _, s := range all {
+		if in, err := c.hasSummary(s); err != nil {
+			return c.failed(err)
+		} else if !in {
+			return c.refuse("the compose project " + name + " has containers that the client did not make")
 		}
 	}
 	return nil

@@ -7,9 +7,10 @@
 //
 // The files, in reading order: limits.go, check.go (one request), lookup.go (asking
 // the engine), resolve.go (from a name to an id), absent.go (the answer for what is
-// out of scope), query.go, list.go, stream.go, events.go, usage.go (responses), and
-// for what makes objects create.go, volumes.go and networks.go. The guard is in guard.go
-// and guardlookup.go, and self.go finds out what belongs to postern.
+// out of scope), query.go, list.go, prune.go, events.go and usage.go (what names no
+// object), keep.go, stream.go and fields.go (what is left of a response), and for what
+// makes objects create.go, volumes.go and networks.go. The guard is in guard.go and
+// guardlookup.go, and self.go finds out what belongs to postern.
 package limits
 
 import (
@@ -122,6 +123,8 @@ type Refusal struct {
 	// Response is sent in place of a message of postern's own, if it is not nil:
 	// what the engine says of an object that does not exist.
 	Response *http.Response
+	// Err is why the engine could not be asked, or nil.
+	Err error
 }
 
 // Check looks at a request that the policy allows. It returns either what is to be

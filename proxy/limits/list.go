@@ -1,10 +1,8 @@
 package limits
 
 import (
-	"encoding/json"
 	"iter"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"postern/acl/scope"
@@ -56,10 +54,9 @@ func once[T any](f func() (T, error)) func() (T, error) {
 	}
 }
 
-// readable asks for a response that can be read.
+// readable asks for JSON, and for none of the forms that newer engines offer besides.
 func (c *check) readable() {
 	c.ownHeader()
-	c.out.Header.Del("Accept-Encoding")
 	c.out.Header.Set("Accept", "application/json")
 }
 
@@ -242,144 +239,4 @@ func unquoted(key string) string {
 		return ""
 	}
 	return key[1 : len(key)-1]
-}
-
-// keepContainer keeps a container of a list that is in the scope.
-func (c *check) keepContainer(element []byte) ([]byte, error) {
-	var found [3][]byte
-	if err := fields(element, found[:], "Names", "Labels", "ImageID"); err != nil {
-		return nil, err
-	}
-	var s summary
-	names, err := membersOf(found[0])
-	for err == nil && s.name() == "" {
-		name := names.next()
-		if len(name) == 0 {
-			break
-		}
-		var decoded string
-		decoded, err = text(name)
-		s.Names = append(s.Names[:0], decoded)
-	}
-	if err == nil {
-		s.Labels, err = labelsOf(found[1], c.keys())
-	}
-	if err == nil && len(c.keys()) > 0 {
-		s.ImageID, err = text(found[2])
-	}
-	if err != nil {
-		return nil, err
-	}
-	if in, err := c.hasSummary(s); err != nil || !in {
-		return nil, err
-	}
-	return element, nil
-}
-
-// labelled reads the name and the labels of a volume or a network in a list.
-func (c *check) labelled(element []byte) (name string, labels map[string]string, err error) {
-	var found [2][]byte
-	if err = fields(element, found[:], "Name", "Labels"); err == nil {
-		name, err = text(found[0])
-	}
-	if err == nil {
-		labels, err = labelsOf(found[1], append(c.keys(), scope.Stamp))
-	}
-	return name, labels, err
-}
-
-func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)) ([]byte, error) {
-	name, labels, err := c.labelled(element)
-	if err != nil {
-		return nil, err
-	}
-	if in, err := c.seesVolume(volume{Name: name, Labels: labels}, users); err != nil || !in {
-		return nil, err
-	}
-	return element, nil
-}
-
-func (c *check) keepNetwork(element []byte, visible func() (map[string]bool, error)) ([]byte, error) {
-	name, labels, err := c.labelled(element)
-	if err != nil || !c.seesNetwork(network{Name: name, Labels: labels}) {
-		return nil, err
-	}
-	return withoutHidden(element, visible)
-}
-
-// withoutHidden leaves out of a network the containers that are out of the scope.
-func withoutHidden(object []byte, visible func() (map[string]bool, error)) ([]byte, error) {
-	var found [1][]byte
-	if err := fields(object, found[:], "Containers"); err != nil {
-		return nil, err
-	}
-	var containers map[string]json.RawMessage
-	if found[0] == nil {
-		return object, nil
-	}
-	if err := json.Unmarshal(found[0], &containers); err != nil || len(containers) == 0 {
-		return object, err
-	}
-	ids, err := visible()
-	if err != nil {
-		return nil, err
-	}
-	for id := range containers {
-		if !ids[id] {
-			delete(containers, id)
-		}
-	}
-	return replace(object, found[0], containers)
-}
-
-// replace puts a value in place of a part of a text.
-func replace(text, part []byte, value any) ([]byte, error) {
-	encoded, err := json.Marshal(value)
-	// part is a piece of text: their capacities end at the same byte.
-	start := cap(text) - cap(part)
-	return slices.Concat(text[:start], encoded, text[start+len(part):]), err
-}
-
-// hideContainers leaves out of a network's inspect the containers that are out of the
-// scope, and what a Swarm says of its other nodes.
-func (c *check) hideContainers(res *http.Response) error {
-	if res.StatusCode != http.StatusOK || c.Scope == nil {
-		return nil
-	}
-	return change(res, maxAnswer, func(text []byte) ([]byte, error) { return withoutHidden(text, c.visible) })
-}
-
-// prune has the engine remove no more than what is in the scope.
-func (c *check) prune() *Refusal {
-	if c.Scope == nil {
-		return nil
-	}
-	labels := c.Scope.Filter()
-	if labels == nil || !c.Scope.Covers(c.rule.Kind) {
-		return c.refuse("the engine prunes by label alone, and the scope is not one label or mine")
-	}
-	f, refusal := c.filters()
-	if refusal != nil {
-		return refusal
-	}
-	f["label"] = append(f["label"], labels...)
-	c.setFilters(f)
-	switch c.rule.Kind {
-	case scope.Volume:
-		c.passed.end = append(c.passed.end, c.Engine.volumes.lockAll())
-	case scope.Container:
-		// The engine would also remove those that have the label from their image.
-		all, err := c.Engine.containers(c.ctx, filters{"label": labels})
-		if err != nil {
-			return c.failed(err)
-		}
-		for _, s := range all {
-			if in, err := c.hasSummary(s); err != nil {
-				return c.failed(err)
-			} else if !in {
-				return c.refuse("a container has the scope's label from its image, and the engine would prune it too")
-			}
-		}
-	}
-	return nil
 }

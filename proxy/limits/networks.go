@@ -148,12 +148,18 @@ func (c *check) buildNetwork() *Refusal {
 // the engine keeps the network's name, even of one that was given by its id, and
 // looks it up at the start: it may be another client's by then.
 func (c *check) start() *Refusal {
-	if c.found == nil || c.Guard == nil && (c.Scope == nil || !c.Scope.Covers(scope.Network)) {
+	switch n := c.out.ContentLength; {
+	case c.found == nil || c.Scope == nil && c.Guard == nil:
 		return nil
-	}
-	// Engines read a body of more bytes than {} has.
-	if n := c.out.ContentLength; c.d.OperationID() == "ContainerStart" && (n < 0 || n > 7) {
+	case c.d.Configures:
+		return c.refuse("a start in an API before 1.24 can configure the container")
+	case c.Guard != nil && c.d.OperationID() == "ContainerStart" && (n < 0 || n > 7):
+		// Engines read a body of more bytes than {} has.
 		return c.refuse("a start with a body would configure the container")
+	case c.query.Has("checkpoint") || c.query.Has("checkpoint-dir"):
+		return c.refuse("a checkpoint cannot be held to a scope")
+	case c.Guard == nil && !c.Scope.Covers(scope.Network):
+		return nil
 	}
 	pending := false
 	for name, endpoint := range c.found.NetworkSettings.Networks {

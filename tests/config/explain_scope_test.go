@@ -40,7 +40,7 @@ func TestExplainNamesTheScope(t *testing.T) {
 		}
 	}
 	r := harness.Finish(t, harness.QuickCommand(t, settings, "explain", "--client", "all"))
-	if strings.Contains(r.Stdout, "sees") {
+	if strings.Contains(r.Stdout, "  sees   only") {
 		t.Errorf("explain for a client with SCOPE=*: %v", r)
 	}
 }

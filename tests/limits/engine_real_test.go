@@ -63,3 +63,17 @@ func idOf(t *testing.T, name string) string {
 	t.Helper()
 	return strings.TrimSpace(harness.MustDocker(t, "inspect", "--format", "{{.Id}}", name))
 }
+
+// usage is what docker system df prints. The engine answers one of these at a time.
+func usage(t *testing.T, e harness.Endpoint, args string) string {
+	t.Helper()
+	var r harness.Result
+	harness.Await(t, "disk usage", func() bool {
+		r = docker(t, e, "system df "+args)
+		return !strings.Contains(r.Stderr, "already running")
+	})
+	if r.Status != 0 {
+		t.Fatalf("docker system df: %v", r)
+	}
+	return r.Stdout
+}

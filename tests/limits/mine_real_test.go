@@ -6,12 +6,12 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"postern/tests/internal/harness"
@@ -85,7 +85,7 @@ func TestMine(t *testing.T) {
 	if r := docker(t, bob, "create --pull never --name "+name+" "+image); strings.Contains(r.Stderr, idOf(t, name)[:12]) || !strings.Contains(r.Stderr, "already in use") {
 		t.Errorf("a name that is taken: %v", r)
 	}
-	if got := must(t, bob, "system df --format {{.Type}}:{{.TotalCount}}"); strings.Contains(strings.ReplaceAll(got, ":0", ""), ":") {
+	if got := usage(t, bob, "--format {{.Type}}:{{.TotalCount}}"); strings.Contains(strings.ReplaceAll(got, ":0", ""), ":") {
 		t.Errorf("docker system df counts %s", got)
 	}
 	must(t, bob, "container prune -f")
@@ -235,50 +235,103 @@ func TestForgedStamp(t *testing.T) {
 	}
 }
 
-// TestVolumeRaces asserts that a client never gets another's volume, while both remove
-// and make one of the same name.
+// TestVolumeRaces asserts that a client never gets another's volume: both make containers
+// with a volume of one name, while both make and remove the volume all the time.
 func TestVolumeRaces(t *testing.T) {
 	t.Parallel()
 	clients := []string{newName("ann"), newName("bob")}
 	hosts := through(t, clients, "SCOPE=mine")
 	image, name := harness.Busybox(t), harness.Unused(t)
-	rounds := 150
-	work := func(e harness.Endpoint, client string) (mounted int) {
+	body := fmt.Sprintf(`{"Image":%q,"HostConfig":{"Binds":["%s:/data"]}}`, image, name)
+	const rounds = 200 // of each client
+	var removed, mounted atomic.Int32
+	mount := func(e harness.Endpoint, client string) {
 		container := name + client
 		for range rounds {
-			body := fmt.Sprintf(`{"Image":%q,"HostConfig":{"Binds":["%s:/data"]}}`, image, name)
-			r := harness.Send(t, e.Dial(t), harness.Head("POST", "/containers/create?name="+container, "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(body)))+body)
-			if r.Status == 201 {
-				mounted++
-				v := harness.EngineEndpoint.Get(t, "/volumes/"+url.PathEscape(name))
-				if !strings.Contains(v.Body, `"postern.client":"`+client+`"`) {
-					t.Errorf("%s mounts %s", client, v.Body)
-				}
+			r := ask(t, e, "POST", "/containers/create?name="+container, body, "")
+			if r.Status != 201 {
+				continue
 			}
-			harness.Send(t, e.Dial(t), harness.Head("DELETE", "/containers/"+container+"?force=1"))
-			harness.Send(t, e.Dial(t), harness.Head("DELETE", "/volumes/"+name))
-			r = harness.Send(t, e.Dial(t), harness.Head("POST", "/volumes/create", "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(name)+11))+`{"Name":"`+name+`"}`)
-			if r.Status == 201 && !strings.Contains(r.Body, `"postern.client":"`+client+`"`) {
+			mounted.Add(1)
+			// The container holds the volume, so it is still the one that was mounted.
+			if v := harness.EngineEndpoint.Get(t, "/volumes/"+name); !strings.Contains(v.Body, `"postern.client":"`+client+`"`) {
+				t.Errorf("%s mounts %s", client, v.Body)
+			}
+			ask(t, e, "DELETE", "/containers/"+container+"?force=1", "", "")
+		}
+	}
+	churn := func(e harness.Endpoint, client string, done <-chan struct{}) {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if ask(t, e, "DELETE", "/volumes/"+name, "", "").Status == 204 {
+				removed.Add(1)
+			}
+			if r := ask(t, e, "POST", "/volumes/create", `{"Name":"`+name+`"}`, ""); r.Status == 201 && !strings.Contains(r.Body, `"postern.client":"`+client+`"`) {
 				t.Errorf("%s made %s", client, r.Body)
 			}
-			harness.Send(t, e.Dial(t), harness.Head("DELETE", "/volumes/"+name))
 		}
-		return mounted
 	}
-	var group sync.WaitGroup
-	mounted := map[string]int{}
-	var mu sync.Mutex
+	done := make(chan struct{})
+	var mounting, churning sync.WaitGroup
 	for client, e := range hosts {
 		t.Cleanup(func() { harness.RemoveAll(name + client) })
-		group.Go(func() {
-			n := work(e, client)
-			mu.Lock()
-			defer mu.Unlock()
-			mounted[client] = n
-		})
+		mounting.Go(func() { mount(e, client) })
+		for range 2 {
+			churning.Go(func() { churn(e, client, done) })
+		}
 	}
-	group.Wait()
-	if mounted[clients[0]] == 0 || mounted[clients[1]] == 0 {
-		t.Errorf("containers with the volume: %v, want some of each", mounted)
+	mounting.Wait()
+	close(done)
+	churning.Wait()
+	t.Logf("%d containers with the volume, %d removals of it", mounted.Load(), removed.Load())
+	if mounted.Load() == 0 || removed.Load() == 0 {
+		t.Errorf("%d containers with the volume, %d removals of it: want some of each", mounted.Load(), removed.Load())
 	}
+}
+
+// TestPruneOfOwn asserts that a prune removes what the client made and nothing else, and
+// that it is refused while a container has the client's stamp from its image.
+func TestPruneOfOwn(t *testing.T) {
+	t.Parallel()
+	client := newName("ann")
+	e := through(t, []string{client}, "SCOPE=mine")[client]
+	image, own, foreign, forged := harness.Busybox(t), harness.Unused(t), harness.Unused(t), harness.Unused(t)
+	for _, name := range []string{own, foreign} {
+		to := e
+		if name == foreign {
+			to = harness.EngineEndpoint
+		}
+		must(t, to, "create --name "+name+" "+image)
+		must(t, to, "network create "+name)
+		must(t, to, "volume create "+name)
+	}
+	stopped := must(t, e, "ps -a --no-trunc -q")
+	harness.MustDocker(t, "create", "--name", forged, "--label", "postern.client="+client, image)
+	harness.MustDocker(t, "commit", "--change", "LABEL postern.client="+client, foreign, forged)
+	harness.MustDocker(t, "rm", forged)
+	harness.MustDocker(t, "create", "--name", forged, forged)
+	fails(t, e, "a container has the scope's label from its image", "container prune -f")
+	harness.MustDocker(t, "rm", forged)
+	if got := must(t, e, "container prune -f"); !strings.Contains(got, stopped) {
+		t.Errorf("docker container prune: %s", got)
+	}
+	for _, line := range []string{"network prune -f", "volume prune -f"} {
+		if got := must(t, e, line); !strings.Contains(got, own) || strings.Contains(got, foreign) {
+			t.Errorf("docker %s: %s", line, got)
+		}
+	}
+	for _, kind := range []string{"container", "network", "volume"} {
+		harness.MustDocker(t, kind, "inspect", foreign)
+	}
+	fails(t, e, "cannot be held to a scope", "image prune -f")
+	// Another's compose project is closed, an own one is not.
+	project := harness.Unused(t)
+	harness.MustDocker(t, "create", "--name", forged, "--label", "com.docker.compose.project="+project, image)
+	fails(t, e, "that the client did not make", "create --label com.docker.compose.project="+project+" "+image)
+	must(t, e, "rm -f "+must(t, e, "create --label com.docker.compose.project="+project+"2 "+image))
+	fails(t, e, "cannot be held to a scope", "load -i /dev/null")
 }

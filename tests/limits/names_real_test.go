@@ -76,7 +76,7 @@ func TestDockerWithNames(t *testing.T) {
 	fails(t, e, "cannot be renamed in a scope of names", "rename "+web+" other")
 	fails(t, e, "prunes by label alone", "container prune -f")
 	fails(t, e, "No such container: "+db, "run --pull never --rm --name "+web+"-new --volumes-from "+db+" "+harness.Busybox(t))
-	if got := must(t, e, "system df -v"); strings.Contains(got, db) || !strings.Contains(got, web) {
+	if got := usage(t, e, "-v"); strings.Contains(got, db) || !strings.Contains(got, web) {
 		t.Errorf("docker system df -v prints %s", got)
 	}
 	if got := must(t, e, "info --format {{.Containers}}/{{.ContainersRunning}}"); got != "1/1" {

@@ -1,0 +1,116 @@
+package limits
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"postern/acl/scope"
+)
+
+// The functions here look at one object of a response.
+
+// keepContainer keeps a container of a list that is in the scope.
+func (c *check) keepContainer(element []byte) ([]byte, error) {
+	var found [3][]byte
+	if err := fields(element, found[:], "Names", "Labels", "ImageID"); err != nil {
+		return nil, err
+	}
+	var s summary
+	names, err := membersOf(found[0])
+	for err == nil && s.name() == "" {
+		name := names.next()
+		if len(name) == 0 {
+			break
+		}
+		var decoded string
+		decoded, err = text(name)
+		s.Names = append(s.Names[:0], decoded)
+	}
+	if err == nil {
+		s.Labels, err = labelsOf(found[1], c.keys())
+	}
+	if err == nil && len(c.keys()) > 0 {
+		s.ImageID, err = text(found[2])
+	}
+	if err != nil {
+		return nil, err
+	}
+	if in, err := c.hasSummary(s); err != nil || !in {
+		return nil, err
+	}
+	return element, nil
+}
+
+// labelled reads the name and the labels of a volume or a network in a list.
+func (c *check) labelled(element []byte) (name string, labels map[string]string, err error) {
+	var found [2][]byte
+	if err = fields(element, found[:], "Name", "Labels"); err == nil {
+		name, err = text(found[0])
+	}
+	if err == nil {
+		labels, err = labelsOf(found[1], append(c.keys(), scope.Stamp))
+	}
+	return name, labels, err
+}
+
+func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)) ([]byte, error) {
+	name, labels, err := c.labelled(element)
+	if err != nil {
+		return nil, err
+	}
+	if in, err := c.seesVolume(volume{Name: name, Labels: labels}, users); err != nil || !in {
+		return nil, err
+	}
+	return element, nil
+}
+
+func (c *check) keepNetwork(element []byte, visible func() (map[string]bool, error)) ([]byte, error) {
+	name, labels, err := c.labelled(element)
+	if err != nil || !c.seesNetwork(network{Name: name, Labels: labels}) {
+		return nil, err
+	}
+	return withoutHidden(element, visible)
+}
+
+// withoutHidden leaves out of a network the containers that are out of the scope.
+func withoutHidden(object []byte, visible func() (map[string]bool, error)) ([]byte, error) {
+	var found [1][]byte
+	if err := fields(object, found[:], "Containers"); err != nil {
+		return nil, err
+	}
+	var containers map[string]json.RawMessage
+	if found[0] == nil {
+		return object, nil
+	}
+	if err := json.Unmarshal(found[0], &containers); err != nil || len(containers) == 0 {
+		return object, err
+	}
+	ids, err := visible()
+	if err != nil {
+		return nil, err
+	}
+	for id := range containers {
+		if !ids[id] {
+			delete(containers, id)
+		}
+	}
+	return replace(object, found[0], containers)
+}
+
+// replace puts a value in place of a part of a text.
+func replace(text, part []byte, value any) ([]byte, error) {
+	encoded, err := json.Marshal(value)
+	// part is a piece of text: their capacities end at the same byte.
+	start := cap(text) - cap(part)
+	return slices.Concat(text[:start], encoded, text[start+len(part):]), err
+}
+
+// hideContainers leaves out of a network's inspect the containers that are out of the
+// scope, and what a Swarm says of its other nodes.
+func (c *check) hideContainers(res *http.Response) error {
+	if res.StatusCode != http.StatusOK || c.Scope == nil {
+		return nil
+	}
+	return change(res, maxAnswer, func(text []byte) ([]byte, error) { return withoutHidden(text, c.visible) })
+}
