@@ -258,6 +258,7 @@ var wholly = map[string]string{
 	"CheckpointCreate": "checkpoints cannot be guarded",
 	"CheckpointDelete": "checkpoints cannot be guarded",
 	"BuildPrune":       "the build cache is everybody's",
+	"ImagePrune":       "images are everybody's",
 	"BuildCancel":      "builds have no owner",
 	"VolumeUpdate":     "cluster volumes cannot be guarded",
 }

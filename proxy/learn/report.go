@@ -67,7 +67,11 @@ func (r *Recorder) snapshot() *Recorder {
 			now := *u
 			uses[subject] = &now
 		}
-		s.records = append(s.records, &clientRecord{client: c.client, uses: uses})
+		copied := &clientRecord{client: c.client, uses: uses, impossible: slices.Clone(c.impossible)}
+		for _, n := range c.needs {
+			copied.needs = append(copied.needs, need{n.variable, slices.Clone(n.items)})
+		}
+		s.records = append(s.records, copied)
 	}
 	return s
 }
@@ -102,7 +106,7 @@ func (r *Recorder) writeShortest(b *strings.Builder, found []settings) {
 		if p.Wider != "" {
 			fmt.Fprintf(b, "#   %sPRESET=%s covers all of it too, and %d operations more\n", c.client.Policy.Rules().Prefix, p.Wider, p.WiderBy)
 		}
-		for _, line := range append(r.dangers(c, p), limits(c, p)...) {
+		for _, line := range append(r.dangers(c, p), c.containing(p)...) {
 			fmt.Fprintf(b, "#   %s\n", line)
 		}
 	}
@@ -143,11 +147,6 @@ func (r *Recorder) dangers(c *clientRecord, p advise.Proposal) (lines []string) 
 	}
 	return lines
 }
-
-// limits lists the settings that would contain what a proposal opens. There are none
-// yet: this is the place for those of GUARD, SCOPE and REDACT, from what was recorded of
-// the client and from the Limits of the presets in the proposal.
-func limits(*clientRecord, advise.Proposal) (lines []string) { return nil }
 
 // writeRequests writes what was asked for, the refused requests only of clients whose
 // shortest settings allow them.

@@ -193,6 +193,8 @@ func (c *check) rulePlace() string {
 	switch {
 	case c.Scope != nil:
 		return c.ScopeRule
+	case len(c.d.Names) > 0:
+		return c.d.Rule
 	case c.Guard != nil:
 		return c.GuardRule
 	}

@@ -133,7 +133,6 @@ func (c *check) powers() *Refusal {
 	if c.rule.Kind == scope.Volume && slices.Contains(c.Guard.Self.Volumes, c.d.Name()) {
 		return c.forbid("the volume "+c.d.Name()+" is postern's own", "")
 	}
-	all = append(all, l.project()...)
 	if l.err != nil {
 		return c.failed(l.err)
 	}
