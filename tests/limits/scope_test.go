@@ -124,6 +124,23 @@ func TestOnlyTheScopeIsListed(t *testing.T) {
 	}
 }
 
+// TestDiskUsage asserts that of the disk usage only the scope's containers are left,
+// whatever else a newer engine says there.
+func TestDiskUsage(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]string{
+		`{"LayersSize":7,"Images":[{"Id":"i"}],"Containers":[{"Id":"1","Names":["/db"]},{"Id":"2","Names":["/web"]}],"Volumes":[{"Name":"v","Labels":null}],"BuildCache":null}`: `{"Images":[],"Containers":[{"Id":"2","Names":["/web"]}],"Volumes":[],"BuildCache":null}`,
+		`{"ContainerUsage":{"Items":[{"Id":"1","Names":["/db"]}],"TotalCount":1}}`:                                                                                              "{}",
+		`{}`: "{}",
+	} {
+		e, p := start(t, map[string]string{"SCOPE": "name=web"})
+		e.Handle("GET /system/df", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, sent) }))
+		if r := p.Get("/system/df"); r.Body != want+"\n" {
+			t.Errorf("of %s is left %s, want %s", sent, r.Body, want)
+		}
+	}
+}
+
 // TestBrokenListIsCut asserts that a list that ends too early does not look complete.
 func TestBrokenListIsCut(t *testing.T) {
 	t.Parallel()
