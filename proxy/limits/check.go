@@ -33,6 +33,8 @@ type check struct {
 	found  *container // the container that was found last
 	absent []absent
 	passed Passed
+	// references counts what was asked for.
+	references int
 
 	queryChanged, headerIsOwn bool
 	// asksItself is whether the answer about what is absent is that of a lookup, since
