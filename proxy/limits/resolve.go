@@ -268,7 +268,7 @@ func (c *check) rename() *Refusal {
 
 // checkName refuses a name that a new object may not have.
 func (c *check) checkName(k scope.Kind, name string) *Refusal {
-	if c.Scope == nil {
+	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
 	if err := c.Scope.CheckName(k, name); err != nil {
