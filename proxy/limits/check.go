@@ -65,7 +65,7 @@ func (c *check) run() *Refusal {
 	if c.Engine == nil {
 		return c.refuseBy(c.d.Rule, "nobody can be asked about it")
 	}
-	for _, step := range []func() *Refusal{c.shape, c.content, c.judge, c.named, c.powers} {
+	for _, step := range []func() *Refusal{c.shape, c.content, c.judge, c.named, c.powers, c.image} {
 		if refusal := step(); refusal != nil {
 			c.undoAll()
 			return refusal

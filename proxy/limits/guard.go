@@ -61,7 +61,11 @@ func (c *check) forbid(reason, remedy string) *Refusal {
 
 // request is what the guard judges.
 func (c *check) request(query url.Values) *guard.Request {
-	return &guard.Request{Operation: c.d.OperationID(), Name: c.d.Name(), Query: query, Body: c.body, Unknown: c.unknown}
+	name := c.d.Name()
+	if c.rule.Kind == scope.Network && c.target != "" {
+		name = c.target // what is forwarded: the name could be another network's by now
+	}
+	return &guard.Request{Operation: c.d.OperationID(), Name: name, Query: query, Body: c.body, Unknown: c.unknown}
 }
 
 // violated refuses violations, or notes them where the guard only observes.

@@ -180,6 +180,7 @@ func (c *check) start() *Refusal {
 	}
 	if pending {
 		id := c.found.ID
+		c.outlive()
 		c.passed.Then(func(res *http.Response) error { return c.afterStart(res, id) })
 	}
 	return nil
