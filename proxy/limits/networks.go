@@ -106,13 +106,16 @@ func (c *check) connect() *Refusal {
 	if refusal := c.readBody(); refusal != nil {
 		return refusal
 	}
-	network := c.name
+	network, missing := c.name, len(c.absent)
 	if name := c.body.String("Container"); name != "" {
 		id, refusal := c.reference(scope.Container, name)
 		if refusal != nil {
 			return refusal
 		}
 		c.body.Set(id, "Container")
+		// Engines put the name of a network that does not exist into a container that
+		// does not run, and say that all went well.
+		c.asksItself = missing > 0 && len(c.absent) == missing
 	}
 	c.name = network
 	if c.Scope == nil && c.Guard == nil {
@@ -120,7 +123,7 @@ func (c *check) connect() *Refusal {
 	}
 	before := len(c.absent)
 	refusal := c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
-	c.asksItself = before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
+	c.asksItself = c.asksItself || before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
 	return refusal
 }
 
@@ -148,12 +151,15 @@ func (c *check) buildNetwork() *Refusal {
 // the engine keeps the network's name, even of one that was given by its id, and
 // looks it up at the start: it may be another client's by then.
 func (c *check) start() *Refusal {
-	if c.found == nil || c.Guard == nil && (c.Scope == nil || !c.Scope.Covers(scope.Network)) {
+	if c.found == nil || c.Guard == nil && c.Scope == nil {
 		return nil
 	}
 	// Engines read a body of more bytes than {} has.
 	if n := c.out.ContentLength; c.d.OperationID() == "ContainerStart" && (n < 0 || n > 7) {
 		return c.refuse("a start with a body would configure the container")
+	}
+	if c.Guard == nil && !c.Scope.Covers(scope.Network) {
+		return nil
 	}
 	pending := false
 	for name, endpoint := range c.found.NetworkSettings.Networks {
