@@ -118,14 +118,14 @@ func change(res *http.Response, limit int64, f func([]byte) ([]byte, error)) err
 // anID matches what could be an id in a message.
 var anID = regexp.MustCompile(`\b[0-9a-f]{12,64}\b`)
 
-// onConflict blanks the ids of hidden objects in the engine's conflicts: "the name is
+// blankErrors blanks the ids of hidden objects in the engine's errors: "the name is
 // already in use by container 9f1c..." says which one it is.
-func (c *check) onConflict() {
+func (c *check) blankErrors() {
 	if c.Scope == nil {
 		return
 	}
 	c.passed.Then(func(res *http.Response) error {
-		if res.StatusCode != http.StatusConflict {
+		if res.StatusCode < 400 || res.Request != nil && res.Request.Method == http.MethodHead {
 			return nil
 		}
 		return change(res, maxError, c.blank)

@@ -24,7 +24,6 @@ func (c *check) path() *Refusal {
 	if len(c.absent) > 0 && c.d.OperationID() != "NetworkConnect" && c.d.OperationID() != "NetworkDisconnect" {
 		return nil
 	}
-	c.onConflict()
 	switch c.d.OperationID() {
 	case "ContainerRename":
 		return c.rename()
