@@ -31,6 +31,8 @@ var fields = []field{
 	// A Dockerfile's instructions for images that are built on this one, and what
 	// health checks print.
 	{"ContainerInspect", Env | Args, whole, "Config.OnBuild[] State.Health.Log[].Output"},
+	{"ContainerInspect", Args, failure, "State.Error"},
+	{"ContainerWait", Args, failure, "Error.Message"},
 	{"ContainerList", Args, whole, "[].Command"},
 	{"ContainerTop", Args, cell, "Processes[][]"},
 
@@ -63,6 +65,8 @@ var fields = []field{
 	{"TaskInspect", Env, variable, below("Spec", specEnv)},
 	{"TaskInspect", Args, whole, below("Spec", specArgs)},
 	{"TaskInspect", Args, test, below("Spec", specTest)},
+	{"TaskInspect", Args, failure, "Status.Err"},
+	{"TaskList", Args, failure, "[].Status.Err"},
 	{"TaskList", Env, variable, below("[].Spec", specEnv)},
 	{"TaskList", Args, whole, below("[].Spec", specArgs)},
 	{"TaskList", Args, test, below("[].Spec", specTest)},
@@ -74,6 +78,11 @@ var fields = []field{
 	{"PluginList", Env, variable, "[].Settings.Env[]"},
 	{"PluginList", Env, whole, "[].Config.Env[].Value"},
 	{"PluginList", Args, whole, "[].Settings.Args[] [].Config.Args.Value[] [].Config.Entrypoint[]"},
+}
+
+// failures lists where the engine's errors, of status 400 and above, hold a command line.
+var failures = []field{
+	{"ContainerStart ContainerRestart", Args, failure, "message"},
 }
 
 // bodies lists where a client's request says what environment and command line it

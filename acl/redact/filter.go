@@ -58,6 +58,12 @@ func (r Redaction) Response(id string) *Filter {
 	return newFilter(r, compile(fields, id, r.Kinds), has(streams, id))
 }
 
+// Failure returns the filter of an operation's errors. It is nil for one whose errors have
+// nothing to redact.
+func (r Redaction) Failure(id string) *Filter {
+	return newFilter(r, compile(failures, id, r.Kinds), false)
+}
+
 // Request returns a filter that ends with ErrMarked if the body of an operation's
 // request has Mark for an environment variable's value, or in a command line if these
 // are redacted. It is nil for an operation whose request has neither.

@@ -43,6 +43,12 @@ var (
 	cell = &rule{mark: Mark, keeps: func(_ Redaction, item string) bool {
 		return strings.Trim(item, "0123456789:.%?-") == ""
 	}}
+	// failure is about why a container did not start. What an OCI runtime says has the
+	// program in it.
+	failure = &rule{mark: Mark, keeps: func(_ Redaction, text string) bool {
+		text = strings.ToLower(text)
+		return !strings.Contains(text, "exec") && !strings.Contains(text, "runtime")
+	}}
 	// action is about an event's action, which for an exec has the command line
 	// behind a colon, also for the exec of a health check.
 	action = &rule{separator: ':', mark: " " + Mark, keeps: func(_ Redaction, name string) bool {

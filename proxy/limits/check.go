@@ -75,6 +75,7 @@ func (c *check) run() *Refusal {
 	if len(c.absent) > 0 {
 		return c.answerAbsent()
 	}
+	c.onError()
 	c.passed.Request = c.out
 	return nil
 }
@@ -95,9 +96,14 @@ func (c *check) shape() *Refusal {
 		return &Refusal{Status: http.StatusBadRequest, Rule: c.rulePlace(), Reason: "its query cannot be read"}
 	}
 	c.query = query
-	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "fromImage", "repo", "labels"} {
-		if len(query[key]) > 1 {
+	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "fromImage", "repo", "labels", "changes"} {
+		if len(query[key]) > 1 && key != "changes" {
 			return c.refuse("its query has " + key + " twice")
+		}
+		for written := range query {
+			if written != key && strings.EqualFold(written, key) { // Podman takes it for the same
+				return c.refuse("its query has " + written + ": want " + key)
+			}
 		}
 	}
 	return nil
@@ -134,7 +140,8 @@ func (c *check) judge() *Refusal {
 	case scope.Special:
 		return map[string]func() *Refusal{
 			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull, "ImageTag": c.tagImage,
-			"SystemEvents": c.events, "SystemDataUsage": c.usage, "SystemInfo": c.info,
+			"SystemEvents": c.events, "SystemDataUsage": c.usage, "SystemInfo": c.info, "SystemInfoLibpod": c.info,
+			"ImageList": c.images, "ImageInspect": c.images,
 		}[c.d.OperationID()]()
 	}
 	return nil

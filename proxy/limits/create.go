@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"postern/acl/body"
@@ -195,6 +196,12 @@ func (c *check) commit() *Refusal {
 		}
 	}
 	if c.Stamps {
+		for _, change := range c.query["changes"] {
+			// The next line, which takes the stamp away, would be a part of it.
+			if change = strings.TrimRight(change, " \t"); strings.ContainsAny(change, "\r\n") || strings.HasSuffix(change, `\`) || strings.HasSuffix(change, "`") {
+				return &Refusal{Status: http.StatusBadRequest, Rule: c.rulePlace(), Reason: "one of its changes is longer than a line: " + strconv.Quote(change)}
+			}
+		}
 		c.query.Add("changes", "LABEL "+scope.Stamp+`=""`) // the last one counts
 		c.queryChanged = true
 	}

@@ -20,6 +20,8 @@ func (c *check) list() *Refusal {
 	if labels := c.Scope.Filter(); labels != nil && c.rule.Kind == scope.Container {
 		// The engine leaves out most of what is not in the scope.
 		f["label"] = append(f["label"], labels...)
+	}
+	if len(f) > 0 || c.query.Has("filters") {
 		c.setFilters(f)
 	}
 	c.readable()

@@ -106,13 +106,16 @@ func (c *check) connect() *Refusal {
 	if refusal := c.readBody(); refusal != nil {
 		return refusal
 	}
-	network := c.name
+	network, missing := c.name, len(c.absent)
 	if name := c.body.String("Container"); name != "" {
 		id, refusal := c.reference(scope.Container, name)
 		if refusal != nil {
 			return refusal
 		}
 		c.body.Set(id, "Container")
+		// Engines put the name of a network that does not exist into a container that
+		// does not run, and say that all went well.
+		c.asksItself = missing > 0 && len(c.absent) == missing
 	}
 	c.name = network
 	if c.Scope == nil && c.Guard == nil {
@@ -120,7 +123,7 @@ func (c *check) connect() *Refusal {
 	}
 	before := len(c.absent)
 	refusal := c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
-	c.asksItself = before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
+	c.asksItself = c.asksItself || before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
 	return refusal
 }
 
@@ -153,7 +156,7 @@ func (c *check) start() *Refusal {
 		return nil
 	case c.d.Configures:
 		return c.refuse("a start in an API before 1.24 can configure the container")
-	case c.Guard != nil && c.d.OperationID() == "ContainerStart" && (n < 0 || n > 7):
+	case c.d.OperationID() == "ContainerStart" && (n < 0 || n > 7):
 		// Engines read a body of more bytes than {} has.
 		return c.refuse("a start with a body would configure the container")
 	case c.query.Has("checkpoint") || c.query.Has("checkpoint-dir"):

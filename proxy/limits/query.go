@@ -25,10 +25,8 @@ func parseFilters(text string) (filters, error) {
 		return f, nil
 	}
 	for key, set := range sets {
-		for value, is := range set {
-			if is {
-				f[key] = append(f[key], value)
-			}
+		for value := range set { // the engine takes a value that is false for one that is true
+			f[key] = append(f[key], value)
 		}
 		slices.Sort(f[key])
 	}

@@ -11,7 +11,7 @@ func TestFiltersAreReadInBothForms(t *testing.T) {
 		"null":                            `{}`,
 		`{"label":["a=b","c"],"id":[]}`:   `{"id":{},"label":{"a=b":true,"c":true}}`,
 		`{"label":{"a=b":true,"c":true}}`: `{"label":{"a=b":true,"c":true}}`,
-		`{"label":{"a":true,"b":false}}`:  `{"label":{"a":true}}`,
+		`{"label":{"a":true,"b":false}}`:  `{"label":{"a":true,"b":true}}`,
 		`{"label":["x"],"label":["y"]}`:   `{"label":{"y":true}}`,
 	} {
 		f, err := parseFilters(text)

@@ -53,12 +53,21 @@ func (r Redaction) check(d acl.Decision, p *Passed) *Refusal {
 			return refusal
 		}
 	}
-	if filter := r.Redaction.Response(id); filter != nil {
+	filter, isFailure := r.Redaction.Response(id), false
+	if filter == nil {
+		filter, isFailure = r.Failure(id), true
+	}
+	if filter != nil {
 		asked := p.Request
 		p.Request = asked.WithContext(asked.Context())
 		p.Request.Header = asked.Header.Clone()
 		p.Request.Header.Del("Accept-Encoding")
-		p.Then(func(res *http.Response) error { return r.change(res, filter, d.Streams()) })
+		p.Then(func(res *http.Response) error {
+			if isFailure != (res.StatusCode >= 400) {
+				return nil
+			}
+			return r.change(res, filter, d.Streams())
+		})
 	}
 	return nil
 }
@@ -121,10 +130,9 @@ func (r Redaction) checkBody(filter *redact.Filter, p *Passed) *Refusal {
 // is wrong up to there is told with status 502. Almost every inspect is shorter.
 const held = 48 << 10
 
-// change redacts a response. An error is not of the schema and is passed on, as is a
-// redirect: neither has an environment in it.
+// change redacts a response. Redirects and responses without a body have nothing in them.
 func (r Redaction) change(res *http.Response, filter *redact.Filter, streams bool) error {
-	if res.StatusCode < 200 || res.StatusCode > 299 || res.Request != nil && res.Request.Method == http.MethodHead {
+	if res.StatusCode < 200 || res.StatusCode/100 == 3 || res.Request != nil && res.Request.Method == http.MethodHead {
 		return nil
 	}
 	if encoding := res.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {

@@ -97,3 +97,27 @@ func TestPredefinedNetworks(t *testing.T) {
 		must(t, ann, "rm -f "+name)
 	}
 }
+
+// TestConnectToNothing asserts that a container that does not run gets no end in a
+// network that does not exist for the client. The engine would accept it.
+func TestConnectToNothing(t *testing.T) {
+	t.Parallel()
+	ann, _ := two(t)
+	hidden, own := harness.Unused(t), harness.Unused(t)
+	harness.MustDocker(t, "network", "create", hidden)
+	must(t, ann, "create --name "+own+" "+harness.Busybox(t))
+	for _, network := range []string{hidden, "absent", idOf(t, hidden), idOf(t, hidden)[:12]} {
+		r := ask(t, ann, "POST", "/networks/%s/connect", `{"Container":"`+own+`"}`, network)
+		if want := `{"message":"network ` + network + ` not found"}`; r.Status != 404 || strings.TrimSpace(r.Body) != want {
+			t.Errorf("a connection to %s: %d %s, want %s", network, r.Status, r.Body, want)
+		}
+		r = ask(t, ann, "POST", "/networks/%s/connect", `{"Container":"absent"}`, network)
+		if want := `{"message":"No such container: absent"}`; r.Status != 404 || strings.TrimSpace(r.Body) != want {
+			t.Errorf("a connection of nothing to %s: %d %s, want %s", network, r.Status, r.Body, want)
+		}
+	}
+	if got := harness.ContainerNamed(t, own).Inspect("{{len .NetworkSettings.Networks}}"); got != "1" {
+		t.Errorf("the container has %s networks, want 1", got)
+	}
+	must(t, ann, "start "+own)
+}

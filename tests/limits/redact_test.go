@@ -93,6 +93,33 @@ func TestRedactArgs(t *testing.T) {
 	}
 }
 
+// TestRedactFailures asserts that what an OCI runtime says of a program that it cannot
+// start is gone, and that other failures are told.
+func TestRedactFailures(t *testing.T) {
+	t.Parallel()
+	const failure = `OCI runtime create failed: exec: \"hunter2\": not found`
+	_, p := startRedacting(t, map[string]http.Handler{
+		"GET /containers/{id}/json":     respond(`{"Id":"1","State":{"Error":"` + failure + `"}}`),
+		"POST /containers/{id}/wait":    respond(`{"Error":{"Message":"` + failure + `"},"StatusCode":127}`),
+		"POST /containers/{id}/start":   answers(400, `{"message":"`+failure+`"}`),
+		"POST /containers/{id}/restart": answers(500, `{"message":"Bind for 0.0.0.0:80 failed: port is already allocated"}`),
+		"GET /tasks/{id}":               respond(`{"ID":"1","Status":{"Err":"` + failure + `"}}`),
+	}, map[string]string{"REDACT": "args"})
+	for request, want := range map[string]string{
+		"GET /containers/web/json":     `200 {"Id":"1","State":{"Error":"***"}}`,
+		"POST /containers/web/wait":    `200 {"Error":{"Message":"***"},"StatusCode":127}`,
+		"POST /containers/web/start":   `400 {"message":"***"}`,
+		"POST /containers/web/restart": `500 {"message":"Bind for 0.0.0.0:80 failed: port is already allocated"}`,
+		"GET /tasks/1":                 `200 {"ID":"1","Status":{"Err":"***"}}`,
+	} {
+		method, target, _ := strings.Cut(request, " ")
+		r := harness.Send(t, p.Dial(), harness.Head(method, target, "Content-Length: 0"))
+		if got := fmt.Sprint(r.Status, " ", r.Body); got != want {
+			t.Errorf("%s: %s, want %s", request, got, want)
+		}
+	}
+}
+
 // TestRedactTop asserts that ps cannot be asked for environments.
 func TestRedactTop(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,155 @@
+package limits
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+
+	"postern/tests/internal/harness"
+)
+
+// sameJSON reports whether two texts are the same but for the order of keys.
+func sameJSON(t *testing.T, a, b string) bool {
+	t.Helper()
+	var x, y any
+	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
+		return false
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// answers responds with a status and a body.
+func answers(status int, body string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	})
+}
+
+// TestFalseFilters asserts that a hidden container in a filter is found out whatever the
+// boolean behind it: the engine takes false for true.
+func TestFalseFilters(t *testing.T) {
+	t.Parallel()
+	for _, scope := range []string{"name=web", "mine", "mine,label=a"} {
+		e, p := start(t, map[string]string{"SCOPE": scope})
+		e.Reset()
+		for _, filters := range []string{`{"before":{"db":false}}`, `{"since":{"db":true}}`, `{"before":["db"]}`, `{"before":["x"],"before":{"db":false}}`} {
+			p.Get("/containers/json?filters=" + url.QueryEscape(filters))
+		}
+		for _, target := range harness.Targets(e) {
+			if text, _ := url.QueryUnescape(target); strings.Contains(text, `"db"`) && !strings.Contains(text, `{"id":`) { // a lookup
+				t.Errorf("SCOPE=%s: %s reached the engine", scope, text)
+			}
+		}
+	}
+}
+
+// TestStartWithBody asserts that a start cannot configure a container, and so bring the
+// volumes and the network of a hidden one into it, as it can in API versions before 1.24.
+func TestStartWithBody(t *testing.T) {
+	t.Parallel()
+	for _, scope := range []string{"name=web", "mine,name=web"} {
+		e, p := start(t, map[string]string{"SCOPE": scope})
+		for _, lines := range [][]string{{"Content-Length: 24"}, {"Transfer-Encoding: chunked"}} {
+			e.Reset()
+			body := `{"VolumesFrom":["db"]}  `
+			if strings.HasPrefix(lines[0], "T") {
+				body = fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+			}
+			r := harness.Send(t, p.Dial(), harness.Head("POST", "/v1.23/containers/web/start", append(lines, "Content-Type: application/json")...)+body)
+			if r.Status != http.StatusForbidden {
+				t.Errorf("SCOPE=%s: a start with a body: %d %s", scope, r.Status, r.Body)
+			}
+			for _, target := range harness.Targets(e) {
+				if strings.HasPrefix(target, "POST") {
+					t.Errorf("SCOPE=%s: %s reached the engine", scope, target)
+				}
+			}
+		}
+	}
+}
+
+// TestErrorsNameNothingHidden asserts that no error of the engine's has the id of a hidden
+// container, and that the id of one in the scope stays.
+func TestErrorsNameNothingHidden(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "name=web"})
+	web, db := id(t, p), fmt.Sprintf("%x", sha256.Sum256([]byte("db")))
+	for status, request := range map[int]string{409: "DELETE /images/{name}", 403: "POST /networks/{id}/disconnect", 500: "POST /containers/{id}/pause", 400: "POST /images/{name}/tag"} {
+		e.Handle(request, answers(status, fmt.Sprintf(`{"message":"used by %s, %s and %s"}`, db, db[:12], web)))
+		method, target, _ := strings.Cut(strings.NewReplacer("{name}", "busybox", "containers/{id}", "containers/web", "{id}", "bridge").Replace(request), " ")
+		r := harness.Send(t, p.Dial(), harness.Head(method, target, "Content-Length: 2", "Content-Type: application/json")+"{}")
+		if r.Status != status || strings.Contains(r.Body, db[:12]) || !strings.Contains(r.Body, web) {
+			t.Errorf("%s: %d %s", request, r.Status, r.Body)
+		}
+	}
+}
+
+// TestQueryInOtherCase asserts that a parameter that is looked at is not forwarded in
+// another case as well: Podman takes either.
+func TestQueryInOtherCase(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "mine,name=web"})
+	e.Reset()
+	for _, target := range []string{"GET /containers/json?Limit=1", "POST /commit?container=web&Container=db", "POST /networks/prune?filters={}&FILTERS={}", "POST /containers/create?name=web&nAme=x"} {
+		method, target, _ := strings.Cut(target, " ")
+		r := harness.Send(t, p.Dial(), harness.Head(method, target, "Content-Length: 0"))
+		if r.Status != http.StatusForbidden || !strings.Contains(r.Message(), ": want ") {
+			t.Errorf("%s: %d %s", target, r.Status, r.Body)
+		}
+	}
+	if got := harness.Targets(e); len(got) != 0 {
+		t.Errorf("the engine got %q", got)
+	}
+}
+
+// TestCountsOfTheScope asserts that neither an info of Podman's own nor an image says how
+// many or which containers are hidden.
+func TestCountsOfTheScope(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "name=web"})
+	web, db := id(t, p), fmt.Sprintf("%x", sha256.Sum256([]byte("db")))
+	image := func(count, users string) string {
+		return `{"Id":"sha256:1","Containers":` + count + `,"Manifests":[{"ID":"x","Kind":"image","ImageData":{"Containers":` + users + `}},{"ID":"y","Kind":"unknown"}]}`
+	}
+	all, seen := image("2", `["`+web+`","`+db+`"]`), image("-1", `["`+web+`"]`)
+	for target, body := range map[string][2]string{
+		"/libpod/info": {`{"host":{},"store":{"a":1,"containerStore":{"number":9,"paused":1,"running":5,"stopped":3}}}`,
+			`{"host":{},"store":{"a":1,"containerStore":{"number":1,"paused":0,"running":1,"stopped":0}}}`},
+		"/images/json":        {"[" + all + `,{"Id":"2","Containers":-1}]` + "\n", "[" + seen + `,{"Id":"2","Containers":-1}]` + "\n"},
+		"/images/nginx/json":  {all, seen},
+		"/images/alpine/json": {`{"Id":"sha256:2","Manifests":null}`, `{"Id":"sha256:2","Manifests":null}`},
+	} {
+		e.Handle("GET "+target, answers(200, body[0]))
+		got := p.Get(target).Body
+		if !sameJSON(t, got, body[1]) {
+			t.Errorf("%s:\n%s\nwant\n%s", target, got, body[1])
+		}
+	}
+}
+
+// TestCommitTakesTheStamp asserts that no change of the client's stands in the way of the
+// last one, which takes the stamp away.
+func TestCommitTakesTheStamp(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "mine,name=web"})
+	for changes, passes := range map[string]bool{"ENV a=b": true, `ENV a=\`: false, "ENV a=` \t": false, "ENV a b \\\n# c": false, "ENV a b\n": false} {
+		e.Reset()
+		r := post(t, p, "/commit?container=web&changes=CMD+x&changes="+url.QueryEscape(changes))
+		if passed := r.Status < 400; passed != passes {
+			t.Errorf("a commit with %q: %d %s", changes, r.Status, r.Body)
+		}
+		got := harness.Targets(e)
+		if last := got[len(got)-1]; passes && !strings.Contains(last, "changes="+url.QueryEscape(`LABEL postern.client=""`)+"&container=") {
+			t.Errorf("the engine got %s", last)
+		}
+	}
+}
