@@ -123,7 +123,6 @@ func (c *check) isForm() bool {
 
 // judge finds what the request names and holds it to the scope.
 func (c *check) judge() *Refusal {
-	c.onError()
 	if c.Scope != nil {
 		c.ownHeader()
 		c.out.Header.Del("Accept-Encoding") // the response is looked at

@@ -98,7 +98,9 @@ var listedDoors = []door{
 	{name: "quota of another period", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
 		name := running(t, s, to, `{"Image":"{image}","Cmd":["sleep","1000"],"HostConfig":{"CpuPeriod":2000,"CpuQuota":1000}}`)
 		send(t, to, "POST", "/containers/"+name+"/update", `{"CpuQuota":50000}`)
-		var c struct{ HostConfig struct{ CPUPeriod, CPUQuota int64 } }
+		var c struct {
+			HostConfig struct{ CPUPeriod, CPUQuota int64 }
+		}
 		json.Unmarshal([]byte(harness.EngineEndpoint.Get(t, "/containers/"+name+"/json").Body), &c)
 		return c.HostConfig.CPUQuota > c.HostConfig.CPUPeriod
 	}},
@@ -132,7 +134,10 @@ func swapImage(t *testing.T, s *site, to harness.Endpoint) bool {
 	evil := harness.Unused(t)
 	harness.MustDocker(t, "commit", "--change", "LABEL traefik.enable=true", s.box, evil)
 	name := "postern-test-listed:ci-swap"
-	t.Cleanup(func() { harness.Remove("/images/" + evil + "?force=1"); harness.Remove("/images/" + name + "?noprune=1") })
+	t.Cleanup(func() {
+		harness.Remove("/images/" + evil + "?force=1")
+		harness.Remove("/images/" + name + "?noprune=1")
+	})
 	swap := func(image string) {
 		harness.EngineEndpoint.Call(t, "POST", "/images/"+image+"/tag?repo=postern-test-listed&tag=ci-swap", "")
 	}
