@@ -128,6 +128,12 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 	start.Log(log)
 
 	var observers []proxy.Observer
+	clients := client.NewSet(start.Default, start.Declared, c.AllowFrom, log)
+	notices := []metrics.Notice{
+		{Title: "Warnings", Lines: func() []string { return start.Warnings }},
+		{Title: "Host names", Lines: clients.Unresolved},
+		{Title: "Certificates", Lines: start.CertificateDays},
+	}
 	if c.AccessLog != "none" {
 		observers = append(observers, proxy.AccessLog{Log: log, DeniedOnly: c.AccessLog == "denied"})
 	}
@@ -135,16 +141,17 @@ func serve(ctx context.Context, environ map[string]string, stdout, stderr io.Wri
 		recorder := learn.New(string(c.Learn), start.Clients(), log)
 		observers = append(observers, recorder)
 		defer recorder.ReportOn(syscall.SIGUSR1, stderr)()
+		notices = append(notices, metrics.Notice{Title: recorder.Title(), Lines: recorder.Lines, Report: true})
 	}
 	var page *metrics.Server
 	if len(start.Metrics) > 0 {
 		page = metrics.New(version, start.Clients())
 		observers = append(observers, page)
 	}
-	p := proxy.New(start.Engine, client.NewSet(start.Default, start.Declared, c.AllowFrom, log), log, observers...)
+	p := proxy.New(start.Engine, clients, log, observers...)
 	stopPage := func() {}
 	if page != nil {
-		page.Engine = p.Check
+		page.Engine, page.Notices = p.Check, notices
 		if start.Certs != nil {
 			page.CertificateExpires, page.TurnedAway = start.Certs.Leaf.NotAfter, p.TurnedAway
 		}

@@ -142,7 +142,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Cgroup":"container:own"`), "HostConfig.Cgroup asks for container:own: nothing permits it"},
 		{"", host(`"Sysctls":{"net.core.somaxconn":"1","kernel.shmmax":"2","fs.mqueue.msg_max":"3"}`), ""},
 		{"", host(`"Sysctls":{"kernel.core_pattern":"|x"}`), "HostConfig.Sysctls asks for kernel.core_pattern (--sysctl): only net.*, kernel.msg*, kernel.sem, kernel.shm* and fs.mqueue.* are allowed"},
-		{"GUARD_NETWORK=host", host(`"NetworkMode":"host","Sysctls":{"net.ipv4.ip_forward":"1"}`), "HostConfig.Sysctls asks for net.ipv4.ip_forward (--sysctl): it would be the host's"},
+		{"GUARD_NETWORK=host", host(`"NetworkMode":"host","Sysctls":{"net.ipv4.ip_forward":"1"}`), "HostConfig.Sysctls asks for net.ipv4.ip_forward (--sysctl): it would not be the container's own"},
 
 		// Privileges.
 		{"", host(`"Privileged":true`), "HostConfig.Privileged asks for true (--privileged): set GUARD_PRIVILEGED=1"},

@@ -123,7 +123,7 @@ func (j *judge) tag(field, name, flag string) {
 		return
 	}
 	reference := Reference(name)
-	repo, _ := splitTag(name)
+	repo, _ := splitTag(strings.TrimPrefix(reference, "docker.io/library/")) // as the engine writes it
 	switch {
 	case slices.Contains(j.Self.Tags, reference):
 		j.own(field, name, flag)
@@ -135,6 +135,22 @@ func (j *judge) tag(field, name, flag string) {
 		name = strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/") // as people write it
 		j.wants(field, name, flag, "GUARD_TAG", name)
 	}
+}
+
+// tagOf is the reference that a name and a tag parameter make. A name that has a tag
+// itself is refused: engines drop it, and what was judged would not be what is written.
+func (j *judge) tagOf(field, repo, tag string) string {
+	if _, own := splitTag(repo); tag != "" && (own != "" || strings.Contains(repo, "@")) {
+		j.never(field, repo+" with the tag "+tag, "", "the engine takes one tag: leave it out of the name")
+	}
+	return joinTag(repo, tag)
+}
+
+// allTags reports whether a name stands for all tags of a repository, as engines read
+// one without tag and digest where they pull and push.
+func allTags(name string) bool {
+	_, tag := splitTag(name)
+	return tag == "" && !strings.Contains(name, "@")
 }
 
 // joinTag is the reference that the query parameters repo and tag make.
@@ -165,8 +181,12 @@ func Written(r *Request) (all []string) {
 
 // pulled judges the image that docker pull asks for.
 func pulled(j *judge, r *Request) {
-	name := joinTag(r.Query.Get("fromImage"), r.Query.Get("tag"))
-	if name == "" || j.matchesImage("GUARD_IMAGE", Reference(name), "*") {
+	name := j.tagOf("fromImage", r.Query.Get("fromImage"), r.Query.Get("tag"))
+	reference := Reference(name)
+	if allTags(name) {
+		reference, _ = splitTag(reference)
+	}
+	if name == "" || j.matchesImage("GUARD_IMAGE", reference, "*") {
 		return
 	}
 	j.wants("fromImage", name, "", "GUARD_IMAGE", name)
@@ -174,12 +194,18 @@ func pulled(j *judge, r *Request) {
 
 // tagged judges the tag that docker tag and docker commit write.
 func tagged(j *judge, r *Request) {
-	j.tag("repo", joinTag(r.Query.Get("repo"), r.Query.Get("tag")), "")
+	j.tag("repo", j.tagOf("repo", r.Query.Get("repo"), r.Query.Get("tag")), "")
 }
 
 // pushed judges the tag that docker push sends. Without a tag the engine sends all.
 func pushed(j *judge, r *Request) {
-	j.tag("the image", joinTag(r.Name, r.Query.Get("tag")), "")
+	name := j.tagOf("the image", r.Name, r.Query.Get("tag"))
+	repo, _ := splitTag(Reference(name))
+	if allTags(name) && !slices.Contains(j.Self.Tags, Reference(name)) && !j.matches("GUARD_TAG", repo) && !j.any("GUARD_TAG") {
+		j.wants("the image", name+" with all tags", "", "GUARD_TAG", name)
+		return
+	}
+	j.tag("the image", name, "")
 }
 
 // removed judges docker rmi: of a tag, or of all tags of an image that is given by its

@@ -58,9 +58,12 @@ func labels(flag string) rule {
 	}
 }
 
+// isStamp reports whether a label is one of postern's own.
+func isStamp(name string) bool { return strings.HasPrefix(strings.ToLower(name), StampPrefix) }
+
 func (j *judge) label(field, name, value, flag string) {
 	lower := strings.ToLower(name) // some programs do not tell cases apart
-	if strings.HasPrefix(lower, StampPrefix) {
+	if isStamp(name) {
 		// Clients that make a container again send the stamp that they have read.
 		// An empty stamp says that nobody made it.
 		if isOwn := name == scope.Stamp && (value == j.Client || value == ""); !isOwn && !j.target {

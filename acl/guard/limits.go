@@ -56,6 +56,8 @@ func (j *judge) limitCPUs(host *body.Object, at string, isNew bool) {
 		j.above(at+"NanoCpus", cpus, "--cpus", "GUARD_CPUS")
 	case quota < 0 || quota > most || period < 0 || period > 1e6:
 		j.above(at+"CpuQuota", quota, "--cpu-quota", "GUARD_CPUS")
+	case quota > 0 && !isNew && host.Int("CpuPeriod") == 0:
+		host.Set(int64(defaultPeriod), "CpuPeriod") // the container may have a shorter one
 	case cpus > 0 || quota > 0:
 	case host.Int("CpuPeriod") != 0 && !isNew: // another period makes more of the quota that there is
 		j.above(at+"CpuPeriod", period, "--cpu-period", "GUARD_CPUS")

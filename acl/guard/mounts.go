@@ -92,7 +92,8 @@ var mounts = each(func(j *judge, field string, value any) {
 	source, readOnly := m.String("Source"), m.Bool("ReadOnly")
 	switch kind := m.String("Type"); kind {
 	case "bind":
-		j.hostPath(field, source, "--mount", readOnly, false)
+		// Since engine 25 the mounts below can stay writable.
+		j.hostPath(field, source, "--mount", readOnly && !m.Bool("BindOptions", "ReadOnlyNonRecursive"), false)
 	case "volume":
 		if source != "" {
 			j.volume(field, source, "--mount", readOnly)

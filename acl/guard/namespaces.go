@@ -37,6 +37,12 @@ func namespace(kind, flag string, own ...string) rule {
 	}
 }
 
+// isOwnNamespace reports whether a mode gives a container a namespace of its own. Another
+// container's may be the host's.
+func isOwnNamespace(mode string) bool {
+	return mode != "host" && !strings.HasPrefix(mode, "container:")
+}
+
 // sysctls judges HostConfig.Sysctls. A sysctl of a namespace that the container has of
 // its own concerns the container alone.
 func sysctls(j *judge, field string, value any) {
@@ -44,11 +50,11 @@ func sysctls(j *judge, field string, value any) {
 		isIPC := strings.HasPrefix(name, "fs.mqueue.") || strings.HasPrefix(name, "kernel.msg") || strings.HasPrefix(name, "kernel.shm") || name == "kernel.sem"
 		isNet := strings.HasPrefix(name, "net.")
 		switch {
-		case isNet && j.host.String("NetworkMode") != "host", isIPC && j.host.String("IpcMode") != "host":
 		case strings.ContainsAny(name, "/\x00"), !isNet && !isIPC:
 			j.never(field, name, "--sysctl", "only net.*, kernel.msg*, kernel.sem, kernel.shm* and fs.mqueue.* are allowed")
+		case isNet && isOwnNamespace(j.host.String("NetworkMode")), isIPC && isOwnNamespace(j.host.String("IpcMode")):
 		default:
-			j.never(field, name, "--sysctl", "it would be the host's")
+			j.never(field, name, "--sysctl", "it would not be the container's own")
 		}
 	}
 }

@@ -153,8 +153,13 @@ func (j *judge) containerName(field, name string) {
 
 // changes judges the Dockerfile lines of docker commit.
 func changes(j *judge, field string, value any) {
-	if line := show(value); strings.Contains(strings.ToLower(line), StampPrefix) {
+	line := show(value)
+	if strings.Contains(strings.ToLower(line), StampPrefix) {
 		j.never(field, line, "--change", "labels that begin with "+StampPrefix+" are postern's")
+	}
+	if text := strings.TrimRight(line, " \t\r\n"); strings.HasSuffix(text, "\\") || strings.HasSuffix(text, "`") || strings.Contains(text, "<<") {
+		// postern's own line, which takes the stamp away, would become a part of it.
+		j.never(field, line, "--change", "a line may not go on in the next one")
 	}
 }
 
@@ -258,6 +263,7 @@ var wholly = map[string]string{
 	"CheckpointCreate": "checkpoints cannot be guarded",
 	"CheckpointDelete": "checkpoints cannot be guarded",
 	"BuildPrune":       "the build cache is everybody's",
+	"ImagePrune":       "images are everybody's",
 	"BuildCancel":      "builds have no owner",
 	"VolumeUpdate":     "cluster volumes cannot be guarded",
 }

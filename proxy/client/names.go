@@ -110,6 +110,27 @@ func (h *hostname) settings() string {
 	return strings.Join(names, " and ")
 }
 
+func (h *hostname) withoutAddress() string {
+	return h.settings() + " has " + h.name + ", a host name without an address: until it has one, no client is known by it"
+}
+
+// unresolved describes the names that have no address, or about which the resolver is
+// silent.
+func (r *resolver) unresolved() (lines []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.names {
+		switch {
+		case h.lastLookup.IsZero():
+		case h.unanswered > 0:
+			lines = append(lines, h.settings()+" has "+h.name+", about which the resolver is silent: clients known by it stay known and no others are let in")
+		case len(h.addrs) == 0:
+			lines = append(lines, h.withoutAddress())
+		}
+	}
+	return lines
+}
+
 // update sets the addresses of a name and logs a change, with the mutex held. A name
 // without an address at the first lookup is a warning. A name that gets its first
 // address or loses its last is a line at level info.
@@ -124,7 +145,7 @@ func (r *resolver) update(h *hostname, addrs []netip.Addr) {
 	case len(addrs) == 0 && first:
 		// Its container may start later. But a misspelt name, or one on a network
 		// that postern is not on, is reported nowhere else.
-		r.event(zerolog.WarnLevel, h).Msg(h.settings() + " has " + h.name + ", a host name without an address: until it has one, no client is known by it")
+		r.event(zerolog.WarnLevel, h).Msg(h.withoutAddress())
 	case len(addrs) == 0:
 		r.event(level, h).Msg("host name has no address: no client is known by it")
 	default:

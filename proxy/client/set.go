@@ -151,3 +151,7 @@ func (s *Set) Unmatched(conn *Conn, c *Client) string {
 
 // Run looks up all host names every five seconds until ctx is done.
 func (s *Set) Run(ctx context.Context) { s.names.run(ctx) }
+
+// Unresolved describes the host names that have no address now, and those about which
+// the resolver is silent. It is empty before the first lookup, which [Set.Run] begins.
+func (s *Set) Unresolved() []string { return s.names.unresolved() }

@@ -165,7 +165,7 @@ func (r Report) Text(w io.Writer) error {
 		}
 	}
 	if r.Redact != "" {
-		fmt.Fprintf(w, "\nREDACT=%s: responses have *** for %s.\n", r.Redact, hides[r.Redact])
+		fmt.Fprintf(w, "\nREDACT=%s: responses have *** for %s.\n", r.Redact, limits.Hides[r.Redact])
 		if len(r.Keep) > 0 {
 			fmt.Fprintf(w, "It leaves the variables %s.\n", strings.Join(r.Keep, " "))
 		}
@@ -251,13 +251,6 @@ func (r Report) countRefused(w io.Writer) {
 	if sum > 0 {
 		fmt.Fprintf(w, "\nrefused: %d (explain --all lists them, with what would allow each)\n%s\n", sum, strings.Join(append(lines, line), "\n"))
 	}
-}
-
-// hides says what the values of REDACT hide.
-var hides = map[string]string{
-	"env":      "the values of environment variables",
-	"args":     "command lines",
-	"env,args": "the values of environment variables and command lines",
 }
 
 func list(names []string) string {

@@ -35,6 +35,9 @@ type Start struct {
 	Metrics []net.Listener
 	// Certs are the certificates of the tls:// listeners, or nil without any.
 	Certs *certs.Server
+	// Warnings are those that Confine and Log have logged, but for what a client's
+	// policy and limits allow.
+	Warnings []string
 
 	socket engine.Socket
 }
@@ -197,7 +200,9 @@ func (s *Start) Confine(log zerolog.Logger, state privilege.State) {
 		Connect: []string{s.Engine.SocketPath},
 		Remove:  s.Config.AllListen().Files(),
 	})
-	logPrivileges(log, state, s.socket.GID, confinement, err)
+	if warning := logPrivileges(log, state, s.socket.GID, confinement, err); warning != "" {
+		s.Warnings = append(s.Warnings, warning)
+	}
 }
 
 // Clients are the default client and the declared ones.

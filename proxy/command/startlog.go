@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,6 +24,7 @@ func (s *Start) Log(log zerolog.Logger) {
 	for _, w := range s.Config.Warnings {
 		log.Warn().Msg(w)
 	}
+	s.Warnings = append(s.Warnings, s.Config.Warnings...)
 	s.logCerts(log)
 	for i, client := range s.Declared {
 		log := log.With().Str("client", client.Name).Logger()
@@ -57,12 +59,23 @@ func (s *Start) logCerts(log zerolog.Logger) {
 	now := time.Now()
 	for _, w := range s.Certs.Warnings(now) {
 		log.Warn().Msg(w)
+		s.Warnings = append(s.Warnings, w)
 	}
 	leaf := s.Certs.Leaf
 	log.Info().Strs("names", certs.Names(leaf)).
 		Time("expires", leaf.NotAfter.UTC()).Int("days", certs.DaysLeft(leaf, now)).
 		Strs("ca", s.Certs.CommonNames()).
 		Msg("certificate")
+}
+
+// CertificateDays says how long the certificate of the tls:// listeners is valid.
+func (s *Start) CertificateDays() []string {
+	if s.Certs == nil {
+		return nil
+	}
+	leaf := s.Certs.Leaf
+	return []string{fmt.Sprintf("The server's certificate for %s expires in %d days, on %s.",
+		strings.Join(certs.Names(leaf), ", "), certs.DaysLeft(leaf, time.Now()), leaf.NotAfter.UTC().Format(time.DateOnly))}
 }
 
 // addStrs adds a list to a line unless it is empty.
@@ -151,8 +164,9 @@ func logDangers(log zerolog.Logger, dangers []advise.Danger) {
 }
 
 // logPrivileges logs the privileges that the process has left. c and err are the
-// results of [privilege.Confine]; socketGID is the group of the engine's socket.
-func logPrivileges(log zerolog.Logger, s privilege.State, socketGID int, c privilege.Confinement, err error) {
+// results of [privilege.Confine]; socketGID is the group of the engine's socket. It
+// returns the text of the warning that it has logged, or "".
+func logPrivileges(log zerolog.Logger, s privilege.State, socketGID int, c privilege.Confinement, err error) (warning string) {
 	log.Info().
 		Int("uid", s.UID[0]).Int("gid", s.GID[0]).Str("groups", s.Groups).
 		Str("capabilities", fmt.Sprintf("%#x", s.Permitted)).
@@ -163,10 +177,12 @@ func logPrivileges(log zerolog.Logger, s privilege.State, socketGID int, c privi
 		Msg("confined")
 	switch {
 	case s.UID[0] == 0:
-		log.Warn().Msg("running as root, because RUN_AS=0: without capabilities, but an attacker who controls the proxy still owns root's files")
+		warning = "running as root, because RUN_AS=0: without capabilities, but an attacker who controls the proxy still owns root's files"
+		log.Warn().Msg(warning)
 	case s.GID[0] == 0 && socketGID != 0:
 		log.Info().Msg("running with group 0, which a user without a group is left with: add one, as in user: \"65532:65532\"")
 	case s.GID[0] == 0:
 		log.Info().Msg("running with group 0, because the engine's socket belongs to root's group; the user is not root")
 	}
+	return warning
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"postern/acl"
 	"postern/acl/guard"
 	"postern/acl/spelling"
 )
@@ -120,21 +119,6 @@ func guardErrors(environ map[string]string) (errs []error) {
 	return errs
 }
 
-// creates reports whether a client's policy lets it make containers, networks or
-// volumes.
-func (c Config) creates(name string) bool {
-	rules := c.Rules
-	for _, client := range c.Clients {
-		if name != "" && client.Name == name {
-			rules = client.Rules
-		}
-	}
-	return rules.Learn || slices.ContainsFunc(acl.Operations, func(op acl.Operation) bool {
-		allowed, _ := rules.Evaluate(op.Subject())
-		return allowed && (op.ID == "ContainerCreate" || op.ID == "NetworkCreate" || op.ID == "VolumeCreate")
-	})
-}
-
 // guardWarnings warns of what a guard leaves open, and of guards that say nothing.
 func (c Config) guardWarnings(environ map[string]string) (warnings []string) {
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
@@ -151,9 +135,7 @@ func (c Config) guardWarnings(environ map[string]string) (warnings []string) {
 			continue
 		}
 		warnings = append(warnings, g.Dangers()...)
-		if s := c.ScopeOf(name); s.Rule == c.GuardRule(name) && !c.creates(name) {
-			warnings = append(warnings, s.Rule+" means "+g.Prefix+"SCOPE=mine, and a client that may create nothing sees nothing: set "+g.Prefix+"SCOPE to what it is to see")
-		} else if s.Of == nil {
+		if s := c.ScopeOf(name); s.Of == nil {
 			warnings = append(warnings, s.variable+"=*: a guarded client reaches into the containers of all others as far as these have no more than it may have itself")
 		}
 	}

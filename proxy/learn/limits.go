@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"postern/acl"
+	"postern/acl/advise"
 	"postern/acl/guard"
 )
 
@@ -41,6 +43,30 @@ func (c *clientRecord) noteViolations(all []guard.Violation) (isNew bool) {
 		}
 	}
 	return isNew
+}
+
+// containing lists the settings of GUARD, SCOPE and REDACT that would contain what a
+// proposal opens.
+func (c *clientRecord) containing(p advise.Proposal) (lines []string) {
+	rules := c.rules(p.Settings())
+	for _, preset := range rules.Presets {
+		if len(preset.Limits) > 0 {
+			lines = append(lines, fmt.Sprintf("PRESET=%s works with %s", preset.Name, strings.Join(preset.Limits, " ")))
+		}
+	}
+	policy, prefix := acl.Compile(rules), rules.Prefix
+	allows := func(id string) bool {
+		return slices.ContainsFunc(acl.Operations, func(op acl.Operation) bool {
+			return op.ID == id && policy.Operation(op.Index()).Outcome == acl.Allowed
+		})
+	}
+	if allows("ContainerCreate") && !c.client.Limits.Guards() {
+		lines = append(lines, prefix+"GUARD=1 keeps the host from the containers that it makes: with LEARN=1 and GUARD=1 this report has the GUARD_ settings")
+	}
+	if allows("ContainerInspect") && len(lines) == 0 && c.client.Limits.Redaction().Kinds == 0 {
+		lines = append(lines, prefix+"REDACT=env,args keeps environments and command lines out of responses")
+	}
+	return lines
 }
 
 // guardLines are the settings that what the client has asked for needs besides GUARD=1,

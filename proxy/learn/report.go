@@ -36,15 +36,47 @@ func (r *Recorder) ReportOn(sig os.Signal, w io.Writer) (end func()) {
 // Report writes what suffices, the shortest first, then YAML documents, each with
 // settings that would have sufficed. Each can stand under a service of a compose file.
 func (r *Recorder) Report(w io.Writer) error {
-	// A pipe that is not read blocks the write. Requests need the mutex, so the
-	// write does not hold it.
-	_, err := io.WriteString(w, r.report())
+	_, err := io.WriteString(w, r.Text())
 	return err
 }
 
-func (r *Recorder) report() string {
+// Text is the report.
+func (r *Recorder) Text() string { return r.snapshot().report() }
+
+// Lines are those of the report.
+func (r *Recorder) Lines() []string { return strings.Split(strings.TrimSuffix(r.Text(), "\n"), "\n") }
+
+// Title says that LEARN is on and what that means.
+func (r *Recorder) Title() string {
+	if r.mode == "1" {
+		return "LEARN=1 is on: nothing is refused but what DENY names"
+	}
+	return "LEARN=deny is on: requests are refused by the settings"
+}
+
+// snapshot copies what was recorded. Requests need the mutex, so nothing that takes
+// long holds it: neither the search for the shortest settings, nor a write to a pipe
+// that is not read.
+func (r *Recorder) snapshot() *Recorder {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	s := &Recorder{mode: r.mode, podman: r.podman}
+	for _, c := range r.records {
+		uses := make(map[acl.Subject]*use, len(c.uses))
+		for subject, u := range c.uses {
+			now := *u
+			uses[subject] = &now
+		}
+		copied := &clientRecord{client: c.client, uses: uses, impossible: slices.Clone(c.impossible)}
+		for _, n := range c.needs {
+			copied.needs = append(copied.needs, need{n.variable, slices.Clone(n.items)})
+		}
+		s.records = append(s.records, copied)
+	}
+	return s
+}
+
+func (r *Recorder) report() string {
 	var found []settings
 	for _, c := range r.records {
 		found = append(found, c.settings())
@@ -74,7 +106,7 @@ func (r *Recorder) writeShortest(b *strings.Builder, found []settings) {
 		if p.Wider != "" {
 			fmt.Fprintf(b, "#   %sPRESET=%s covers all of it too, and %d operations more\n", c.client.Policy.Rules().Prefix, p.Wider, p.WiderBy)
 		}
-		for _, line := range append(r.dangers(c, p), limits(c, p)...) {
+		for _, line := range append(r.dangers(c, p), c.containing(p)...) {
 			fmt.Fprintf(b, "#   %s\n", line)
 		}
 	}
@@ -115,11 +147,6 @@ func (r *Recorder) dangers(c *clientRecord, p advise.Proposal) (lines []string) 
 	}
 	return lines
 }
-
-// limits lists the settings that would contain what a proposal opens. There are none
-// yet: this is the place for those of GUARD, SCOPE and REDACT, from what was recorded of
-// the client and from the Limits of the presets in the proposal.
-func limits(*clientRecord, advise.Proposal) (lines []string) { return nil }
 
 // writeRequests writes what was asked for, the refused requests only of clients whose
 // shortest settings allow them.

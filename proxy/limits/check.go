@@ -33,6 +33,8 @@ type check struct {
 	found  *container // the container that was found last
 	absent []absent
 	passed Passed
+	// references counts what was asked for.
+	references int
 
 	queryChanged, headerIsOwn bool
 	// asksItself is whether the answer about what is absent is that of a lookup, since
@@ -63,7 +65,7 @@ func (c *check) run() *Refusal {
 	if c.Engine == nil {
 		return c.refuseBy(c.d.Rule, "nobody can be asked about it")
 	}
-	for _, step := range []func() *Refusal{c.shape, c.content, c.judge, c.named, c.powers} {
+	for _, step := range []func() *Refusal{c.shape, c.content, c.judge, c.named, c.powers, c.image} {
 		if refusal := step(); refusal != nil {
 			c.undoAll()
 			return refusal
@@ -193,6 +195,8 @@ func (c *check) rulePlace() string {
 	switch {
 	case c.Scope != nil:
 		return c.ScopeRule
+	case len(c.d.Names) > 0:
+		return c.d.Rule
 	case c.Guard != nil:
 		return c.GuardRule
 	}

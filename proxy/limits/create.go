@@ -127,7 +127,7 @@ const projectLabel = "com.docker.compose.project"
 // docker compose up or exec there would take the container for one of its own.
 func (c *check) project() *Refusal {
 	name := c.body.String("Labels", projectLabel)
-	if name == "" || c.Scope.Mine == "" || c.Scope.HasTerms() {
+	if name == "" || c.Scope == nil || c.Scope.Mine == "" || c.Scope.HasTerms() {
 		return nil
 	}
 	all, err := c.Engine.containers(c.ctx, filters{"label": {projectLabel + "=" + name}})

@@ -61,7 +61,11 @@ func (c *check) forbid(reason, remedy string) *Refusal {
 
 // request is what the guard judges.
 func (c *check) request(query url.Values) *guard.Request {
-	return &guard.Request{Operation: c.d.OperationID(), Name: c.d.Name(), Query: query, Body: c.body, Unknown: c.unknown}
+	name := c.d.Name()
+	if c.rule.Kind == scope.Network && c.target != "" {
+		name = c.target // what is forwarded: the name could be another network's by now
+	}
+	return &guard.Request{Operation: c.d.OperationID(), Name: name, Query: query, Body: c.body, Unknown: c.unknown}
 }
 
 // violated refuses violations, or notes them where the guard only observes.
@@ -133,7 +137,6 @@ func (c *check) powers() *Refusal {
 	if c.rule.Kind == scope.Volume && slices.Contains(c.Guard.Self.Volumes, c.d.Name()) {
 		return c.forbid("the volume "+c.d.Name()+" is postern's own", "")
 	}
-	all = append(all, l.project()...)
 	if l.err != nil {
 		return c.failed(l.err)
 	}

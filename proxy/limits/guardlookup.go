@@ -127,31 +127,3 @@ func (l *looker) newTag(reference string) bool {
 	l.note(err)
 	return err == nil && l.c.Engine.tags.isMade(l.c.Client, reference, i.ID)
 }
-
-// project refuses a compose project in which others have containers: who works on the
-// project with docker compose would get those of the client.
-func (l *looker) project() []guard.Violation {
-	c := l.c
-	if c.d.OperationID() != "ContainerCreate" || c.Scope == nil {
-		return nil
-	}
-	const label = "com.docker.compose.project"
-	project := c.body.String("Labels", label)
-	if project == "" {
-		return nil
-	}
-	all, err := c.Engine.containers(c.ctx, filters{"label": {label + "=" + project}})
-	if err != nil {
-		l.note(err)
-	}
-	for _, s := range all {
-		in, err := c.hasSummary(s)
-		if err != nil {
-			l.note(err)
-		}
-		if !in {
-			return []guard.Violation{{Field: "Labels", Asks: "compose project " + project, Flag: "--label", Hint: "others have containers in it"}}
-		}
-	}
-	return nil
-}

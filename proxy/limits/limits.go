@@ -81,6 +81,9 @@ func (l *Limits) Redaction() redact.Redaction {
 	return l.Redact.Redaction
 }
 
+// Guards reports whether a guard holds for the client.
+func (l *Limits) Guards() bool { return l != nil && l.Guard != nil }
+
 // Passed is a request that is within the limits. End must be called when the
 // response has ended.
 type Passed struct {

@@ -148,16 +148,16 @@ func (c *check) buildNetwork() *Refusal {
 // the engine keeps the network's name, even of one that was given by its id, and
 // looks it up at the start: it may be another client's by then.
 func (c *check) start() *Refusal {
-	switch {
+	switch n := c.out.ContentLength; {
 	case c.found == nil || c.Scope == nil && c.Guard == nil:
 		return nil
 	case c.d.Configures:
 		return c.refuse("a start in an API before 1.24 can configure the container")
+	case c.Guard != nil && c.d.OperationID() == "ContainerStart" && (n < 0 || n > 7):
+		// Engines read a body of more bytes than {} has.
+		return c.refuse("a start with a body would configure the container")
 	case c.query.Has("checkpoint") || c.query.Has("checkpoint-dir"):
 		return c.refuse("a checkpoint cannot be held to a scope")
-	// Engines read a body of more bytes than {} has.
-	case c.Guard != nil && c.d.OperationID() == "ContainerStart" && (c.out.ContentLength < 0 || c.out.ContentLength > 7):
-		return c.refuse("a start with a body would configure the container")
 	case c.Guard == nil && !c.Scope.Covers(scope.Network):
 		return nil
 	}
@@ -180,6 +180,7 @@ func (c *check) start() *Refusal {
 	}
 	if pending {
 		id := c.found.ID
+		c.outlive()
 		c.passed.Then(func(res *http.Response) error { return c.afterStart(res, id) })
 	}
 	return nil

@@ -39,9 +39,15 @@ func (c *check) path() *Refusal {
 	return nil
 }
 
+// maxReferences is how many objects one request may name, since each is asked for.
+const maxReferences = 256
+
 // reference returns the id of the object that a request names, or an id that nothing
 // has: the object is then out of scope or absent, and c.absent has it.
 func (c *check) reference(k scope.Kind, name string) (id string, refusal *Refusal) {
+	if c.references++; c.references > maxReferences {
+		return "", c.refuse(fmt.Sprintf("it names more than %d objects", maxReferences))
+	}
 	var hidden bool
 	var err error
 	switch k {
@@ -267,7 +273,7 @@ func (c *check) rename() *Refusal {
 
 // checkName refuses a name that a new object may not have.
 func (c *check) checkName(k scope.Kind, name string) *Refusal {
-	if c.Scope == nil {
+	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
 	if err := c.Scope.CheckName(k, name); err != nil {

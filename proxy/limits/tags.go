@@ -9,6 +9,7 @@ import (
 type image struct {
 	ID                    string `json:"Id"`
 	RepoTags, RepoDigests []string
+	Config                struct{ Labels map[string]string }
 }
 
 func (e *Engine) image(ctx context.Context, name string) (i image, err error) {

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"postern/acl"
@@ -17,7 +18,8 @@ const numOutcomes = acl.Redirected + 1
 
 // counters count requests by client and operation. Labels come from the
 // configuration and the table of operations, never from a request, so that
-// clients cannot create series without bound.
+// clients cannot create series without bound: there is one row for each client and
+// each operation, and one for each client's requests that are no operation.
 type counters struct {
 	clients []*clientCounters // those of undeclared clients first
 	// operations are the ids, without duplicates; the first is unnamed. A
@@ -28,17 +30,28 @@ type counters struct {
 	durations []histogram
 }
 
+// subject is what an operation's requests have asked for, by its position in operations.
+func (c *counters) subject(position int) acl.Subject {
+	return acl.Operations[slices.Index(c.position, position)].Subject()
+}
+
 type clientCounters struct {
 	client     *client.Client
 	name       string
 	streams    atomic.Int64 // open now
 	failures   atomic.Int64
 	operations []operationCounters
+	proposal   *proposal // the latest, which only the rendering of the page uses
 }
 
 type operationCounters struct {
 	requests       [numOutcomes]atomic.Int64
 	received, sent atomic.Int64 // bytes
+	open           atomic.Int64 // streams, which requests does not count yet
+	last           atomic.Int64 // when the latest request began, in Unix seconds
+	// lacking is whether the client's policy has refused the operation, so that
+	// another ALLOW may allow it.
+	lacking atomic.Bool
 }
 
 // newCounters returns counters for clients. The first one stands for all that are
@@ -72,15 +85,34 @@ func (c *counters) of(client *client.Client) *clientCounters {
 	return c.clients[0]
 }
 
-// count adds a request that has ended.
-func (c *counters) count(e *proxy.Event) {
-	cc, i := c.of(e.Client), 0
+// find returns the counters of the client and of the operation of a request, and the
+// operation's position.
+func (c *counters) find(e *proxy.Event) (cc *clientCounters, o *operationCounters, i int) {
+	cc = c.of(e.Client)
 	if op := e.Decision.Operation; op != nil {
 		i = c.position[op.Index()]
 	}
-	cc.operations[i].requests[e.Decision.Outcome].Add(1)
-	cc.operations[i].received.Add(e.Received)
-	cc.operations[i].sent.Add(e.Sent)
+	return cc, &cc.operations[i], i
+}
+
+// stream adds n to the open streams: 1 for one that begins, -1 for one that ends.
+func (c *counters) stream(e *proxy.Event, n int64) {
+	cc, o, _ := c.find(e)
+	cc.streams.Add(n)
+	o.open.Add(n)
+	o.last.Store(e.Start.Unix())
+}
+
+// count adds a request that has ended.
+func (c *counters) count(e *proxy.Event) {
+	cc, o, i := c.find(e)
+	o.requests[e.Decision.Outcome].Add(1)
+	o.received.Add(e.Received)
+	o.sent.Add(e.Sent)
+	o.last.Store(max(o.last.Load(), e.Start.Unix())) // a stream that ends has begun long ago
+	if e.Decision.Outcome == acl.Refused && e.Decision.Reason == "" && e.Decision.Nameable() {
+		o.lacking.Store(true)
+	}
 	if e.Ending == proxy.Failed || e.Ending == proxy.CutByEngine {
 		cc.failures.Add(1)
 	}

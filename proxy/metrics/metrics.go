@@ -4,6 +4,9 @@
 // It never sends a request to the engine and never changes a setting. Requests to the
 // proxy's listeners cannot reach it. A client that can connect to its own listener can
 // read permissions, the paths of requests, and their number.
+//
+// The page is in page.go; refused.go has its refusals, clients.go its clients, snippet.go
+// what to copy. recent.go and counters.go hold what it shows.
 package metrics
 
 import (
@@ -36,13 +39,15 @@ type Server struct {
 	// such a listener they are zero. They must be set before Start.
 	CertificateExpires time.Time
 	TurnedAway         func() proxy.TurnedAway
+	// Notices are the first sections of the page. They must be set before Start.
+	Notices []Notice
 
 	version  string
 	started  time.Time
 	counters *counters
 	refusals refusals
 	streams  streams
-	policies []byte // the part of the page that never changes
+	pages    pages
 	stopping atomic.Bool
 
 	mu    sync.Mutex
@@ -55,7 +60,6 @@ func New(version string, clients []*client.Client) *Server {
 	return &Server{
 		version:  version,
 		started:  time.Now(),
-		policies: renderPolicies(clients),
 		streams:  streams{open: map[*proxy.Event]struct{}{}},
 		counters: newCounters(clients),
 	}
@@ -64,14 +68,14 @@ func New(version string, clients []*client.Client) *Server {
 // Begin and End make the Server a [proxy.Observer].
 func (s *Server) Begin(e *proxy.Event) {
 	if e.Streams() {
-		s.counters.of(e.Client).streams.Add(1)
+		s.counters.stream(e, 1)
 		s.streams.add(e)
 	}
 }
 
 func (s *Server) End(e *proxy.Event) {
 	if e.Streams() {
-		s.counters.of(e.Client).streams.Add(-1)
+		s.counters.stream(e, -1)
 		s.streams.remove(e)
 	}
 	if e.Decision.Outcome == acl.Refused {
@@ -141,6 +145,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/":
 		w.Header().Set("Content-Security-Policy", contentSecurity)
 		respond(w, http.StatusOK, "text/html; charset=utf-8", s.page())
+	case "/page.js":
+		respond(w, http.StatusOK, "text/javascript; charset=utf-8", script)
 	case "/metrics":
 		respond(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", s.metrics())
 	case "/healthz":

@@ -3,6 +3,7 @@ package metrics
 import (
 	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"postern/acl"
 	"postern/proxy"
 	"postern/proxy/client"
+	"postern/proxy/logging"
 )
 
 // newServer returns a server whose engine is up, and its clients: the one for
@@ -43,7 +45,9 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 		s, all := newServer(attack)
 		s.version = attack
 		s.Engine = func() error { return errors.New(attack) }
-		s.policies = renderPolicies([]*client.Client{all[0], {Name: attack, Policy: all[1].Policy, From: client.From{Names: []string{attack}}}})
+		all[1].From = client.From{Names: []string{attack}}
+		lines := func() []string { return []string{attack} }
+		s.Notices = []Notice{{Title: attack, Lines: lines}, {Title: attack, Lines: lines, Report: true}}
 		for _, c := range all {
 			e := event(c, attack, "/"+attack)
 			e.Address = attack
@@ -60,6 +64,7 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 			want[tag] = true
 		}
 		for _, tag := range tags(page) {
+			tag = strings.ReplaceAll(tag, html.EscapeString(logging.Printable(attack)), "")
 			name, _, _ := strings.Cut(tag, " ")
 			if strings.Contains(tag, "alert") || !want[tag] && !knownTags[name] {
 				t.Errorf("%q makes the page have <%s>", attack, tag)
@@ -74,7 +79,7 @@ func TestNoTextBecomesMarkup(t *testing.T) {
 // knownTags are the elements that only a page with refusals and streams has.
 var knownTags = func() map[string]bool {
 	m := map[string]bool{}
-	for name := range strings.FieldsSeq("/code /small /table /time b /b /dangers code details li p small summary table td th time tr ul") {
+	for name := range strings.FieldsSeq("/b /button /code /details /div /pre /section /small /span /summary /table /th /time /ul b button code details div h2 li p pre section small span summary table td th time tr ul wbr") {
 		m[name] = true
 	}
 	return m
@@ -100,14 +105,14 @@ func TestRefusalsAreBounded(t *testing.T) {
 		add(all[1], "/info")
 	}
 	list := s.refusals.list()
-	if len(list) != 2 || list[0].client != "other" || list[0].times != 1000 || list[1].client != "" || list[1].times != 1 {
+	if len(list) != 2 || list[0].client.Name != "other" || list[0].times != 1000 || list[1].client.Name != "" || list[1].times != 1 {
 		t.Errorf("got %+v, want 1000 of client other, then one of the default client", list)
 	}
 	// The same request, but another rule refuses it, so another setting allows it.
 	shutOut := event(all[0], "GET", "/info")
 	shutOut.Decision = shutOut.Decision.Refuse("ALLOW_FROM", "10.0.0.1 is not in ALLOW_FROM")
 	s.End(shutOut)
-	if list = s.refusals.list(); len(list) != 3 || list[0].decision.Rule != "ALLOW_FROM" || list[0].times != 1 {
+	if list = s.refusals.list(); len(list) != 3 || list[0].rule != "ALLOW_FROM" || list[0].times != 1 {
 		t.Errorf("got %+v, want the one that ALLOW_FROM refused in front", list)
 	}
 	for i := range 10 * maxRefusals {

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -9,11 +8,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
-	"postern/acl"
-	"postern/acl/advise"
-	"postern/proxy"
 	"postern/proxy/client"
 	"postern/proxy/logging"
 )
@@ -21,20 +18,60 @@ import (
 //go:embed page.css
 var style markup
 
-// contentSecurity allows the page its own style and nothing else. If the path of an
-// attacker's request became markup in spite of the escaping, it could not run a
-// script, load anything or send anything.
+// script refreshes the page in place and makes its buttons copy. Nothing else needs it.
+//
+//go:embed page.js
+var script []byte
+
+// contentSecurity allows the page its own style, its own script and requests to
+// itself, and nothing else. If the path of an attacker's request became markup in spite
+// of the escaping, it could run no other script, load nothing and send nothing: the
+// other responses of this listener are of types that a browser does not run.
 var contentSecurity = func() string {
 	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+	return "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
 // second is the form of a moment on the page.
 const second = time.DateTime + " MST"
 
-// page renders the status page.
+// Notice is a section of the page.
+type Notice struct {
+	Title string
+	// Lines is called whenever the page is rendered, one call at a time. The section
+	// is left out while there are none.
+	Lines func() []string
+	// Report shows the lines below each other as they are.
+	Report bool
+}
+
+// maxPageAge is how long a page is shown. Refreshes cost little however many people
+// look at it, and many slow readers share its memory.
+const maxPageAge = time.Second
+
+// pages renders the page.
+type pages struct {
+	mu   sync.Mutex
+	last []byte // nil when it is older than maxPageAge
+}
+
+// page returns the status page as it is now or was less than maxPageAge ago.
 func (s *Server) page() []byte {
+	s.pages.mu.Lock()
+	defer s.pages.mu.Unlock()
+	if s.pages.last == nil {
+		s.pages.last = s.render()
+		time.AfterFunc(maxPageAge, func() {
+			s.pages.mu.Lock()
+			s.pages.last = nil
+			s.pages.mu.Unlock()
+		})
+	}
+	return s.pages.last
+}
+
+func (s *Server) render() []byte {
 	now := time.Now()
 	state, text := "good", "The engine answers."
 	if status, reason := s.ready(); status != http.StatusOK {
@@ -49,160 +86,106 @@ func (s *Server) page() []byte {
 <title>postern</title>
 <link rel="icon" href="data:,">
 <style>%s</style>
+<noscript><meta http-equiv="refresh" content="30"></noscript>
+<script src="page.js" defer></script>
 <header>
 <h1>postern</h1>
 <p class="state %s">%s</p>
-<p class="about">version %s, up for %s, seen at %s; <a href="/metrics">metrics</a></p>
+<p class="about">version %s, up for %s, seen at %s; <a href="metrics">metrics</a></p>
 </header>
 <main>
 `, style, state, text, s.version, span(now.Sub(s.started)), now.Format(second))
+	for _, n := range s.Notices {
+		d.putNotice(n)
+	}
 	d.putRefusals(s.refusals.list(), now)
 	oldest, open := s.streams.list()
 	d.putStreams(oldest, open, now)
-	d.Write(s.policies)
+	s.putClients(d, now)
 	d.put("</main>\n</html>\n")
 	return d.Bytes()
 }
 
-// renderPolicies renders the operations that each client may run. Of clients, the
-// first one stands for all that are not declared, and is shown last.
-func renderPolicies(clients []*client.Client) []byte {
-	d := &document{}
-	d.put("<section>\n<h2>Permissions</h2>\n")
-	for _, c := range clients[1:] {
-		d.putPolicy(c.Name, c)
+func (d *document) putNotice(n Notice) {
+	lines := n.Lines()
+	switch {
+	case len(lines) == 0:
+	case n.Report:
+		d.put("<section>\n<h2>%s</h2>\n<pre class=\"report\">%s</pre>\n</section>\n", n.Title, breakable(strings.Join(lines, "\n")))
+	default:
+		d.put("<section>\n<h2>%s</h2>\n<ul class=\"notice\">\n%s</ul>\n</section>\n", n.Title, join("<li>%s\n", lines, ""))
 	}
-	if len(clients) > 1 {
-		d.putPolicy("all other clients", clients[0])
-	} else {
-		d.putPolicy("all clients", clients[0])
-	}
-	d.put("</section>\n")
-	return d.Bytes()
-}
-
-func (d *document) putPolicy(title string, c *client.Client) {
-	d.put("<article>\n<h3>%s</h3>\n", title)
-	from, certs := c.From.Items(), c.Cert.Items()
-	if len(from) > 0 {
-		d.put("<p>from %s</p>\n", strings.Join(from, ", "))
-	}
-	if len(certs) > 0 {
-		d.put("<p>with the certificate of %s</p>\n", strings.Join(certs, ", "))
-	}
-	if len(from)+len(certs) == 0 && c.Name != "" {
-		d.put("<p>through a listener of its own</p>\n")
-	}
-	summary := advise.Summarize(c.Policy, c.Limits.Redaction(), true)
-	d.put("<dl>\n<dt>may run<dd>%d of %d operations\n<dt>reads<dd>%s\n<dt>writes<dd>%s\n</dl>\n",
-		summary.Allowed, summary.Of, sections(summary.Reads), sections(summary.Writes))
-	if c.Dangers != nil {
-		d.putDangers(c.Dangers())
-	} else {
-		d.putDangers(advise.Dangers(c.Policy, c.Limits.Redaction()))
-	}
-	if summary.Allowed > 0 {
-		d.put("<details><summary>Each operation and what allows it</summary>\n<table>\n<tr><th>operation<th>request<th>allowed by\n")
-		for i, op := range acl.Operations {
-			if decided := c.Policy.Operation(i); decided.Outcome == acl.Allowed && c.Limits.Redaction().Refuses(decided) == "" {
-				d.put(`<tr><td>%s<td data-is="request"><code>%s %s</code><td data-is="allowed by"><code>%s</code>`+"\n", op.ID, op.Method, op.Path(), decided.Rule)
-			}
-		}
-		d.put("</table>\n</details>\n")
-	}
-	d.put("</article>\n")
-}
-
-func sections(variables []string) markup {
-	if len(variables) == 0 {
-		return "nothing"
-	}
-	return join("<code>%s</code>", variables, " ")
-}
-
-// putDangers writes one line for each kind of danger. Dangers of a kind are next to
-// each other.
-func (d *document) putDangers(dangers []advise.Danger) {
-	if len(dangers) == 0 {
-		return
-	}
-	d.put(`<ul class="dangers">` + "\n")
-	var kind advise.DangerKind
-	for _, danger := range dangers {
-		if danger.Kind != kind {
-			kind = danger.Kind
-			d.put("<li><b>%s</b>: ", kind)
-		} else {
-			d.put(", ")
-		}
-		d.put(`<code title="lets a client %s">%s</code>`, danger.Why, strings.Join(danger.All, " with "))
-	}
-	d.put("</ul>\n")
-}
-
-func (d *document) putRefusals(list []refusal, now time.Time) {
-	var rows []markup
-	for _, r := range list {
-		rows = append(rows, render(`%s<td data-is="allowed by">%s%s<td data-is="last"><time title="%s">%s ago</time><td data-is="times">%d`,
-			requestCell(r.method, r.path, r.operation), remedy(advise.RemedyFor(r.policy, r.decision)), clientCell(r.client, r.address),
-			r.last.Format(second), span(now.Sub(r.last)), r.times))
-	}
-	d.putTable("Refused", "Nothing has been refused yet.", render("<p>The last %d that differ, the latest first.</p>\n", maxRefusals),
-		"<th>request<th>what would allow it<th>client<th>last<th>times", rows)
 }
 
 func (d *document) putStreams(oldest []stream, open int, now time.Time) {
 	var rows []markup
 	for _, s := range oldest {
-		rows = append(rows, render(`%s%s<td data-is="open for"><time title="since %s">%s</time>`,
-			requestCell(s.method, logging.Printable(s.path), s.operation), clientCell(s.client, s.address), s.start.Format(second), span(now.Sub(s.start))))
+		rows = append(rows, row(requestCell(s.method, logging.Printable(s.path), s.operation), "",
+			metaCell(s.client, s.address, render(`<time title="since %s">open for %s</time>`, s.start.Format(second), span(now.Sub(s.start))))))
 	}
 	var intro markup
 	if open > len(oldest) {
 		intro = render("<p>%d are open; these have been for the longest.</p>\n", open)
 	}
-	d.putTable("Open streams", "None.", intro, "<th>request<th>client<th>open for", rows)
+	d.putRows("Open streams", "None.", intro, rows)
 }
 
-// putTable writes a section with a table, or with the text none if it has no rows.
-func (d *document) putTable(title, none, intro, columns markup, rows []markup) {
+// putRows writes a section with rows, or with the text none if it has no rows.
+func (d *document) putRows(title, none, intro markup, rows []markup) {
 	d.put("<section>\n<h2>%s</h2>\n", title)
 	if len(rows) == 0 {
 		d.put(`<p class="none">%s</p>`+"\n</section>\n", none)
 		return
 	}
-	d.put("%s<table>\n<tr>%s\n<tr>%s\n</table>\n</section>\n", intro, columns, join("%s", rows, "\n<tr>"))
+	d.put("%s<ul class=\"rows\">\n%s</ul>\n</section>\n", intro, join("%s", rows, ""))
+}
+
+// row renders a request over a whole line, so that a long path finds room, and below it
+// what there is to say of it.
+func row(request, what, meta markup) markup {
+	return render("<li>%s<div class=\"what\">%s</div>%s\n", request, what, meta)
 }
 
 func requestCell(method, path, operation string) markup {
-	cell := render(`<td><code class="path">%s %s</code>`, method, path)
+	cell := render(`<code class="path">%s %s</code>`, logging.Printable(method), breakable(path))
 	if operation != "" {
-		cell += render("<small>%s</small>", operation)
+		cell += render(" <small>%s</small>", operation)
 	}
-	return cell
+	return `<div class="request">` + cell + `</div>`
 }
 
-func clientCell(name, address string) markup {
-	if name != "" {
-		name += " "
+// breakable lets a path or a list break behind its slashes and commas.
+func breakable(text string) markup {
+	var parts []string
+	for part := range strings.SplitAfterSeq(text, "/") {
+		parts = append(parts, strings.SplitAfter(part, ",")...)
 	}
+	return join("%s", parts, "<wbr>")
+}
+
+// code renders settings with a word between them.
+func code(settings []string, word markup) markup {
+	var all []markup
+	for _, setting := range settings {
+		all = append(all, render("<code>%s</code>", breakable(setting)))
+	}
+	return join("%s", all, word)
+}
+
+func metaCell(c *client.Client, address string, more markup) markup {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = "unix socket"
 	}
-	return render(`<td data-is="client">%s<small>%s</small>`, name, host)
+	return render(`<div class="meta"><span>%s <small>%s</small></span> %s</div>`, c.Name, host, more)
 }
 
-// remedy renders the settings that would allow a request.
-func remedy(r advise.Remedy) markup {
-	if len(r.Sets) == 0 {
-		return render("nothing: %s", cmp.Or(r.Text, proxy.OutsideAPI))
+// times says how often.
+func times(n int) string {
+	if n == 1 {
+		return "once"
 	}
-	var sets []markup
-	for _, settings := range r.Sets {
-		sets = append(sets, join("<code>%s</code>", settings, " and "))
-	}
-	return join("%s", sets, " or ")
+	return fmt.Sprintf("%d times", n)
 }
 
 // span formats a duration for people: 45 s, 12 min, 5 h 3 min, 20 d 4 h.

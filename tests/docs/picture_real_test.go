@@ -4,31 +4,35 @@ package docs
 
 import (
 	"bytes"
-	"context"
 	"image"
 	"image/color"
 	"image/color/palette"
 	"image/draw"
 	"image/png"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"postern/tests/internal/harness"
 )
 
-// The picture's width and height. The page is longer: what is below is cut off.
-const pictureSize = "1100,1230"
+// The picture's width and height in pixels. The page is longer: what is below is cut
+// off.
+const pictureWidth, pictureHeight = 1100, 1460
 
 // TestStatusPagePicture has a browser take the picture of the status page that README
-// shows: of a postern with three programs, each in a container of its own. -update
-// writes it to docs/.
+// shows: of a postern with three programs, each in a container of its own, and with one
+// refusal unfolded. -update writes it to docs/.
 func TestStatusPagePicture(t *testing.T) {
 	t.Parallel()
-	browser := harness.NeedCommand(t, "chromium", "chromium")
-	picture := take(t, browser, "http://"+pictured(t)+":9323/")
+	b := harness.OpenBrowser(t)
+	b.Look(pictureWidth, "light")
+	b.Show("http://" + pictured(t) + ":9323/")
+	b.Eval("document.querySelectorAll('.rows details')[1].open = true")
+	picture, err := png.Decode(bytes.NewReader(b.Picture(pictureHeight)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	small := shrink(picture)
 	if len(small) > maxPictureBytes {
 		t.Errorf("the picture has %d bytes, want at most %d", len(small), maxPictureBytes)
@@ -70,6 +74,14 @@ func pictured(t *testing.T) string {
 		harness.MustDocker(t, "exec", "-d", client, "/ask", host, "GET", "/v1.41/events")
 	}
 	for _, request := range []struct{ client, method, path string }{
+		{traefik, "GET", "/v1.41/version"}, {traefik, "GET", "/v1.41/containers/json"},
+		{portainer, "GET", "/v1.41/containers/json"}, {portainer, "GET", "/v1.41/containers/json"}, {portainer, "GET", "/v1.41/images/json"},
+	} {
+		if status := harness.Ask(t, request.client, host, request.method, request.path); status != 200 {
+			t.Fatalf("%s %s has status %d, want 200", request.method, request.path, status)
+		}
+	}
+	for _, request := range []struct{ client, method, path string }{
 		{other, "POST", "/v1.41/containers/web/restart"}, {other, "GET", "/v1.41/info"}, {traefik, "GET", "/v1.41/networks"},
 		{portainer, "GET", "/v1.41/volumes"}, {portainer, "POST", "/v1.41/containers/web/exec"}, {other, "GET", "/v1.41/info"},
 	} {
@@ -82,26 +94,6 @@ func pictured(t *testing.T) string {
 		return strings.Count(harness.TCP(address+":9323").Get(t, "/").Body, "SystemEvents</small>") == 2
 	})
 	return address
-}
-
-// take returns what headless chromium shows of a page.
-func take(t *testing.T, browser, url string) image.Image {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "page.png")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Patience)
-	defer cancel()
-	r := harness.Finish(t, exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-		"--disable-background-networking", "--no-proxy-server", "--hide-scrollbars", "--user-data-dir="+t.TempDir(),
-		"--window-size="+pictureSize, "--screenshot="+file, url))
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("chromium: %v\n%v", err, r)
-	}
-	picture, err := png.Decode(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return picture
 }
 
 // shrink is a PNG of a picture with few colors: its own where 256 are enough.

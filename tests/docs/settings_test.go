@@ -22,7 +22,7 @@ var mistakes = []string{"CONTAINERS=ture", "CONTAINER=1", "ALLOW_RESTART=1", "DE
 var (
 	setting = regexp.MustCompile(`(?:^|[\s,;(])([A-Z][A-Z0-9_]*)=(\S*)`)
 	// Settings of programs from which people come, and of clients.
-	foreign = regexp.MustCompile(`^(SP|SOCKGUARD|CETUSGUARD|DOCKER|TESTCONTAINERS|FF)_`)
+	foreign = regexp.MustCompile(`^(SP|SOCKGUARD|CETUSGUARD|DOCKER|TESTCONTAINERS|FF)_|^PICTURES$`)
 	// A setting of a guard, with the prefix of a client or without.
 	ofGuard = regexp.MustCompile(`^((?:CLIENT_[A-Z0-9]+_)?GUARD)_`)
 )

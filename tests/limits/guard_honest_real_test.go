@@ -3,6 +3,7 @@
 package limits
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,18 +100,24 @@ func TestGuardedDockerWithItsLines(t *testing.T) {
 // published port comes up, is changed, made again, and goes down.
 func TestGuardedCompose(t *testing.T) {
 	t.Parallel()
+	for i, scope := range []string{"SCOPE=mine", "SCOPE=*"} {
+		t.Run(scope, func(t *testing.T) { t.Parallel(); guardedCompose(t, scope, fmt.Sprint(40321+i)) })
+	}
+}
+
+func guardedCompose(t *testing.T, scope, port string) {
 	compose := harness.NeedCompose(t)
 	image, project := harness.Busybox(t), harness.Unused(t)
 	file := filepath.Join(t.TempDir(), "compose.yaml")
 	write := func(value string) {
 		t.Helper()
 		text := "version: '3.7'\nservices:\n  web:\n    image: " + image + "\n    command: sleep 1000\n    init: true\n    environment: {A: '" + value + "'}\n" +
-			"    ports: ['127.0.0.1:40321:80']\n    volumes: ['data:/data', '/anonymous']\n    depends_on: [db]\n  db:\n    image: " + image + "\n    command: sleep 1000\n    init: true\n    networks: {default: {aliases: [store]}}\nvolumes: {data: {}}\n"
+			"    ports: ['127.0.0.1:" + port + ":80']\n    volumes: ['data:/data', '/anonymous']\n    depends_on: [db]\n  db:\n    image: " + image + "\n    command: sleep 1000\n    init: true\n    networks: {default: {aliases: [store]}}\nvolumes: {data: {}}\n"
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ci := guarded(t, "GUARD_PUBLISH=40321")
+	ci := guarded(t, scope, "GUARD_PUBLISH="+port)
 	run := func(args ...string) {
 		t.Helper()
 		words := append(append([]string{}, compose...), append([]string{"-p", project, "-f", file}, args...)...)

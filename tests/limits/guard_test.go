@@ -201,3 +201,24 @@ func TestGuardLearns(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainAddsTheUnprefixedPolicy asserts that explain tells of what a client's new
+// containers may ask postern for: they are no declared client.
+func TestExplainAddsTheUnprefixedPolicy(t *testing.T) {
+	t.Parallel()
+	r := harness.Run(t, map[string]string{
+		"CONTAINERS": "1", "POST": "1", "CLIENT_CI_FROM": "10.0.0.5", "CLIENT_CI_CONTAINERS": "1", "CLIENT_CI_POST": "1", "CLIENT_CI_GUARD": "1",
+	}, "explain", "--client", "ci")
+	for _, want := range []string{
+		"root on the host: ContainerCreate with ContainerStart lets a client start a container that mounts the host's file system, from a container of its own, which is no declared client\n",
+		"Guarded by CLIENT_CI_GUARD=1: ",
+	} {
+		if !strings.Contains(r.Stdout, want) {
+			t.Errorf("explain does not say %q:\n%s", want, r.Stdout)
+		}
+	}
+	r = harness.Run(t, map[string]string{"GUARD": "1", "CLIENT_CI_FROM": "10.0.0.5", "CLIENT_CI_CONTAINERS": "1", "CLIENT_CI_POST": "1"}, "explain", "--client", "ci")
+	if strings.Contains(r.Stdout, "root on the host") {
+		t.Errorf("explain tells of root on the host where all are guarded:\n%s", r.Stdout)
+	}
+}

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -123,6 +124,23 @@ func TestOnlyTheScopeIsListed(t *testing.T) {
 	}
 }
 
+// TestDiskUsage asserts that of the disk usage only the scope's containers are left,
+// whatever else a newer engine says there.
+func TestDiskUsage(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]string{
+		`{"LayersSize":7,"Images":[{"Id":"i"}],"Containers":[{"Id":"1","Names":["/db"]},{"Id":"2","Names":["/web"]}],"Volumes":[{"Name":"v","Labels":null}],"BuildCache":null}`: `{"Images":[],"Containers":[{"Id":"2","Names":["/web"]}],"Volumes":[],"BuildCache":null}`,
+		`{"ContainerUsage":{"Items":[{"Id":"1","Names":["/db"]}],"TotalCount":1}}`:                                                                                              "{}",
+		`{}`: "{}",
+	} {
+		e, p := start(t, map[string]string{"SCOPE": "name=web"})
+		e.Handle("GET /system/df", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, sent) }))
+		if r := p.Get("/system/df"); r.Body != want+"\n" {
+			t.Errorf("of %s is left %s, want %s", sent, r.Body, want)
+		}
+	}
+}
+
 // TestBrokenListIsCut asserts that a list that ends too early does not look complete.
 func TestBrokenListIsCut(t *testing.T) {
 	t.Parallel()
@@ -164,14 +182,14 @@ func TestWhatCannotBeScoped(t *testing.T) {
 // of this name alone, and that the others stay visible.
 func TestNamedAllow(t *testing.T) {
 	t.Parallel()
-	e, socket := harness.StandIn(t)
-	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "CONTAINERS": "1", "ALLOW": "ContainerRestart:web,ContainerRestart:wor*"})
+	_, socket := harness.StandIn(t)
+	p := harness.Start(t, map[string]string{"SOCKET_PATH": socket, "CONTAINERS": "1", "ALLOW": "ContainerRestart:web,ContainerRestart:wor*,ContainerExec,ExecStart:web"})
 	for name, status := range map[string]int{"web": 204, "worker": 204, "db": 403, "no": 404, id(t, p): 204} {
 		r := post(t, p, "/containers/"+name+"/restart")
 		if r.Status != status {
 			t.Errorf("restart of %s: %d %s, want %d", name, r.Status, r.Body, status)
 		}
-		if status == 403 && !strings.HasSuffix(r.Message(), "ALLOW=ContainerRestart:web,ContainerRestart:wor* does not name db; add ContainerRestart:db to ALLOW") {
+		if status == 403 && !strings.HasSuffix(r.Message(), ": ALLOW=ContainerRestart:web,ContainerRestart:wor* does not name db; add ContainerRestart:db to ALLOW") {
 			t.Errorf("the refusal is %q", r.Message())
 		}
 	}
@@ -181,7 +199,15 @@ func TestNamedAllow(t *testing.T) {
 	if r := post(t, p, "/containers/web/stop"); r.Status != 403 {
 		t.Errorf("stop of web: %d", r.Status)
 	}
-	_ = e
+	for name, status := range map[string]int{"web": 200, "worker": 403} {
+		send := func(target, body string) harness.Response {
+			return harness.Send(t, p.Dial(), harness.Head("POST", target, "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(body)))+body)
+		}
+		exec := regexp.MustCompile(`[0-9a-f]{64}`).FindString(send("/containers/"+name+"/exec", `{"Cmd":["true"]}`).Body)
+		if r := send("/exec/"+exec+"/start", `{"Detach":true}`); r.Status != status {
+			t.Errorf("start of an exec in %s: %d %s, want %d", name, r.Status, r.Body, status)
+		}
+	}
 }
 
 // TestFailedLookupRefuses asserts that nothing is forwarded when the engine cannot say

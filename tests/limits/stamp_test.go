@@ -88,6 +88,11 @@ func TestBodiesThatCannotBeRead(t *testing.T) {
 	if got := harness.Targets(e); len(got) > 0 {
 		t.Errorf("the engine got %q", got)
 	}
+	many := `{"Image":"x","HostConfig":{"VolumesFrom":[` + strings.Repeat(`"web",`, 256) + `"web"]}}`
+	r := harness.Send(t, p.Dial(), harness.Head("POST", "/containers/create", "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(many)))+many)
+	if r.Status != http.StatusForbidden || !strings.Contains(r.Message(), "names more than 256 objects") {
+		t.Errorf("257 references: %d %s", r.Status, r.Body)
+	}
 }
 
 // TestHungEngineIsNotAskedForLong asserts that a lookup that the engine does not answer

@@ -25,6 +25,7 @@ func TestMetricsListenerResponses(t *testing.T) {
 		{"GET", "/", 200, "text/html; charset=utf-8"},
 		{"HEAD", "/", 200, "text/html; charset=utf-8"},
 		{"GET", "/?x=y", 200, "text/html; charset=utf-8"},
+		{"GET", "/page.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"},
 		{"HEAD", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"},
 		{"GET", "/healthz", 200, "text/plain; charset=utf-8"},
@@ -42,8 +43,11 @@ func TestMetricsListenerResponses(t *testing.T) {
 		if got := a.Header.Get("Content-Type"); a.Status != test.status || got != test.contentType {
 			t.Errorf("%s %s: %d %s, want %d %s", test.method, test.target, a.Status, got, test.status, test.contentType)
 		}
-		if strings.Contains(a.Body, "<script") {
-			t.Errorf("%s %s: the response repeats the path: %s", test.method, test.target, a.Body)
+		if strings.Contains(strings.Replace(a.Body, `<script src="page.js" defer></script>`, "", 1), "<script") {
+			t.Errorf("%s %s: the response repeats the path, or has a script of its own: %s", test.method, test.target, a.Body)
+		}
+		if page := test.contentType == "text/html; charset=utf-8" && test.method == "GET"; page != strings.Contains(a.Body, `<noscript><meta http-equiv="refresh" content="30"></noscript>`) {
+			t.Errorf("%s %s: without script the page does not refresh: %s", test.method, test.target, a.Body)
 		}
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
@@ -56,7 +60,7 @@ func TestMetricsListenerResponses(t *testing.T) {
 		}
 		csp := a.Header.Get("Content-Security-Policy")
 		if page := strings.HasPrefix(test.contentType, "text/html"); page != regexp.MustCompile(
-			`^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$`).MatchString(csp) {
+			`^default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'sha256-[A-Za-z0-9+/]{43}='; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$`).MatchString(csp) {
 			t.Errorf("%s %s: Content-Security-Policy is %q", test.method, test.target, csp)
 		}
 	}
