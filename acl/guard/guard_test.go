@@ -240,6 +240,8 @@ func TestCreate(t *testing.T) {
 		{"GUARD_CPUS=1.5", host(`"NanoCpus":2000000000`), "HostConfig.NanoCpus asks for 2000000000 (--cpus): the most is GUARD_CPUS=1.5"},
 		{"GUARD_CPUS=1.5", host(`"CpuQuota":160000`), "HostConfig.CpuQuota asks for 160000 (--cpu-quota): the most is GUARD_CPUS=1.5"},
 		{"GUARD_CPUS=1.5", host(`"CpuQuota":150000`), ""},
+		{"GUARD_CPUS=1.5", host(`"CpuRealtimeRuntime":950000,"Ulimits":[{"Name":"nofile","Hard":9},{"Name":"RTprio","Hard":-1}]`), "HostConfig.CpuRealtimeRuntime asks for 950000 (--cpu-rt-runtime): real-time processes would escape GUARD_CPUS; HostConfig.Ulimits asks for rtprio (--ulimit): real-time processes would escape GUARD_CPUS"},
+		{"", host(`"CpuRealtimeRuntime":950000,"Ulimits":[{"Name":"rtprio","Hard":9}]`), ""},
 		{"GUARD_PIDS_LIMIT=100", host(`"PidsLimit":-1`), "HostConfig.PidsLimit asks for no limit (--pids-limit): the most is GUARD_PIDS_LIMIT=100"},
 	} {
 		if got := judge(t, test.settings, "ContainerCreate", "", "", test.body); got != test.want {
@@ -311,6 +313,8 @@ func TestOperations(t *testing.T) {
 		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs; query parameter version asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"", "Session", "", "", "", "the connection asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"GUARD_BUILDKIT=1", "Grpc", "", "", "", ""},
+		{"GUARD_CPUS=1", "ImageBuild", "", `ulimits=[{"Name":"\u0072tprio","Hard":9}]`, "", "query parameter ulimits asks for rtprio (--ulimit): real-time processes would escape GUARD_CPUS"},
+		{"GUARD_CPUS=1", "ImageBuild", "", `ulimits=[{"Name":"nofile","Hard":9,"Soft":9}]`, "", ""},
 		{"GUARD_MEMORY=1g", "ImageBuild", "", "memory=-1", "", "query parameter Memory asks for no limit (--memory): the most is GUARD_MEMORY=1g"},
 		{"", "ImageBuild", "", `labels={"postern.client":"x"}`, "", "query parameter labels asks for postern.client=x (--label): labels that begin with postern. are postern's"},
 	} {

@@ -68,7 +68,7 @@ var operations = map[string]operation{
 			"cpusetcpus": ok, "cpusetmems": ok, "cpuperiod": ok, "cpuquota": ok, "buildargs": ok, "shmsize": ok, "squash": ok,
 			"labels": buildLabels, "networkmode": buildNetwork, "platform": ok, "target": ok, "outputs": buildKitOnly,
 			"version": buildVersion, "session": buildKitOnly, "buildid": ok, "cgroupparent": zero("--cgroup-parent", ""),
-			"ulimits": ok, "securityopt": zero("--security-opt", ""), "isolation": oneOf("--isolation", "", "default"),
+			"ulimits": buildUlimits, "securityopt": zero("--security-opt", ""), "isolation": oneOf("--isolation", "", "default"),
 		},
 		lists: []string{"t", "extrahosts"}, whole: buildLimits,
 	},
@@ -173,6 +173,19 @@ func buildLabels(j *judge, field string, value any) {
 	}
 	for name, v := range all {
 		j.label(field, name, v, "--label")
+	}
+}
+
+// buildUlimits judges the ulimits of a build's RUN lines, a JSON list.
+func buildUlimits(j *judge, field string, value any) {
+	var all []struct{ Name string }
+	if err := json.Unmarshal([]byte(show(value)), &all); err != nil {
+		j.never(field, show(value), "--ulimit", "it is not a JSON list of ulimits")
+	}
+	for _, u := range all {
+		if j.NanoCPUs > 0 && strings.ToUpper(u.Name) == "RTPRIO" {
+			j.never(field, u.Name, "--ulimit", "real-time processes would escape GUARD_CPUS")
+		}
 	}
 }
 
