@@ -311,6 +311,7 @@ func TestOperations(t *testing.T) {
 		{"GUARD_TAG=app", "ImageBuild", "", "t=app&t=app:v2&networkmode=default&version=1&labels=%7B%7D", "", ""},
 		{"", "ImageBuild", "", "t=app&remote=http://x/&networkmode=host&cgroupparent=/", "", "query parameter cgroupparent asks for / (--cgroup-parent): nothing permits it; query parameter networkmode asks for host (--network): set GUARD_NETWORK=bridge,host; query parameter remote asks for http://x/ (the build context's URL): send the context; query parameter t asks for app (-t): set GUARD_TAG=app"},
 		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs; query parameter version asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
+		{"GUARD_BUILDKIT=1", "ImageBuild", "", "version=2&session=x&remote=client-session", "", ""},
 		{"", "Session", "", "", "", "the connection asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"GUARD_BUILDKIT=1", "Grpc", "", "", "", ""},
 		{"GUARD_CPUS=1", "ImageBuild", "", `ulimits=[{"Name":"\u0072tprio","Hard":9}]`, "", "query parameter ulimits asks for rtprio (--ulimit): real-time processes would escape GUARD_CPUS"},

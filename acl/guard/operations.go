@@ -63,7 +63,7 @@ var operations = map[string]operation{
 	"ImageDelete": {query: rules{"force": ok, "noprune": ok, "platforms": ok}, lists: []string{"platforms"}, whole: removed},
 	"ImageBuild": {
 		query: rules{
-			"t": tags, "remote": zero("the build context's URL", "send the context"), "dockerfile": ok, "extrahosts": ok, "q": ok,
+			"t": tags, "remote": buildContext, "dockerfile": ok, "extrahosts": ok, "q": ok,
 			"nocache": ok, "cachefrom": ok, "pull": ok, "rm": ok, "forcerm": ok, "memory": ok, "memswap": ok, "cpushares": ok,
 			"cpusetcpus": ok, "cpusetmems": ok, "cpuperiod": ok, "cpuquota": ok, "buildargs": ok, "shmsize": ok, "squash": ok,
 			"labels": buildLabels, "networkmode": buildNetwork, "platform": ok, "target": ok, "outputs": buildKitOnly,
@@ -174,6 +174,17 @@ func buildLabels(j *judge, field string, value any) {
 	for name, v := range all {
 		j.label(field, name, v, "--label")
 	}
+}
+
+// ClientSession is the build context's URL that stands for a connection of BuildKit.
+const ClientSession = "client-session"
+
+func buildContext(j *judge, field string, value any) {
+	if value == ClientSession {
+		j.needBuildKit(field)
+		return
+	}
+	zero("the build context's URL", "send the context")(j, field, value)
 }
 
 // buildUlimits judges the ulimits of a build's RUN lines, a JSON list.
