@@ -84,6 +84,11 @@ var deviceRequests = each(func(j *judge, field string, value any) {
 			}
 		}
 	}
+	for _, id := range r.Strings("DeviceIDs") {
+		if strings.Contains(id, "=") && !j.matches("GUARD_DEVICE", "cdi:"+id) { // NVIDIA's runtime reads CDI names, too
+			j.wants(field, id, "--device", "GUARD_DEVICE", "cdi:"+id)
+		}
+	}
 	if !j.matches("GUARD_DEVICE", "gpu") {
 		j.wants(field, "gpu", "--gpus", "GUARD_DEVICE", "gpu")
 	}

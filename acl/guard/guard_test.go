@@ -56,7 +56,7 @@ var self = guard.Self{
 // judge returns the violations of a request, one a line.
 func judge(t testing.TB, s, operation, name, query, text string) string {
 	t.Helper()
-	g := guard.Guard{Settings: settings(t, s), Client: "ci", Self: self, Reserved: []string{"traefik", "db-*"}}
+	g := guard.Guard{Settings: settings(t, s), Client: "ci", Self: self, Reserved: []string{"traefik", "db-*", "backup.web", "ops.example.com"}}
 	r := &guard.Request{Operation: operation, Name: name}
 	var err error
 	if r.Query, err = url.ParseQuery(query); err != nil {
@@ -202,6 +202,13 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Links":["db:db"]`), "HostConfig.Links asks for db:db (--link): use a network of your own, on which names work"},
 		{"", `{"Image":"x","Hostname":"db-1"}`, "Hostname asks for db-1 (--hostname): another client is known by this name"},
 
+		{"", `{"Image":"x","Hostname":"Backup"}`, "Hostname asks for Backup (--hostname): another client is known by this name"},
+		{"", `{"Image":"x","Hostname":"ops"}`, ""},
+		{"", host(`"IpcMode":"container:own-x","Sysctls":{"kernel.shmmax":"1"}`), "HostConfig.Sysctls asks for kernel.shmmax (--sysctl): it would not be the container's own"},
+		{"", host(`"Sysctls":{"net/../kernel/core_pattern":"|/x"}`), "HostConfig.Sysctls asks for net/../kernel/core_pattern (--sysctl): only net.*, kernel.msg*, kernel.sem, kernel.shm* and fs.mqueue.* are allowed"},
+		{"GUARD_DEVICE=gpu", host(`"DeviceRequests":[{"DeviceIDs":["vendor.com/class=all"],"Capabilities":[["gpu"]]}]`), "HostConfig.DeviceRequests asks for vendor.com/class=all (--device): add cdi:vendor.com/class=all to GUARD_DEVICE"},
+		{"GUARD_VOLUME=/srv:ro", host(`"Mounts":[{"Type":"bind","Source":"/srv","ReadOnly":true,"BindOptions":{"ReadOnlyNonRecursive":true}}]`), "HostConfig.Mounts asks for /srv writable (--mount): mount it read-only, or list /srv without :ro in GUARD_VOLUME"},
+
 		// Ports.
 		{"", host(`"PublishAllPorts":true,"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":""},{"HostPort":"0"}],"81/tcp":null}`), ""},
 		{"", host(`"PortBindings":{"80/tcp":[{"HostPort":"8080"}]}`), "HostConfig.PortBindings asks for 8080 (-p): set GUARD_PUBLISH=8080"},
@@ -233,6 +240,8 @@ func TestCreate(t *testing.T) {
 		{"GUARD_CPUS=1.5", host(`"NanoCpus":2000000000`), "HostConfig.NanoCpus asks for 2000000000 (--cpus): the most is GUARD_CPUS=1.5"},
 		{"GUARD_CPUS=1.5", host(`"CpuQuota":160000`), "HostConfig.CpuQuota asks for 160000 (--cpu-quota): the most is GUARD_CPUS=1.5"},
 		{"GUARD_CPUS=1.5", host(`"CpuQuota":150000`), ""},
+		{"GUARD_CPUS=1.5", host(`"CpuRealtimeRuntime":950000,"Ulimits":[{"Name":"nofile","Hard":9},{"Name":"RTprio","Hard":-1}]`), "HostConfig.CpuRealtimeRuntime asks for 950000 (--cpu-rt-runtime): real-time processes would escape GUARD_CPUS; HostConfig.Ulimits asks for rtprio (--ulimit): real-time processes would escape GUARD_CPUS"},
+		{"", host(`"CpuRealtimeRuntime":950000,"Ulimits":[{"Name":"rtprio","Hard":9}]`), ""},
 		{"GUARD_PIDS_LIMIT=100", host(`"PidsLimit":-1`), "HostConfig.PidsLimit asks for no limit (--pids-limit): the most is GUARD_PIDS_LIMIT=100"},
 	} {
 		if got := judge(t, test.settings, "ContainerCreate", "", "", test.body); got != test.want {
@@ -281,6 +290,14 @@ func TestOperations(t *testing.T) {
 		{"GUARD_TAG=new", "ImageTag", "x", "repo=traefik", "", "repo asks for traefik: add traefik to GUARD_TAG"},
 		{"GUARD_TAG=*", "ImageTag", "x", "repo=ghcr.io/owner/postern", "", "repo asks for ghcr.io/owner/postern: what is postern's own is out of reach"},
 		{"GUARD_TAG=*", "ImageTag", "x", "repo=0123456789ab", "", "repo asks for 0123456789ab: a name of 12 to 64 hexadecimal digits is read as an id"},
+		{"GUARD_TAG=app:ci-*", "ImageTag", "x", "repo=app:ci-1&tag=prod", "", "repo asks for app:ci-1 with the tag prod: the engine takes one tag: leave it out of the name"},
+		{"GUARD_TAG=*", "ImageTag", "x", "repo=docker.io/library/0123456789ab", "", "repo asks for docker.io/library/0123456789ab: a name of 12 to 64 hexadecimal digits is read as an id"},
+		{"GUARD_IMAGE=golang:1.*", "ImageCreate", "", "fromImage=golang:1.2&tag=evil", "", "fromImage asks for golang:1.2 with the tag evil: the engine takes one tag: leave it out of the name"},
+		{"GUARD_IMAGE=golang:latest", "ImageCreate", "", "fromImage=golang", "", "fromImage asks for golang: add golang to GUARD_IMAGE"},
+		{"GUARD_IMAGE=golang:latest", "ImageCreate", "", "fromImage=golang:latest", "", ""},
+		{"GUARD_TAG=app:v1", "ImagePush", "app", "tag=v1", "", ""},
+		{"GUARD_TAG=app:latest", "ImagePush", "app", "", "", "the image asks for app with all tags: add app to GUARD_TAG"},
+		{"GUARD_TAG=app", "ImagePush", "app", "", "", ""},
 		{"", "ImagePush", "team/app", "tag=v1", "", "the image asks for team/app:v1: set GUARD_TAG=team/app:v1"},
 		{"GUARD_TAG=golang", "ImageDelete", "sha256:abc", "", "", ""},
 		{"GUARD_TAG=team/*", "ImageDelete", "abc0", "", "", "the image asks for golang:1.26: add golang:1.26 to GUARD_TAG"},
@@ -289,11 +306,16 @@ func TestOperations(t *testing.T) {
 		{"GUARD_TAG=app", "ImageCommit", "", "container=own&repo=app", `{"Labels":{"a":"b"}}`, ""},
 		{"GUARD_TAG=app", "ImageCommit", "", "repo=app&changes=LABEL+Postern.client%3Dx", "", "query parameter changes asks for LABEL Postern.client=x (--change): labels that begin with postern. are postern's"},
 
+		{"", "ImageCommit", "", `changes=ENV+A%3D%5C`, "", `query parameter changes asks for ENV A=\ (--change): a line may not go on in the next one`},
+
 		{"GUARD_TAG=app", "ImageBuild", "", "t=app&t=app:v2&networkmode=default&version=1&labels=%7B%7D", "", ""},
 		{"", "ImageBuild", "", "t=app&remote=http://x/&networkmode=host&cgroupparent=/", "", "query parameter cgroupparent asks for / (--cgroup-parent): nothing permits it; query parameter networkmode asks for host (--network): set GUARD_NETWORK=bridge,host; query parameter remote asks for http://x/ (the build context's URL): send the context; query parameter t asks for app (-t): set GUARD_TAG=app"},
 		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs; query parameter version asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
+		{"GUARD_BUILDKIT=1", "ImageBuild", "", "version=2&session=x&remote=client-session", "", ""},
 		{"", "Session", "", "", "", "the connection asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"GUARD_BUILDKIT=1", "Grpc", "", "", "", ""},
+		{"GUARD_CPUS=1", "ImageBuild", "", `ulimits=[{"Name":"\u0072tprio","Hard":9}]`, "", "query parameter ulimits asks for rtprio (--ulimit): real-time processes would escape GUARD_CPUS"},
+		{"GUARD_CPUS=1", "ImageBuild", "", `ulimits=[{"Name":"nofile","Hard":9,"Soft":9}]`, "", ""},
 		{"GUARD_MEMORY=1g", "ImageBuild", "", "memory=-1", "", "query parameter Memory asks for no limit (--memory): the most is GUARD_MEMORY=1g"},
 		{"", "ImageBuild", "", `labels={"postern.client":"x"}`, "", "query parameter labels asks for postern.client=x (--label): labels that begin with postern. are postern's"},
 	} {

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"strconv"
+	"strings"
 
 	"postern/acl/body"
 )
@@ -17,6 +18,7 @@ func (j *judge) limit(host *body.Object, at string, isNew bool) {
 	}
 	if j.NanoCPUs > 0 {
 		j.limitCPUs(host, at, isNew)
+		j.realTime(host, at)
 	}
 	if j.Pids > 0 {
 		pids := host.Int("PidsLimit")
@@ -65,6 +67,21 @@ func (j *judge) limitCPUs(host *body.Object, at string, isNew bool) {
 		host.Set(most, "CpuQuota")
 	case isNew:
 		host.Set(j.NanoCPUs, "NanoCpus")
+	}
+}
+
+// realTime refuses what lets processes run in real time: no quota holds for them.
+func (j *judge) realTime(host *body.Object, at string) {
+	const hint = "real-time processes would escape GUARD_CPUS"
+	if host.Int("CpuRealtimeRuntime") != 0 {
+		j.never(at+"CpuRealtimeRuntime", show(host.Get("CpuRealtimeRuntime")), "--cpu-rt-runtime", hint)
+	}
+	for _, v := range host.List("Ulimits") {
+		u := objectOf(v)
+		// The engine writes the name in capitals.
+		if strings.ToUpper(u.String("Name")) == "RTPRIO" && (u.Int("Hard") != 0 || u.Int("Soft") != 0) {
+			j.never(at+"Ulimits", "rtprio", "--ulimit", hint)
+		}
 	}
 }
 

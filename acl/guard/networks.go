@@ -141,8 +141,12 @@ func isEmptyIPAM(v any) bool {
 // dnsName refuses a name by which another client is known: with it a container would
 // become that client.
 func (j *judge) dnsName(field, name, flag string) {
-	if slices.ContainsFunc(j.Reserved, func(p string) bool {
-		return pattern.Match(strings.ToLower(p), strings.ToLower(strings.TrimSuffix(name, ".")))
+	lower := strings.ToLower(strings.TrimSuffix(name, "."))
+	if lower != "" && slices.ContainsFunc(j.Reserved, func(p string) bool {
+		p = strings.ToLower(p)
+		network, isQualified := strings.CutPrefix(p, lower+".")
+		// In the network web the name traefik is also traefik.web.
+		return pattern.Match(p, lower) || isQualified && !strings.Contains(network, ".")
 	}) {
 		j.never(field, name, flag, "another client is known by this name")
 	}

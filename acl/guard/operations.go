@@ -63,12 +63,12 @@ var operations = map[string]operation{
 	"ImageDelete": {query: rules{"force": ok, "noprune": ok, "platforms": ok}, lists: []string{"platforms"}, whole: removed},
 	"ImageBuild": {
 		query: rules{
-			"t": tags, "remote": zero("the build context's URL", "send the context"), "dockerfile": ok, "extrahosts": ok, "q": ok,
+			"t": tags, "remote": buildContext, "dockerfile": ok, "extrahosts": ok, "q": ok,
 			"nocache": ok, "cachefrom": ok, "pull": ok, "rm": ok, "forcerm": ok, "memory": ok, "memswap": ok, "cpushares": ok,
 			"cpusetcpus": ok, "cpusetmems": ok, "cpuperiod": ok, "cpuquota": ok, "buildargs": ok, "shmsize": ok, "squash": ok,
 			"labels": buildLabels, "networkmode": buildNetwork, "platform": ok, "target": ok, "outputs": buildKitOnly,
 			"version": buildVersion, "session": buildKitOnly, "buildid": ok, "cgroupparent": zero("--cgroup-parent", ""),
-			"ulimits": ok, "securityopt": zero("--security-opt", ""), "isolation": oneOf("--isolation", "", "default"),
+			"ulimits": buildUlimits, "securityopt": zero("--security-opt", ""), "isolation": oneOf("--isolation", "", "default"),
 		},
 		lists: []string{"t", "extrahosts"}, whole: buildLimits,
 	},
@@ -173,6 +173,30 @@ func buildLabels(j *judge, field string, value any) {
 	}
 	for name, v := range all {
 		j.label(field, name, v, "--label")
+	}
+}
+
+// ClientSession is the build context's URL that stands for a connection of BuildKit.
+const ClientSession = "client-session"
+
+func buildContext(j *judge, field string, value any) {
+	if value == ClientSession {
+		j.needBuildKit(field)
+		return
+	}
+	zero("the build context's URL", "send the context")(j, field, value)
+}
+
+// buildUlimits judges the ulimits of a build's RUN lines, a JSON list.
+func buildUlimits(j *judge, field string, value any) {
+	var all []struct{ Name string }
+	if err := json.Unmarshal([]byte(show(value)), &all); err != nil {
+		j.never(field, show(value), "--ulimit", "it is not a JSON list of ulimits")
+	}
+	for _, u := range all {
+		if j.NanoCPUs > 0 && strings.ToUpper(u.Name) == "RTPRIO" {
+			j.never(field, u.Name, "--ulimit", "real-time processes would escape GUARD_CPUS")
+		}
 	}
 }
 

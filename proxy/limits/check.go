@@ -46,6 +46,8 @@ type check struct {
 	isExec      bool       // the operation is about an exec, which is privileged or not
 	privileged  bool
 	undo        []func() // takes back what was made for the request
+	volumes     []string // that a new container names
+	made        string   // the id of the new container, which makes no volume the client's own
 }
 
 func newCheck(l *Limits, d acl.Decision, r *http.Request) *check {

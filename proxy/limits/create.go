@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"postern/acl/body"
+	"postern/acl/guard"
 	"postern/acl/scope"
 )
 
@@ -225,7 +226,9 @@ func (c *check) tag(references ...string) *Refusal {
 // build takes the stamp from an image that the classic builder makes. A label of the
 // request wins over one of the Dockerfile, which is in an archive.
 func (c *check) build() *Refusal {
-	if c.Scope != nil && c.query.Get("remote") != "" {
+	remote := c.query.Get("remote")
+	isSession := remote == guard.ClientSession && c.Guard != nil && c.Guard.BuildKit
+	if c.Scope != nil && remote != "" && !isSession {
 		return c.refuse("a build from a URL cannot be held to a scope")
 	}
 	if c.Stamps {

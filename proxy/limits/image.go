@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"postern/acl/guard"
 )
 
-// image judges the labels that a new container gets from its image. A name can be given
-// to another image between the look-up and the create: a container that is not of the
-// image that was judged is removed again.
+// image judges the labels that a new container gets from its image, and has the
+// container looked at that is made. The name of an image or of a volume may stand for
+// another one between the look-up and the create.
 func (c *check) image() *Refusal {
 	if c.Guard == nil || c.body == nil || c.d.OperationID() != "ContainerCreate" || len(c.absent) > 0 {
 		return nil
@@ -28,31 +30,71 @@ func (c *check) image() *Refusal {
 		if res.StatusCode != http.StatusCreated {
 			return nil
 		}
-		return change(res, maxError, func(text []byte) ([]byte, error) { return text, c.isOf(text, judged) })
+		return change(res, maxError, func(text []byte) ([]byte, error) { return text, c.verify(text, judged) })
 	})
 	return nil
 }
 
-var errImage = errors.New("the image's name was given to another image meanwhile, and the container was removed")
+var errImage = errors.New("the image's name was given to another image meanwhile")
 
-// isOf removes a container that was made of another image than was judged.
-func (c *check) isOf(created []byte, judged image) error {
+// verify looks at the container that the engine has made, as the guard looks at those
+// that a client wants to reach into. It removes one that has more than was judged: its
+// names stood for something else by then.
+func (c *check) verify(created []byte, judged image) error {
 	var made struct{ ID string }
 	if err := json.Unmarshal(created, &made); err != nil {
 		return err
 	}
 	found, err := c.Engine.container(c.ctx, made.ID)
-	if err == nil && found.Image != judged.ID {
-		var now image
-		if now, err = c.Engine.image(c.ctx, found.Image); err == nil && now.ID != judged.ID {
-			err = errImage
+	switch {
+	case errors.Is(err, errAbsent):
+		return nil // somebody has removed it already
+	case err == nil:
+		if err = c.hasImage(found, judged); err == nil {
+			err = c.hasPowers(found)
+		}
+		if err == nil {
+			err = c.hasVolumes(found)
 		}
 	}
-	if err == nil || errors.Is(err, errAbsent) && found == nil {
+	if err == nil {
 		return nil
 	}
 	c.Engine.ask(c.ctx, http.MethodDelete, "/containers/"+made.ID, nil, nil, nil)
-	return fmt.Errorf("container %.12s: %w", made.ID, err)
+	return fmt.Errorf("container %.12s is removed again: %w", made.ID, err)
+}
+
+func (c *check) hasImage(found *container, judged image) error {
+	if found.Image == judged.ID {
+		return nil
+	}
+	now, err := c.Engine.image(c.ctx, found.Image) // an image may have ids of two kinds
+	if err == nil && now.ID != judged.ID {
+		err = errImage
+	}
+	return err
+}
+
+func (c *check) hasPowers(found *container) error {
+	l := looker{c: c}
+	all := l.target(found)
+	if l.err == nil && len(all) > 0 {
+		return errors.New("it has more than it may: " + guard.Message(all))
+	}
+	return l.err
+}
+
+// hasVolumes looks at the volumes that the client has named. One without a stamp must
+// not count as the client's because the new container uses it.
+func (c *check) hasVolumes(found *container) error {
+	l := looker{c: c}
+	c.made = found.ID
+	for _, name := range c.volumes {
+		if listed, _ := c.Guard.ListsVolume(name); !listed && !l.ownVolume(name) && l.err == nil {
+			return errVolume
+		}
+	}
+	return l.err
 }
 
 // afterwards is how long the engine may take for a request whose client has gone.

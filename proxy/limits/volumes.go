@@ -93,7 +93,7 @@ func (c *check) volumeUsers() (map[string]bool, error) {
 	}
 	mine := map[string]bool{}
 	for _, s := range all {
-		if len(s.Mounts) == 0 {
+		if len(s.Mounts) == 0 || s.ID == c.made {
 			continue
 		}
 		in, err := c.hasSummary(s)
@@ -215,6 +215,7 @@ func (c *check) volumesOf(host *body.Object) *Refusal {
 		return nil
 	}
 	names := slices.Sorted(maps.Keys(wanted))
+	c.volumes = names
 	c.passed.end = append(c.passed.end, c.Engine.volumes.lock(names...))
 	var missing []newVolume
 	for _, name := range names {

@@ -117,6 +117,7 @@ var listedDoors = []door{
 	bindDoor("a sibling of a listed path", "/srv/postern-testevil:/h:ro"),
 	bindDoor("a listed path, writable", "/srv/postern-test:/h"),
 	{name: "another image gets the name meanwhile", fails: true, try: swapImage},
+	{name: "another volume gets the name meanwhile", fails: true, try: swapVolume},
 }
 
 // bindDoor is open when a container with the bind can be made.
@@ -142,28 +143,56 @@ func swapImage(t *testing.T, s *site, to harness.Endpoint) bool {
 		harness.EngineEndpoint.Call(t, "POST", "/images/"+image+"/tag?repo=postern-test-listed&tag=ci-swap", "")
 	}
 	swap(s.image)
-	stop, done := make(chan bool), make(chan bool)
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				swap(evil)
-				swap(s.image)
-			}
-		}
-	}()
+	stop := whileDoing(func() { swap(evil); swap(s.image) })
+	defer stop()
 	got := false
 	for range 30 {
 		container := harness.Unused(t)
 		send(t, to, "POST", "/containers/create?name="+container, `{"Image":"`+name+`"}`)
 		got = got || exists(t, container) && s.inspect(t, container).Config.Labels["traefik.enable"] != ""
 	}
-	close(stop)
-	<-done
 	return got
+}
+
+// swapVolume has somebody else make and remove a volume of a name while containers are
+// made with it.
+func swapVolume(t *testing.T, s *site, to harness.Endpoint) bool {
+	name := harness.Unused(t)
+	stop := whileDoing(func() {
+		harness.EngineEndpoint.Call(t, "POST", "/volumes/create", `{"Name":"`+name+`","Labels":{"who":"admin"}}`)
+		harness.Remove("/volumes/" + name)
+	})
+	defer stop()
+	for range 40 {
+		container := harness.Unused(t)
+		send(t, to, "POST", "/containers/create?name="+container, s.fill(hostConfig(`"Binds":["`+name+`:/v"]`)))
+		if !exists(t, container) {
+			continue
+		}
+		if !strings.Contains(harness.EngineEndpoint.Get(t, "/volumes/"+name).Body, `"postern.client"`) {
+			return true
+		}
+		harness.RemoveAll(container)
+		harness.Remove("/volumes/" + name)
+	}
+	return false
+}
+
+// whileDoing repeats something until the returned function is called.
+func whileDoing(f func()) (stop func()) {
+	end, done := make(chan bool), make(chan bool)
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-end:
+				return
+			default:
+				f()
+			}
+		}
+	}()
+	return func() { close(end); <-done }
 }
 
 // TestListedDoors tries ways from what a setting permits to what it does not.
