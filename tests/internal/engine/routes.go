@@ -97,7 +97,7 @@ func (e *Engine) info() any {
 		"OSType":            "linux",
 		"Architecture":      "x86_64",
 		"NCPU":              2,
-		"MemTotal":          4 << 30,
+		"MemTotal":          int64(4 << 30),
 		"DockerRootDir":     "/var/lib/docker",
 		"ServerVersion":     engineVersion,
 		"DefaultRuntime":    "runc",

@@ -137,7 +137,7 @@ func (e *Engine) stats(w http.ResponseWriter, r *http.Request, c *container) {
 			"pids_stats":   object{"current": 4},
 			"cpu_stats":    cpu(n),
 			"precpu_stats": cpu(n - 1),
-			"memory_stats": object{"usage": 12 << 20, "limit": 4 << 30, "stats": object{"inactive_file": 1 << 20}},
+			"memory_stats": object{"usage": 12 << 20, "limit": int64(4 << 30), "stats": object{"inactive_file": 1 << 20}},
 			"networks":     object{"eth0": object{"rx_bytes": 1000 * n, "tx_bytes": 2000 * n}},
 			"blkio_stats":  object{},
 		})
