@@ -149,7 +149,7 @@ func (c *check) blank(text []byte) ([]byte, error) {
 		if seen {
 			return id
 		}
-		return []byte("of another client")
+		return []byte("(hidden)")
 	})
 	return text, failed
 }
