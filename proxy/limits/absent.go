@@ -3,6 +3,7 @@ package limits
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,6 +39,11 @@ func (c *check) answerAbsent() *Refusal {
 	}
 	for _, name := range []string{"Connection", "Keep-Alive", "Upgrade", "Transfer-Encoding"} {
 		res.Header.Del(name)
+	}
+	if c.rule.Does == scope.Creates && c.absent[0].kind != scope.Container && res.StatusCode == http.StatusNotFound {
+		// For docker run, a 404 is about the image, which it would pull. Engines answer a
+		// create so only if a container that it names is missing.
+		res.StatusCode, res.Status = http.StatusBadRequest, ""
 	}
 	r := &Refusal{Status: res.StatusCode, Response: res, Reason: "there is no such object"}
 	for _, a := range c.absent {
@@ -123,36 +129,49 @@ var anID = regexp.MustCompile(`\b[0-9a-f]{12,64}\b`)
 var endpoints = regexp.MustCompile(` \(name:\\?"[^)]*\)`)
 
 // onError blanks what the engine's errors say of hidden objects: "the name is already in
-// use by container 9f1c..." says which one it is.
+// use by container 9f1c..." says which one it is. What an engine does not find has the
+// name that the client wrote.
 func (c *check) onError() {
 	if c.Scope == nil {
 		return
 	}
 	c.passed.Then(func(res *http.Response) error {
-		if res.StatusCode < 400 || c.out.Method == http.MethodHead {
+		if res.StatusCode < 400 || res.StatusCode == http.StatusNotFound || c.out.Method == http.MethodHead {
 			return nil
 		}
 		return change(res, maxError, func(text []byte) ([]byte, error) { return c.blank(endpoints.ReplaceAll(text, nil)) })
 	})
 }
 
-// blank replaces the ids of hidden objects in a text.
+// blank replaces the ids of what the client cannot see in a text. The error may quote an
+// id that the client chose, so hidden and absent ones are replaced alike.
 func (c *check) blank(text []byte) ([]byte, error) {
 	var failed error
 	text = anID.ReplaceAllFunc(text, func(id []byte) []byte {
-		for _, find := range []func(string) (bool, error){
-			func(id string) (bool, error) { _, hidden, err := c.findContainer(id); return hidden, err },
-			func(id string) (bool, error) { _, hidden, err := c.findNetwork(id); return hidden, err },
-		} {
-			hidden, err := find(string(id))
-			if err != nil {
-				failed = err
-			}
-			if hidden {
-				return []byte("out-of-scope")
-			}
+		seen, err := c.seesID(string(id))
+		failed = errors.Join(failed, err)
+		if seen {
+			return id
 		}
-		return id
+		return []byte("(hidden)")
 	})
 	return text, failed
+}
+
+// seesID reports whether the client may see the object of an id. Images are everybody's.
+func (c *check) seesID(id string) (bool, error) {
+	if strings.Contains(c.d.Path, id) {
+		return true, nil
+	}
+	if found, _, err := c.findContainer(id); found != nil || err != nil {
+		return found != nil, err
+	}
+	if found, _, err := c.findNetwork(id); found != nil || err != nil {
+		return found != nil, err
+	}
+	i, err := c.Engine.image(c.ctx, id)
+	if errors.Is(err, errAbsent) {
+		return false, nil
+	}
+	return strings.Contains(i.ID, id), err
 }

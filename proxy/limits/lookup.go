@@ -98,10 +98,12 @@ type statusError struct {
 	answer []byte
 }
 
-func (e *statusError) Error() string {
+func (e *statusError) Error() string { return fmt.Sprintf("status %d %s", e.status, e.message()) }
+
+func (e *statusError) message() string {
 	var m struct{ Message string }
 	json.Unmarshal(e.answer, &m)
-	return fmt.Sprintf("status %d %s", e.status, m.Message)
+	return m.Message
 }
 
 // container is what a scope and a guard need of an inspect.

@@ -95,19 +95,21 @@ func (c *check) findContainer(name string) (found *container, hidden bool, err e
 		if in || err != nil {
 			return found, false, err
 		}
-	case errors.Is(err, errAbsent):
-		return nil, false, nil
-	case !isAmbiguous(err):
+	case !errors.Is(err, errAbsent) && !isAmbiguous(err):
 		return nil, false, err
 	}
+	hidden = !errors.Is(err, errAbsent)
 	// Without the containers outside the scope, the name might be the beginning of the
-	// id of one inside.
-	if !scope.CouldBeID(name) {
-		return nil, true, nil
+	// id of one inside. An absent one is looked for too, so that it takes as long.
+	if !scope.CouldBeID(name) || len(name) == idLength {
+		return nil, hidden, nil
 	}
 	found, err = c.byPrefix(name)
-	return found, found == nil, err
+	return found, hidden && found == nil, err
 }
+
+// idLength is how many digits a container's id has.
+const idLength = 64
 
 // isAmbiguous reports whether the engine said that several ids begin with a name.
 func isAmbiguous(err error) bool {

@@ -263,6 +263,9 @@ func (c *check) makeVolumes(all []newVolume) *Refusal {
 			v.Labels[scope.Stamp] = c.Client
 		}
 		got, err := c.Engine.makeVolume(c.ctx, v)
+		if said := (*statusError)(nil); errors.As(err, &said) && said.status < 500 {
+			return &Refusal{Status: said.status, Rule: c.rulePlace(), Reason: said.message()} // about its name or options
+		}
 		if err != nil {
 			return c.failed(err)
 		}

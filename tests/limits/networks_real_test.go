@@ -121,3 +121,30 @@ func TestConnectToNothing(t *testing.T) {
 	}
 	must(t, ann, "start "+own)
 }
+
+// TestRunSaysWhatIsMissing asserts that docker run tells which network or volume it cannot
+// have, and does not pull the image instead.
+func TestRunSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	ann, _ := two(t)
+	network, volume, own := harness.Unused(t), harness.Unused(t), harness.Unused(t)
+	harness.MustDocker(t, "network", "create", network)
+	harness.MustDocker(t, "volume", "create", volume)
+	for option, want := range map[string]string{"--network " + network: "network " + network + " not found", "--network absent": "network absent not found", "-v " + volume + ":/x": volume + ": no such volume"} {
+		r := docker(t, ann, "run --name "+own+" "+option+" "+harness.Busybox(t))
+		if !strings.Contains(r.Stderr, "daemon: ") || r.Status != 125 || !strings.Contains(r.Stderr, want) || strings.Contains(r.Stderr, "Unable to find image") {
+			t.Errorf("docker run %s: %v", option, r)
+		}
+	}
+}
+
+// TestVolumeNameIsInvalid asserts that a name that no volume can have is the client's
+// mistake, and told as that.
+func TestVolumeNameIsInvalid(t *testing.T) {
+	t.Parallel()
+	ann, _ := two(t)
+	body := `{"Image":"` + harness.Busybox(t) + `","HostConfig":{"Mounts":[{"Type":"volume","Source":"./data","Target":"/x"}]}}`
+	if r := ask(t, ann, "POST", "/containers/create", body, "%s"); r.Status != 400 || !strings.Contains(r.Message(), "includes invalid characters") || strings.Contains(r.Message(), "did not say") {
+		t.Errorf("a volume ./data: %d %s", r.Status, r.Body)
+	}
+}

@@ -91,6 +91,14 @@ func TestErrorsNameNothingHidden(t *testing.T) {
 			t.Errorf("%s: %d %s", request, r.Status, r.Body)
 		}
 	}
+	// The engine quotes what the client wrote, which must not tell whether it exists.
+	e.Handle("POST /containers/{id}/kill", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answers(400, `{"message":"Invalid signal: `+r.URL.Query().Get("signal")+`"}`).ServeHTTP(w, r)
+	}))
+	quoted := func(id string) string { return post(t, p, "/containers/web/kill?signal="+id).Body }
+	if hidden, absent := quoted(db), quoted(strings.Repeat("ab", 32)); hidden != absent {
+		t.Errorf("an error that quotes a hidden id: %s, an absent one: %s", hidden, absent)
+	}
 }
 
 // TestQueryInOtherCase asserts that a parameter that is looked at is not forwarded in
