@@ -131,7 +131,9 @@ func TestCreateAttacks(t *testing.T) {
 			if len(powers) > 0 {
 				t.Errorf("a guarded client has made a container with %q", powers)
 			}
-			if answer.Status >= 400 && (answer.Status >= 500 || !strings.HasPrefix(answer.Message(), "postern: ") && answer.Status != 404) {
+			// What is another's gets the engine's own words, as what does not exist.
+			isAbsent := strings.Contains(answer.Body, "not found") || strings.Contains(strings.ToLower(answer.Body), "no such")
+			if answer.Status >= 500 || answer.Status >= 400 && !strings.HasPrefix(answer.Message(), "postern: ") && !isAbsent {
 				t.Errorf("the guard did not refuse it: %d %s", answer.Status, answer.Body)
 			}
 		})
