@@ -133,13 +133,16 @@ func limitsOf(c config.Config, lookups *limits.Engine, around limits.Surrounding
 		self.Sockets = hostPaths(around, c.ListenOf(name))
 		options.Guard = &guard.Guard{Settings: g, Client: s.Stamp, Engine: around.Engine, Self: self, Reserved: c.HostNamesOf(name)}
 		options.GuardRule = c.GuardRule(name)
-		options.Shared = func(k scope.Kind, name string) bool {
-			if k == scope.Volume {
-				listed, _ := g.ListsVolume(name)
-				return listed
-			}
-			return k == scope.Network && g.ListsNetwork(name)
+	}
+	// GUARD_NETWORK and GUARD_VOLUME share with a scope, too, where no guard is on. Nothing
+	// would then hold a volume to :ro.
+	options.Shared = func(k scope.Kind, object string) bool {
+		g := c.GuardOf(name)
+		if k == scope.Volume {
+			listed, writable := g.ListsVolume(object)
+			return listed && (g.On || writable)
 		}
+		return k == scope.Network && g.ListsNetwork(object)
 	}
 	if c.Learn.Forwards() {
 		options.Scope, options.Observes = nil, true

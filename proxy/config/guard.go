@@ -129,7 +129,12 @@ func (c Config) guardWarnings(environ map[string]string) (warnings []string) {
 	for _, name := range append([]string{""}, c.ClientNames()...) {
 		g := c.GuardOf(name)
 		if !g.On {
-			if names := g.Names(); len(names) > 0 {
+			scoped := c.ScopeOf(name).Of != nil
+			shares := func(setting string) bool {
+				name := strings.TrimPrefix(setting, g.Prefix)
+				return scoped && (strings.HasPrefix(name, "GUARD_NETWORK=") || strings.HasPrefix(name, "GUARD_VOLUME="))
+			}
+			if names := slices.DeleteFunc(g.Names(), shares); len(names) > 0 {
 				warnings = append(warnings, strings.Join(names, " ")+" has no effect without "+g.Prefix+"GUARD=1")
 			}
 			continue

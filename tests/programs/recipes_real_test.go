@@ -3,6 +3,7 @@
 package programs
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,6 +21,7 @@ import (
 // nothing has, {net} a network.
 type recipeTest struct {
 	title           string // how the sentence before it begins
+	label           string // of {new}
 	works, isClosed []string
 	// wanted are operations that it is for and that no test here can run.
 	wanted string
@@ -37,14 +39,31 @@ var recipeTests = []recipeTest{
 		isClosed: []string{"stop {new}", "kill {new}", "start {new}", "logs {box}", "inspect {box}", "rm {new}"},
 	},
 	{
-		title: "An updater of images",
-		works: []string{"ps -a", "inspect {new}", "inspect {image}", "import {file} {tag}", "start {new}", "kill {new}", "start {new}", "stop --time 0 {new}",
-			"rename {new} {old}", "create --name {new} {tag} true", "network connect {net} {new}", "network disconnect {net} {new}", "start {old}",
-			"rm {new}", "rename {old} {new}", "rmi {tag}"},
-		isClosed: []string{"exec {box} true", "logs {box}", "cp {box}:/data -", "network rm {net}", "volume ls", "commit {box} {tag}", "save {image}"},
+		title:    "The same for two containers",
+		works:    []string{"ps"},
+		isClosed: []string{"restart --time 0 {new}", "stop {new}", "inspect {box}"},
 	},
 	{
-		title:    "A CI runner",
+		title:    "A dashboard that sees the containers with one label",
+		label:    "dashboard=yes",
+		works:    []string{"ps -a", "inspect --type container {new}"},
+		isClosed: []string{"logs {new}", "stop {new}", "rm {new}"},
+	},
+	{
+		title: "An updater of images",
+		label: "com.centurylinklabs.watchtower.enable=true",
+		works: []string{"ps -a", "inspect --type container {new}", "inspect --type image {image}", "pull {tag}", "start {new}", "kill {new}", "start {new}", "stop --time 0 {new}",
+			"rename {new} {old}", "create --name {new} --network {net} {image} true", "network disconnect {net} {new}", "network connect {net} {new}", "start {old}",
+			"rm {new}", "rename {old} {new}"},
+		isClosed: []string{"exec {new} true", "logs {new}", "cp {new}:/data -", "network rm {net}", "volume ls", "commit {new} {tag}", "save {image}"},
+	},
+	{
+		title:    "A CI runner that cannot reach the host",
+		works:    []string{"info"},
+		isClosed: []string{"run -v /:/host {image} true", "run --privileged {image} true", "images"},
+	},
+	{
+		title:    "A CI runner that builds",
 		works:    []string{"info", "build --network none -t {tag} {context}", "image inspect {tag}", "tag {tag} {tag}:next", "push {tag}"},
 		isClosed: []string{"ps", "rmi {tag}", "save {image}", "run {image} true", "volume ls", "network ls"},
 	},
@@ -116,7 +135,7 @@ func (test recipeTest) check(t *testing.T, environ map[string]string) {
 			t.Fatal(err)
 		}
 	}
-	harness.MustDocker(t, harness.Words(fill("create --name {new} {image} sleep 1000"))...)
+	harness.MustDocker(t, harness.Words(fill("create --name {new} --label "+cmp.Or(test.label, "any=label")+" {image} sleep 1000"))...)
 	harness.MustDocker(t, harness.Words(fill("network create {net}"))...)
 
 	p := harness.Start(t, harness.With(environ, map[string]string{"SOCKET_PATH": harness.EngineSocket}))
@@ -130,8 +149,8 @@ func (test recipeTest) check(t *testing.T, environ map[string]string) {
 	}
 	for _, line := range test.works {
 		r := command(line)
-		// There is no registry to push to: that the engine tried is enough.
-		if failed := r.Status != 0 && !strings.HasPrefix(line, "push "); failed || strings.Contains(r.Stderr, "postern: ") {
+		// There is no registry to push to or pull from: that the engine tried is enough.
+		if failed := r.Status != 0 && !strings.HasPrefix(line, "push ") && !strings.HasPrefix(line, "pull "); failed || strings.Contains(r.Stderr, "postern: ") {
 			t.Errorf("docker %s: %v", line, r)
 		}
 	}
