@@ -22,7 +22,8 @@
 //  6. An operation that may hijack its connection goes through package hijack,
 //     see below. Every other one, GET /containers/json for example, goes through
 //     [net/http/httputil.ReverseProxy] and the transport of package engine. Both
-//     write the request's target to the engine's socket as it came in.
+//     write the request's target to the engine's socket as it came in, or as package
+//     limits made it.
 //  7. record.go: when the response has ended, the observers are told: the access
 //     log (accesslog.go), package metrics and package learn.
 //
@@ -58,6 +59,6 @@
 //	what check knows of a proxy   compose/images.go, compose/variables.go, compose/rules.go
 //
 // Imports point one way: main imports command, learn and metrics. These import
-// proxy, which imports certs, client, engine, hijack, limits, listen and logging. All of them may
-// import acl.
+// proxy, which imports certs, client, engine, hijack, limits, listen and logging. All
+// of them may import acl.
 package proxy
