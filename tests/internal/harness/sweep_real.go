@@ -11,9 +11,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Label is on every image that a test makes, with the run's name, and so on
@@ -59,7 +61,34 @@ func sweepReal(match func(name string) bool) {
 			Remove("/volumes/" + o.Name + "?force=1")
 		}
 	}
+	if match(RunName) {
+		sweepAnonymous()
+	}
 	unmount(match)
+}
+
+// started is when this process began, for the engine's volumes to the second.
+var started = time.Now().Truncate(time.Second)
+
+// anonymousVolume matches the names that the engine makes up for volumes.
+var anonymousVolume = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// sweepAnonymous removes volumes without name and label that were made since this process
+// began and that no container uses any more: a test that removes a container as users do
+// leaves them. The engine removes none that is in use.
+func sweepAnonymous() {
+	var volumes struct {
+		Volumes []struct {
+			Name      string
+			CreatedAt time.Time
+			Labels    map[string]string
+		}
+	}
+	for _, v := range fetch("/volumes", &volumes).Volumes {
+		if anonymousVolume.MatchString(v.Name) && len(v.Labels) == 0 && !v.CreatedAt.Before(started) {
+			Remove("/volumes/" + v.Name)
+		}
+	}
 }
 
 // sweepImages removes images until none matches that can be removed: one that
