@@ -15,14 +15,15 @@ import (
 	"postern/proxy/config"
 )
 
-// guardedAway are the dangers that are gone where a guard holds: each needs what the
-// guard refuses. What the client's variables permit all the same is added.
-var guardedAway = []string{
-	"start a container that mounts the host's file system",
-	"run commands in containers, privileged ones included",
-	"replace the programs that containers run",
-	"build with the host's file system mounted, if the engine is Podman",
-	"have the engine fetch any URL",
+// guardedAway are the dangers that are gone where a guard holds, by kind and operations:
+// each needs what the guard refuses. What the client's variables permit all the same is
+// added.
+var guardedAway = map[advise.DangerKind][]string{
+	advise.RootOnHost: {
+		"ContainerCreate+ContainerStart", "ContainerCreate+ContainerRestart", "ContainerExec+ExecStart", "PutContainerArchive",
+		"ImageBuild", // with the host mounted, if the engine is Podman
+	},
+	advise.CallsOut: {"ImageCreate", "ImageBuild"}, // from any URL
 }
 
 // dangersOf lists what a client can do that its operations' names do not say, a
@@ -40,7 +41,7 @@ func dangersOf(c config.Config, name string, policy *acl.Policy) []advise.Danger
 	}
 	all = slices.DeleteFunc(all, func(d advise.Danger) bool {
 		needsBuildKit := slices.Contains(d.All, "Session") || slices.Contains(d.All, "Grpc")
-		return slices.Contains(guardedAway, d.Why) || needsBuildKit && !g.BuildKit || slices.ContainsFunc(d.All, func(id string) bool { return full.Whole(id, sectionOf(id)) != "" })
+		return slices.Contains(guardedAway[d.Kind], strings.Join(d.All, "+")) || needsBuildKit && !g.BuildKit || slices.ContainsFunc(d.All, func(id string) bool { return full.Whole(id, sectionOf(id)) != "" })
 	})
 	if allowed["ContainerCreate"] || allowed["ContainerExec"] || allowed["PutContainerArchive"] {
 		for _, power := range g.Powers() {
@@ -63,18 +64,6 @@ func dangersOf(c config.Config, name string, policy *acl.Policy) []advise.Danger
 		}
 	}
 	return all
-}
-
-// permissionsOf are those of a declared client, or with "" of the others.
-func permissionsOf(c config.Config, name string, policy *acl.Policy) Permissions {
-	p := Permissions{Policy: policy, Scope: c.ScopeOf(name), Redact: c.Redaction()}
-	if client, err := c.Client(name); err == nil {
-		p.Redact = c.ClientRedaction(client)
-	}
-	if c.Learn.Forwards() {
-		p.Scope.Of = nil
-	}
-	return p
 }
 
 func sectionOf(id string) string {
