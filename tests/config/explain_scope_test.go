@@ -44,3 +44,28 @@ func TestExplainNamesTheScope(t *testing.T) {
 		t.Errorf("explain for a client with SCOPE=*: %v", r)
 	}
 }
+
+// TestGuardListsShareWithAScope asserts that no warning says that GUARD_NETWORK and
+// GUARD_VOLUME have no effect where a scope is on without a guard, and one does elsewhere.
+func TestGuardListsShareWithAScope(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		scope, want string
+	}{
+		{"label=a=b", "warning: GUARD_CAP_ADD=NET_ADMIN has no effect without GUARD=1\n"},
+		{"", "warning: GUARD_CAP_ADD=NET_ADMIN GUARD_NETWORK=web GUARD_VOLUME=data has no effect without GUARD=1\n"},
+	} {
+		r := harness.Finish(t, harness.QuickCommand(t, map[string]string{
+			"CONTAINERS": "1", "SCOPE": test.scope, "GUARD_NETWORK": "web", "GUARD_VOLUME": "data", "GUARD_CAP_ADD": "NET_ADMIN",
+		}, "explain"))
+		var got string
+		for line := range strings.Lines(r.Stdout) {
+			if strings.Contains(line, "has no effect") {
+				got += line
+			}
+		}
+		if len(strings.Fields(got)) != len(strings.Fields(test.want)) || test.scope != "" && got != test.want {
+			t.Errorf("SCOPE=%s: got %q, want %q", test.scope, got, test.want)
+		}
+	}
+}
