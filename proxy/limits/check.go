@@ -65,7 +65,7 @@ func (c *check) run() *Refusal {
 		return nil
 	}
 	if c.Engine == nil {
-		return c.refuseBy(c.d.Rule, "nobody can be asked about it")
+		return c.refuseBy(c.d.Rule, "there is no engine to look it up at")
 	}
 	for _, step := range []func() *Refusal{c.shape, c.content, c.judge, c.named, c.powers, c.image} {
 		if refusal := step(); refusal != nil {
@@ -217,7 +217,7 @@ func (c *check) failed(err error) *Refusal {
 	if errors.Is(err, context.DeadlineExceeded) {
 		status = http.StatusGatewayTimeout
 	}
-	return &Refusal{Status: status, Rule: c.rulePlace(), Reason: "the engine did not say what it is about: " + err.Error(), Err: err}
+	return &Refusal{Status: status, Rule: c.rulePlace(), Reason: "the engine did not answer a lookup of what the request names: " + err.Error(), Err: err}
 }
 
 // setBody gives a request a body.

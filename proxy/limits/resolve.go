@@ -230,7 +230,7 @@ func (l *Limits) hasContainer(ctx context.Context, o scope.Object, image string)
 	}
 	labels, err := l.Engine.imageLabels(ctx, image)
 	if errors.Is(err, errAbsent) {
-		return false, nil // what its labels were, nobody knows
+		return false, nil // the image is gone, and with it the labels that it gave
 	}
 	o.Image = labels
 	return err == nil && l.Scope.Has(o), err
