@@ -217,7 +217,7 @@ func TestFailedLookupRefuses(t *testing.T) {
 	e, p := start(t, map[string]string{"SCOPE": "name=web"})
 	e.Handle("GET /containers/{id}/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	r := post(t, p, "/containers/web/restart")
-	if r.Status != http.StatusBadGateway || !strings.Contains(r.Message(), "the engine did not say what it is about") {
+	if r.Status != http.StatusBadGateway || !strings.Contains(r.Message(), "the engine did not answer a lookup of what the request names") {
 		t.Errorf("restart: %d %s", r.Status, r.Body)
 	}
 	if got := harness.Targets(e); !slices.Equal(got, []string{"GET /containers/web/json"}) {
