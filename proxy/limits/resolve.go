@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -118,35 +119,25 @@ func isAmbiguous(err error) bool {
 }
 
 // byPrefix finds the one container of the scope whose id begins with a prefix, or nil.
+// The engine's own filter for ids is no help: engine 20.10 finds nothing by a prefix
+// that a hidden container's id has too.
 func (c *check) byPrefix(prefix string) (*container, error) {
-	all, err := c.Engine.containers(c.ctx, filters{"id": {prefix}})
+	visible, err := c.visible()
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for _, s := range all {
-		if !strings.HasPrefix(s.ID, prefix) {
-			continue
-		}
-		in, err := c.hasSummary(s)
-		if err != nil {
-			return nil, err
-		}
-		if in {
-			ids = append(ids, s.ID)
-		}
+	maps.DeleteFunc(visible, func(id string, _ bool) bool { return !strings.HasPrefix(id, prefix) })
+	if len(visible) > 1 {
+		return nil, fmt.Errorf("multiple IDs found with provided prefix: %s", prefix)
 	}
-	switch len(ids) {
-	case 0:
-		return nil, nil
-	case 1:
-		found, err := c.Engine.container(c.ctx, ids[0])
+	for id := range visible {
+		found, err := c.Engine.container(c.ctx, id)
 		if errors.Is(err, errAbsent) {
 			return nil, nil
 		}
 		return found, err
 	}
-	return nil, fmt.Errorf("multiple IDs found with provided prefix: %s", prefix)
+	return nil, nil
 }
 
 func (c *check) findExec(id string) (*container, bool, error) {
@@ -251,6 +242,9 @@ func (c *check) visible() (map[string]bool, error) {
 		f = filters{"label": labels}
 	}
 	all, err := c.Engine.containers(c.ctx, f)
+	if err != nil {
+		return nil, err
+	}
 	ids := map[string]bool{}
 	for _, s := range all {
 		in, err := c.hasSummary(s)
@@ -261,7 +255,7 @@ func (c *check) visible() (map[string]bool, error) {
 			ids[s.ID] = true
 		}
 	}
-	return ids, err
+	return ids, nil
 }
 
 // rename holds a container's new name to the scope.
