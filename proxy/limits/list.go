@@ -73,6 +73,9 @@ func (c *check) listContainers(f filters) *Refusal {
 			c.setFilters(f)
 		}
 	}
+	if refusal := c.wholeIDs(f); refusal != nil {
+		return refusal
+	}
 	limit := -1
 	// The engine would count containers that are out of the scope.
 	if n, err := strconv.Atoi(c.query.Get("limit")); err == nil && n > 0 {
@@ -81,6 +84,25 @@ func (c *check) listContainers(f filters) *Refusal {
 		c.setQuery("all", "1") // a limit implies it
 	}
 	c.passed.Then(func(res *http.Response) error { return c.filterArray(res, limit, c.keepContainer) })
+	return nil
+}
+
+// wholeIDs completes the ids of a filter, so that no hidden container makes one ambiguous.
+func (c *check) wholeIDs(f filters) *Refusal {
+	visible := once(c.visible)
+	for i, prefix := range f["id"] {
+		if !scope.CouldBeID(prefix) {
+			continue
+		}
+		ids, err := visible()
+		if err != nil {
+			return c.failed(err)
+		}
+		if found := withPrefix(ids, prefix); len(found) == 1 {
+			f["id"][i] = found[0]
+			c.setFilters(f)
+		}
+	}
 	return nil
 }
 

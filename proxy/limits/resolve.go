@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,25 +118,33 @@ func isAmbiguous(err error) bool {
 }
 
 // byPrefix finds the one container of the scope whose id begins with a prefix, or nil.
-// The engine's own filter for ids is no help: engine 20.10 finds nothing by a prefix
-// that a hidden container's id has too.
 func (c *check) byPrefix(prefix string) (*container, error) {
 	visible, err := c.visible()
 	if err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(visible, func(id string, _ bool) bool { return !strings.HasPrefix(id, prefix) })
-	if len(visible) > 1 {
-		return nil, fmt.Errorf("multiple IDs found with provided prefix: %s", prefix)
-	}
-	for id := range visible {
-		found, err := c.Engine.container(c.ctx, id)
+	switch ids := withPrefix(visible, prefix); len(ids) {
+	case 0:
+		return nil, nil
+	case 1:
+		found, err := c.Engine.container(c.ctx, ids[0])
 		if errors.Is(err, errAbsent) {
 			return nil, nil
 		}
 		return found, err
 	}
-	return nil, nil
+	return nil, fmt.Errorf("multiple IDs found with provided prefix: %s", prefix)
+}
+
+// withPrefix returns the ids that begin with a prefix. The engine's own filter for ids is
+// no help: engine 20.10 finds nothing by a prefix that a hidden container's id has too.
+func withPrefix(ids map[string]bool, prefix string) (found []string) {
+	for id := range ids {
+		if strings.HasPrefix(id, prefix) {
+			found = append(found, id)
+		}
+	}
+	return found
 }
 
 func (c *check) findExec(id string) (*container, bool, error) {

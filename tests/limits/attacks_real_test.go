@@ -87,6 +87,10 @@ func TestEveryPrefix(t *testing.T) {
 		if r := e.Get(t, fmt.Sprintf("/containers/%c/json", c)); r.Status != want || want == 404 && r.Body != fmt.Sprintf(`{"message":"No such container: %c"}`+"\n", c) {
 			t.Errorf("a container whose id begins with %c: %d %s, want %d", c, r.Status, r.Body, want)
 		}
+		listed := e.Get(t, fmt.Sprintf(`/containers/json?all=1&filters={"id":["%c"]}`, c))
+		if strings.Contains(listed.Body, id) != (want == 200) || want == 404 && listed.Body != "[]\n" {
+			t.Errorf("containers whose id begins with %c: %s", c, listed.Body)
+		}
 	}
 }
 
