@@ -130,11 +130,19 @@ func (j *judge) tag(field, name, flag string) {
 	case scope.IsHex(repo):
 		j.never(field, name, flag, "a name of 12 to 64 hexadecimal digits is read as an id")
 	case j.matchesImage("GUARD_TAG", reference) || j.any("GUARD_TAG"):
-	case slices.Contains(j.lists["GUARD_TAG"].items, "new") && (j.NewTag == nil || j.NewTag(reference)):
+	case j.TagsNew() && (j.NewTag == nil || j.NewTag(reference)):
 	default:
-		name = strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/") // as people write it
+		name = Familiar(name)
 		j.wants(field, name, flag, "GUARD_TAG", name)
 	}
+}
+
+// TagsNew reports whether the client may write tags that do not exist.
+func (s *Settings) TagsNew() bool { return slices.Contains(s.lists["GUARD_TAG"].items, "new") }
+
+// Familiar is an image's name as people write it, and the engine in its messages.
+func Familiar(name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")
 }
 
 // tagOf is the reference that a name and a tag parameter make. A name that has a tag
@@ -164,7 +172,7 @@ func joinTag(repo, tag string) string {
 	return repo + ":" + tag
 }
 
-// Written lists the references that a request writes.
+// Written lists the references that a request writes, each once.
 func Written(r *Request) (all []string) {
 	switch r.Operation {
 	case "ImageTag", "ImageCommit":
@@ -173,7 +181,9 @@ func Written(r *Request) (all []string) {
 		}
 	case "ImageBuild":
 		for _, name := range r.Query["t"] {
-			all = append(all, Reference(name))
+			if reference := Reference(name); name != "" && !slices.Contains(all, reference) {
+				all = append(all, reference)
+			}
 		}
 	}
 	return all
