@@ -189,17 +189,21 @@ func Written(r *Request) (all []string) {
 	return all
 }
 
-// pulled judges the image that docker pull asks for.
+// pulled judges the image that docker pull asks for. A pull for another platform replaces
+// the tag by an image that does not run here.
 func pulled(j *judge, r *Request) {
 	name := j.tagOf("fromImage", r.Query.Get("fromImage"), r.Query.Get("tag"))
-	reference := Reference(name)
-	if allTags(name) {
+	reference, all := Reference(name), allTags(name)
+	if all {
 		reference, _ = splitTag(reference)
 	}
-	if name == "" || j.matchesImage("GUARD_IMAGE", reference, "*") {
-		return
+	isOwn := func(tag string) bool { return tag == reference || all && strings.HasPrefix(tag, reference+":") }
+	switch {
+	case slices.ContainsFunc(j.Self.Tags, isOwn):
+		j.own("fromImage", name, "")
+	case name != "" && !j.matchesImage("GUARD_IMAGE", reference, "*"):
+		j.wants("fromImage", name, "", "GUARD_IMAGE", name)
 	}
-	j.wants("fromImage", name, "", "GUARD_IMAGE", name)
 }
 
 // tagged judges the tag that docker tag and docker commit write.
