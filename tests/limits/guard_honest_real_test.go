@@ -90,6 +90,7 @@ func TestGuardedDockerWithItsLines(t *testing.T) {
 	harness.MustDocker(t, "tag", image, tag)
 	fails(t, ci, "add "+tag+" to", "rmi "+tag)
 	fails(t, ci, "add "+tag+":latest to", "tag "+image+" "+tag)
+	fails(t, ci, "add localhost/"+tag+":latest to", "tag "+image+" localhost/"+tag) // which Podman takes for the tag
 	fails(t, ci, "HostConfig.Binds asks for the volume "+shared+" writable", "run --rm -v "+shared+":/shared "+image+" true")
 	fails(t, ci, "only on networks of the client's own", "run --rm --network "+network+" --ip 10.9.9.9 "+image+" true")
 	must(t, ci, "rm -f "+box)
@@ -208,7 +209,7 @@ print("done")
 	}
 }
 
-// TestGuardedBuildx asserts that a build with buildx needs GUARD_BUILDKIT and GUARD_TAG.
+// TestGuardedBuildx asserts that a build with buildx needs GUARD_BUILDKIT.
 func TestGuardedBuildx(t *testing.T) {
 	t.Parallel()
 	harness.NeedDocker(t)
@@ -237,7 +238,7 @@ func TestGuardedBuildx(t *testing.T) {
 	if r := build(guarded(t, "GUARD_TAG=new"), tag); r.Status == 0 {
 		t.Errorf("without GUARD_BUILDKIT: %v", r)
 	}
-	ci := guarded(t, "GUARD_TAG=new", "GUARD_BUILDKIT=1")
+	ci := guarded(t, "GUARD_BUILDKIT=1")
 	if r := build(ci, tag); r.Status != 0 {
 		t.Errorf("with GUARD_BUILDKIT=1: %v", r)
 	}
