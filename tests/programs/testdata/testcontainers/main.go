@@ -24,6 +24,7 @@ func main() {
 func run(ctx context.Context, image, name string) (err error) {
 	c, err := testcontainers.Run(ctx, image,
 		testcontainers.WithName(name),
+		testcontainers.WithEnv(map[string]string{"PASSWORD": os.Getenv("PASSWORD")}),
 		testcontainers.WithCmd("sh", "-c", "echo ready; exec sleep 1000"),
 		testcontainers.WithFiles(testcontainers.ContainerFile{Reader: strings.NewReader("hello"), ContainerFilePath: "/greeting", FileMode: 0o644}),
 		testcontainers.WithWaitStrategy(wait.ForLog("ready")))
