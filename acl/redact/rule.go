@@ -48,9 +48,8 @@ var (
 	test = &rule{mark: Mark, keeps: func(_ Redaction, item string) bool {
 		return slices.Contains([]string{"", "NONE", "CMD", "CMD-SHELL"}, item)
 	}}
-	// cell is about the cells of a list of processes. Titles do not tell which one is
-	// the command line, since the client chooses them in ps_args; numbers and times
-	// are none.
+	// cell is about the cells of a list of processes. Numbers and times are no command
+	// line. Titles do not tell which cell is one: Podman's list has one cell for all.
 	cell = &rule{mark: Mark, keeps: func(_ Redaction, item string) bool {
 		return strings.Trim(item, "0123456789:.%?-") == ""
 	}}
