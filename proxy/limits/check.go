@@ -98,7 +98,7 @@ func (c *check) shape() *Refusal {
 		return &Refusal{Status: http.StatusBadRequest, Rule: c.rulePlace(), Reason: "its query cannot be read"}
 	}
 	c.query = query
-	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "fromImage", "repo", "labels", "changes"} {
+	for _, key := range []string{"name", "container", "filters", "limit", "all", "networkmode", "remote", "fromSrc", "fromImage", "repo", "labels", "changes", "ps_args"} {
 		if len(query[key]) > 1 && key != "changes" {
 			return c.refuse("its query has " + key + " twice")
 		}

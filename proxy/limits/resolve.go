@@ -29,6 +29,8 @@ func (c *check) path() *Refusal {
 		return c.rename()
 	case "ContainerStart", "ContainerRestart":
 		return c.start()
+	case "ContainerTop":
+		return c.top()
 	case "NetworkInspect":
 		c.passed.Then(c.hideContainers)
 	case "NetworkConnect", "NetworkDisconnect":
