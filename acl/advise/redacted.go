@@ -11,8 +11,8 @@ var less = []struct {
 }{
 	{"read every container's environment", redact.Env, "read every container's command line and labels"},
 	{"read every container's environment", redact.Env | redact.Args, "read every container's labels"},
-	{"read the environment of every process in containers", redact.Env, "read the command line of every process in containers"},
-	{"read the environment of every process in containers", redact.Args, ""},
+	{"read the environment of every process in containers, and of others on the host", redact.Env, "read the command line of every process in containers"},
+	{"read the environment of every process in containers, and of others on the host", redact.Args, ""},
 	{"read every container's command line and labels", redact.Args, "read every container's labels"},
 	{"read the command lines of execs", redact.Args, ""},
 	{"read the command line of every exec and health check, and containers' labels", redact.Args, "read containers' labels"},
