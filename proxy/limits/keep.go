@@ -10,23 +10,17 @@ import (
 
 // The functions here look at one object of a response.
 
-// keepContainer keeps a container of a list that is in the scope.
+// keepContainer keeps a container of a list that is in the scope, without the names that
+// links gave it.
 func (c *check) keepContainer(element []byte) ([]byte, error) {
 	var found [3][]byte
 	if err := fields(element, found[:], "Names", "Labels", "ImageID"); err != nil {
 		return nil, err
 	}
 	var s summary
-	names, err := membersOf(found[0])
-	for err == nil && s.name() == "" {
-		name := names.next()
-		if len(name) == 0 {
-			break
-		}
-		var decoded string
-		decoded, err = text(name)
-		s.Names = append(s.Names[:0], decoded)
-	}
+	var aliased bool
+	var err error
+	s.Names, aliased, err = ownNames(found[0])
 	if err == nil {
 		s.Labels, err = labelsOf(found[1], c.keys())
 	}
@@ -38,6 +32,9 @@ func (c *check) keepContainer(element []byte) ([]byte, error) {
 	}
 	if in, err := c.hasSummary(s); err != nil || !in {
 		return nil, err
+	}
+	if aliased {
+		return replace(element, found[0], s.Names)
 	}
 	return element, nil
 }

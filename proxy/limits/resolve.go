@@ -94,6 +94,9 @@ func (c *check) findContainer(name string) (found *container, hidden bool, err e
 	switch {
 	case err == nil:
 		in, err := c.hasContainer(found)
+		if err == nil && in {
+			in, err = c.seesParent(name)
+		}
 		if in || err != nil {
 			return found, false, err
 		}
