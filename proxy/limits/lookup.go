@@ -181,9 +181,6 @@ type volume struct {
 }
 
 func (e *Engine) volume(ctx context.Context, name string) (v volume, err error) {
-	if strings.Contains(name, "/") {
-		return v, errAbsent
-	}
 	return v, e.get(ctx, "/volumes/"+name, nil, &v)
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -185,16 +184,15 @@ func (c *check) taken(name string) *Refusal {
 	return &Refusal{Status: http.StatusConflict, Rule: c.rulePlace(), Reason: "the volume name " + name + " is taken"}
 }
 
-// volumeName matches what the engine takes for a volume's name rather than for a path.
-var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
-
 // volumesOf holds the named volumes of a new container to the scope. Those that do not
 // exist are made first, so that they have the labels of the scope, and are removed
 // again if the container cannot be made.
 func (c *check) volumesOf(host *body.Object) *Refusal {
 	wanted := map[string]newVolume{}
 	for _, bind := range host.Strings("Binds") {
-		if name, _, named := strings.Cut(bind, ":"); named && volumeName.MatchString(name) {
+		// The engine takes all but absolute paths for names. Those of a plugin's volumes may
+		// have any letters.
+		if name, _, named := strings.Cut(bind, ":"); named && !strings.HasPrefix(name, "/") {
 			wanted[name] = newVolume{Name: name, Driver: host.String("VolumeDriver")}
 		}
 	}
