@@ -70,8 +70,19 @@ func (c *check) keepNetwork(element []byte, visible func() (map[string]bool, err
 	return withoutHidden(element, visible)
 }
 
-// withoutHidden leaves out of a network the containers that are out of the scope.
+// withoutHidden leaves out of a network what tells of containers that are out of the scope.
 func withoutHidden(object []byte, visible func() (map[string]bool, error)) ([]byte, error) {
+	// The tasks of a Swarm's services in it, and how many of its addresses are taken.
+	for _, key := range []string{"Services", "Status"} {
+		var found [1][]byte
+		err := fields(object, found[:], key)
+		if err == nil && found[0] != nil {
+			object, err = replace(object, found[0], nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	var found [1][]byte
 	if err := fields(object, found[:], "Containers"); err != nil {
 		return nil, err
@@ -103,8 +114,7 @@ func replace(text, part []byte, value any) ([]byte, error) {
 	return slices.Concat(text[:start], encoded, text[start+len(part):]), err
 }
 
-// hideContainers leaves out of a network's inspect the containers that are out of the
-// scope, and what a Swarm says of its other nodes.
+// hideContainers does the same for a network's inspect.
 func (c *check) hideContainers(res *http.Response) error {
 	if res.StatusCode != http.StatusOK || c.Scope == nil {
 		return nil

@@ -173,6 +173,26 @@ func TestCountsOfTheScope(t *testing.T) {
 	}
 }
 
+// TestNetworksTellOfTheScope asserts that a network shows neither the containers outside the
+// scope nor what newer engines and Swarms count and name in it.
+func TestNetworksTellOfTheScope(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "name=web"})
+	web, db := id(t, p), fmt.Sprintf("%x", sha256.Sum256([]byte("db")))
+	network := func(containers, services, status string) string {
+		return `{"Name":"bridge","Id":"1","Services":` + services + `,"Containers":{` + containers + `},"Status":` + status + `,"Labels":{}}`
+	}
+	sent := network(`"`+db+`":{"Name":"db"},"`+web+`":{"Name":"web"}`, `{"db":{"Tasks":[{"Name":"db.1"}]}}`, `{"IPAM":{"Subnets":{"10.0.0.0/24":{"IPsInUse":5}}}}`)
+	want := network(`"`+web+`":{"Name":"web"}`, "null", "null")
+	e.Handle("GET /networks", answers(200, "["+sent+"]"))
+	e.Handle("GET /networks/{name}", answers(200, sent))
+	for target, want := range map[string]string{"/networks": "[" + want + "]", "/networks/bridge?verbose=1": want} {
+		if got := p.Get(target).Body; !sameJSON(t, got, want) {
+			t.Errorf("%s:\n%s\nwant\n%s", target, got, want)
+		}
+	}
+}
+
 // TestCommitTakesTheStamp asserts that no change of the client's stands in the way of the
 // last one, which takes the stamp away.
 func TestCommitTakesTheStamp(t *testing.T) {
