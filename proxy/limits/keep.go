@@ -51,7 +51,7 @@ func (c *check) labelled(element []byte) (name string, labels map[string]string,
 	return name, labels, err
 }
 
-func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)) ([]byte, error) {
+func (c *check) keepVolume(element []byte, users func() (map[string]users, error)) ([]byte, error) {
 	name, labels, err := c.labelled(element)
 	if err != nil {
 		return nil, err
@@ -59,13 +59,34 @@ func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)
 	if in, err := c.seesVolume(volume{Name: name, Labels: labels}, users); err != nil || !in {
 		return nil, err
 	}
-	return element, nil
+	if c.dangling == nil && c.rule.Kind == scope.Volume {
+		return element, nil
+	}
+	all, err := users()
+	if err != nil || !c.isAsked(all[name].seen > 0) {
+		return nil, err
+	}
+	return recountUsers(element, all[name].seen)
 }
 
-func (c *check) keepNetwork(element []byte, visible func() (map[string]bool, error)) ([]byte, error) {
+func (c *check) keepNetwork(element []byte, visible, used func() (map[string]bool, error)) ([]byte, error) {
 	name, labels, err := c.labelled(element)
 	if err != nil || !c.seesNetwork(network{Name: name, Labels: labels}) {
 		return nil, err
+	}
+	if c.dangling != nil {
+		var found [1][]byte
+		if err := fields(element, found[:], "Id"); err != nil {
+			return nil, err
+		}
+		id, err := text(found[0])
+		if err != nil {
+			return nil, err
+		}
+		all, err := used()
+		if err != nil || !c.isAsked(all[id] || slices.Contains(predefined, name)) {
+			return nil, err
+		}
 	}
 	return withoutHidden(element, visible)
 }

@@ -8,7 +8,7 @@
 // The files, in reading order: limits.go, check.go (one request), lookup.go (asking
 // the engine), resolve.go and alias.go (from a name to an id), absent.go (the answer for what is
 // out of scope), query.go, list.go, prune.go, events.go and usage.go (what names no
-// object), keep.go, stream.go and fields.go (what is left of a response), and for what
+// object), keep.go, uses.go, stream.go and fields.go (what is left of a response), and for what
 // makes objects create.go, volumes.go and networks.go. top.go is about processes. The guard is in guard.go and
 // guardlookup.go, and self.go finds out what belongs to postern.
 package limits

@@ -142,6 +142,8 @@ type summary struct {
 	Labels  map[string]string
 	State   string
 	Mounts  []struct{ Type, Name string }
+
+	NetworkSettings json.RawMessage
 }
 
 // name is the container's own name: links add the names /parent/alias.

@@ -210,19 +210,6 @@ func (c *check) seesNetwork(n network) bool {
 
 func (l *Limits) shares(k scope.Kind, name string) bool { return l.Shared != nil && l.Shared(k, name) }
 
-// findVolume reports whether there is a volume that the client may see.
-func (c *check) findVolume(name string) (found, hidden bool, err error) {
-	v, err := c.Engine.volume(c.ctx, name)
-	switch {
-	case errors.Is(err, errAbsent):
-		return false, false, nil
-	case err != nil:
-		return false, false, err
-	}
-	in, err := c.seesVolume(v, c.volumeUsers)
-	return in, !in, err
-}
-
 // hasContainer reports whether a container is in the scope.
 func (l *Limits) hasContainer(ctx context.Context, o scope.Object, image string) (bool, error) {
 	if !l.Scope.Has(o) {

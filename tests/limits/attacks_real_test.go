@@ -117,6 +117,28 @@ func TestLinksNameNobody(t *testing.T) {
 	}
 }
 
+// TestSharedLooksUnused asserts that a shared volume does not tell whether a hidden container
+// uses it.
+func TestSharedLooksUnused(t *testing.T) {
+	t.Parallel()
+	volume := harness.Unused(t)
+	client := newName("ann")
+	e := through(t, []string{client}, "SCOPE=mine", "CLIENT_"+strings.ToUpper(client)+"_GUARD_VOLUME="+volume)[client]
+	harness.MustDocker(t, "volume", "create", volume)
+	looks := func() string {
+		return must(t, e, "volume ls -f dangling=true") + must(t, e, "volume ls -f dangling=false") + usage(t, e, "-v")
+	}
+	before := looks()
+	harness.MustDocker(t, "create", "--name", harness.Unused(t), "-v", volume+":/x", harness.Busybox(t))
+	if after := looks(); after != before || !strings.Contains(after, volume) {
+		t.Errorf("before\n%s\nwith a hidden user\n%s", before, after)
+	}
+	must(t, e, "create --name "+harness.Unused(t)+" -v "+volume+":/x "+harness.Busybox(t))
+	if own := looks(); own == before {
+		t.Errorf("with a user of the client's own\n%s", own)
+	}
+}
+
 // TestErrorsNameNobody asserts that the engine's conflicts do not name a hidden container.
 func TestErrorsNameNobody(t *testing.T) {
 	t.Parallel()
