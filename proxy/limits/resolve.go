@@ -100,7 +100,7 @@ func (c *check) findContainer(name string) (found *container, hidden bool, err e
 		if in || err != nil {
 			return found, false, err
 		}
-	case !errors.Is(err, errAbsent) && !isAmbiguous(err):
+	case !errors.Is(err, errAbsent) && !isAnswer(err):
 		return nil, false, err
 	}
 	hidden = !errors.Is(err, errAbsent)
@@ -116,8 +116,9 @@ func (c *check) findContainer(name string) (found *container, hidden bool, err e
 // idLength is how many digits a container's id has.
 const idLength = 64
 
-// isAmbiguous reports whether the engine said that several ids begin with a name.
-func isAmbiguous(err error) bool {
+// isAnswer reports whether an error is the engine's answer: that several ids begin with a
+// name, or that it could not look. Such words may be about what is hidden.
+func isAnswer(err error) bool {
 	var status *statusError
 	return errors.As(err, &status) && status.status < 502
 }
@@ -164,6 +165,8 @@ func (c *check) findExec(id string) (*container, bool, error) {
 	switch {
 	case errors.Is(err, errAbsent):
 		return nil, false, nil
+	case isAnswer(err): // old engines: "Container 9f1c... is paused"
+		return nil, true, nil
 	case err != nil:
 		return nil, false, err
 	case exec.ContainerID == "":

@@ -88,6 +88,8 @@ func (c *check) findVolume(name string) (found, hidden bool, err error) {
 	v, err := c.Engine.volume(c.ctx, name)
 	isAbsent := errors.Is(err, errAbsent)
 	switch {
+	case isAnswer(err): // a plugin failed
+		return false, true, nil
 	case err != nil && !isAbsent:
 		return false, false, err
 	case !isAbsent && (c.shares(scope.Volume, v.Name) || c.Scope.Has(scope.Object{Kind: scope.Volume, Name: v.Name, Labels: v.Labels})):

@@ -102,3 +102,28 @@ func TestHiddenTakesAsLong(t *testing.T) {
 		}
 	}
 }
+
+// TestFailedLookupTellsNothing asserts that what the engine says of a hidden object that it
+// cannot look up is not passed on: the answer is that about an absent one.
+func TestFailedLookupTellsNothing(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "mine"})
+	for request, text := range map[string]string{
+		"GET /exec/{id}/json":       `{"message":"Container 9f1c9f1c9f1c is paused, unpause the container before exec"}`,
+		"GET /volumes/{id}":         `{"message":"error while checking volume data with driver 9f1c9f1c9f1c"}`,
+		"GET /containers/{id}/json": `{"message":"9f1c9f1c9f1c cannot be inspected"}`,
+	} {
+		e.Handle(request, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.PathValue("id") == "hidden" {
+				answers(500, text).ServeHTTP(w, r)
+				return
+			}
+			answers(404, `{"message":"no such object: `+r.PathValue("id")+`"}`).ServeHTTP(w, r)
+		}))
+		_, path, _ := strings.Cut(request, " ")
+		hidden, absent := p.Get(strings.ReplaceAll(path, "{id}", "hidden")), p.Get(strings.ReplaceAll(path, "{id}", "absent"))
+		if hidden.Status != 404 || hidden.Body != strings.ReplaceAll(absent.Body, "absent", "hidden") {
+			t.Errorf("%s: hidden %d %s, absent %d %s", request, hidden.Status, hidden.Body, absent.Status, absent.Body)
+		}
+	}
+}
