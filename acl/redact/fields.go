@@ -89,7 +89,7 @@ var fields = []field{
 
 // failures lists where the engine's errors, of status 400 and above, hold a command line.
 var failures = []field{
-	{"ContainerStart ContainerRestart", Args, failure, "message"},
+	{"ContainerStart ContainerRestart PluginEnable", Args, failure, "message"},
 }
 
 // bodies lists where a client's request says what environment and command line it

@@ -102,6 +102,7 @@ func TestRedactFailures(t *testing.T) {
 		"GET /containers/{id}/json":     respond(`{"Id":"1","State":{"Error":"` + failure + `"}}`),
 		"POST /containers/{id}/wait":    respond(`{"Error":{"Message":"` + failure + `"},"StatusCode":127}`),
 		"POST /containers/{id}/start":   answers(400, `{"message":"`+failure+`"}`),
+		"POST /plugins/{name}/enable":   answers(500, `{"message":"`+failure+`"}`),
 		"POST /containers/{id}/restart": answers(500, `{"message":"Bind for 0.0.0.0:80 failed: port is already allocated"}`),
 		"GET /tasks/{id}":               respond(`{"ID":"1","Status":{"Err":"` + failure + `"}}`),
 	}, map[string]string{"REDACT": "args"})
@@ -109,6 +110,7 @@ func TestRedactFailures(t *testing.T) {
 		"GET /containers/web/json":     `200 {"Id":"1","State":{"Error":"***"}}`,
 		"POST /containers/web/wait":    `200 {"Error":{"Message":"***"},"StatusCode":127}`,
 		"POST /containers/web/start":   `400 {"message":"***"}`,
+		"POST /plugins/nfs/enable":     `500 {"message":"***"}`,
 		"POST /containers/web/restart": `500 {"message":"Bind for 0.0.0.0:80 failed: port is already allocated"}`,
 		"GET /tasks/1":                 `200 {"ID":"1","Status":{"Err":"***"}}`,
 	} {
