@@ -67,8 +67,10 @@ var table = []struct {
 	{LeaksSecrets, "read what containers print", "ContainerLogs"},
 	// GET ...?logs=1 replays what was printed.
 	{LeaksSecrets, "read what containers print, and type into them", "ContainerAttach ContainerAttachWebsocket"},
-	// ps_args=eww appends each process's environment.
-	{LeaksSecrets, "read the environment of every process in containers", "ContainerTop"},
+	// ps_args=eww appends each process's environment. The engine takes any column that is
+	// called PID for the process's id: with "-eouid=PID,args e f" it shows the processes of
+	// all users whose ids are ids of the container's processes.
+	{LeaksSecrets, "read the environment of every process in containers, and of others on the host", "ContainerTop"},
 	{LeaksSecrets, "read every container's command line and labels", "ContainerList SystemDataUsage"},
 	{LeaksSecrets, "read the command lines of execs", "ExecInspect"},
 	// The command line is in the action, exec_create: CMD; a health check is an exec.

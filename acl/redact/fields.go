@@ -26,6 +26,11 @@ const (
 // version 1.25; what only older engines have is in it too.
 var fields = []field{
 	{"ContainerInspect", Env, variable, "Config.Env[]"},
+	// The classic builder's containers: docker build --rm=false leaves them, as does a build
+	// that fails. A row for command lines takes the place of these.
+	{"ContainerInspect", Env, step, "Args[] Config.Cmd[]"},
+	{"ContainerList", Env, stepLine, "[].Command"},
+	{"SystemDataUsage", Env, stepLine, "Containers[].Command ContainerUsage.Items[].Command"},
 	{"ContainerInspect", Args, whole, "Path Args[] Config.Cmd[] Config.Entrypoint[]"},
 	{"ContainerInspect", Args, test, "Config.Healthcheck.Test[]"},
 	// A Dockerfile's instructions for images that are built on this one, and what
@@ -42,9 +47,11 @@ var fields = []field{
 	{"ExecInspect", Args, whole, "Container.Path Container.Args[] Container.Config.Cmd[] Container.Config.Entrypoint[]"},
 	{"ExecInspect", Env | Args, whole, "Container.Config.OnBuild[]"},
 
-	// ContainerConfig is what the last step of the build ran in, up to API 1.44.
+	// ContainerConfig is what the last step of the build ran in, up to API 1.44. Its command
+	// has ENV with its value, or RUN with the build arguments.
 	{"ImageInspect", Env, variable, "Config.Env[] ContainerConfig.Env[] container_config.Env[]"},
-	{"ImageInspect", Args, whole, "Config.Cmd[] Config.Entrypoint[] ContainerConfig.Cmd[] ContainerConfig.Entrypoint[] container_config.Cmd[] container_config.Entrypoint[]"},
+	{"ImageInspect", Args, whole, "Config.Cmd[] Config.Entrypoint[] ContainerConfig.Entrypoint[] container_config.Entrypoint[]"},
+	{"ImageInspect", Env | Args, whole, "ContainerConfig.Cmd[] container_config.Cmd[]"},
 	{"ImageInspect", Args, test, "Config.Healthcheck.Test[] ContainerConfig.Healthcheck.Test[]"},
 	{"ImageInspect", Env | Args, whole, "Config.OnBuild[] ContainerConfig.OnBuild[] container_config.OnBuild[]"},
 	// A Dockerfile's instructions: ENV with its value, RUN with the build arguments.
@@ -82,7 +89,7 @@ var fields = []field{
 
 // failures lists where the engine's errors, of status 400 and above, hold a command line.
 var failures = []field{
-	{"ContainerStart ContainerRestart", Args, failure, "message"},
+	{"ContainerStart ContainerRestart PluginEnable", Args, failure, "message"},
 }
 
 // bodies lists where a client's request says what environment and command line it

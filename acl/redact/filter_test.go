@@ -26,6 +26,7 @@ func filter(f *Filter, in string, n int) (string, error) {
 // TestFilter asserts what becomes of a response, byte for byte, however it arrives.
 func TestFilter(t *testing.T) {
 	t.Parallel()
+	long := strings.Repeat("x", maxName+1)
 	for _, test := range []struct {
 		id       string
 		kinds    Kinds
@@ -51,12 +52,18 @@ func TestFilter(t *testing.T) {
 			`{"Path":"***","Args":["***","***",""],"Config":{"Cmd":["***"],"Entrypoint":null,"Env":["A=b"],"Healthcheck":{"Test":["CMD-SHELL","***"],"Interval":1}}}`},
 		{"ContainerInspect", Env, `{"State":{"Health":{"Status":"healthy","Log":[{"ExitCode":0,"Output":"A=b"}]}}}`, `{"State":{"Health":{"Status":"healthy","Log":[{"ExitCode":0,"Output":"***"}]}}}`},
 		{"ContainerList", Args, `[{"Command":"sh -c x","Names":["/a"],"SizeRw":1},{"Command":""}]`, `[{"Command":"***","Names":["/a"],"SizeRw":1},{"Command":""}]`},
+		// What the classic builder leaves.
+		{"ContainerInspect", Env, `{"Path":"/bin/sh","Args":["-c","#(nop) ","ENV A=b"],"Config":{"Cmd":["ARG A=b","ENVY x","ENV","` + long + ` ENV A=b","ONBUILD ENV A=b"]}}`,
+			`{"Path":"/bin/sh","Args":["-c","#(nop) ","ENV ***"],"Config":{"Cmd":["ARG ***","ENVY x","ENV","` + long + ` ENV A=b","ONBUILD ***"]}}`},
+		{"ContainerInspect", Env | Args, `{"Args":["-c","#(nop) ","ENV A=b"]}`, `{"Args":["***","***","***"]}`},
+		{"ContainerList", Env, `[{"Command":"/bin/sh -c '#(nop) ' 'ENV A=b'"},{"Command":"sh -c 'echo #x'"},{"Command":"` + long + ` '#x"}]`, `[{"Command":"/bin/sh -c '#***"},{"Command":"sh -c 'echo #x'"},{"Command":"` + long + ` '#x"}]`},
+		{"SystemDataUsage", Env, `{"Containers":[{"Command":"sh -c '#(nop) ' 'ENV A=b'"}]}`, `{"Containers":[{"Command":"sh -c '#***"}]}`},
 		{"ContainerList", Args, `null`, `null`},
 		{"ContainerList", Args, `[]`, `[]`},
 		{"ContainerTop", Args, `{"Processes":[["root","12","?","00:00:01","sh -c x"]],"Titles":["UID","PID","TTY","TIME","CMD"]}`, `{"Processes":[["***","12","?","00:00:01","***"]],"Titles":["UID","PID","TTY","TIME","CMD"]}`},
 		{"ExecInspect", Args, `{"ProcessConfig":{"entrypoint":"sh","arguments":["-c","x"],"user":"u"}}`, `{"ProcessConfig":{"entrypoint":"***","arguments":["***","***"],"user":"u"}}`},
 		{"ExecInspect", Env, `{"Container":{"Config":{"Env":["A=b"]}}}`, `{"Container":{"Config":{"Env":["A=***"]}}}`},
-		{"ImageInspect", Env, `{"Config":{"Env":["A=b"]},"ContainerConfig":{"Env":["A=b"],"Cmd":["x"],"OnBuild":["ENV A=b"]},"container_config":{"Env":["A=b"]}}`, `{"Config":{"Env":["A=***"]},"ContainerConfig":{"Env":["A=***"],"Cmd":["x"],"OnBuild":["***"]},"container_config":{"Env":["A=***"]}}`},
+		{"ImageInspect", Env, `{"Config":{"Env":["A=b"]},"ContainerConfig":{"Env":["A=b"],"Cmd":["#(nop) ","ENV A=b"],"OnBuild":["ENV A=b"]},"container_config":{"Env":["A=b"]}}`, `{"Config":{"Env":["A=***"]},"ContainerConfig":{"Env":["A=***"],"Cmd":["***","***"],"OnBuild":["***"]},"container_config":{"Env":["A=***"]}}`},
 		{"ImageHistory", Env, `[{"Id":"x","CreatedBy":"ENV A=b"}]`, `[{"Id":"x","CreatedBy":"***"}]`},
 		{"ImageAttestations", Env, `[{"PredicateType":"p","Statement":{"a":[1,{"b":"c"},"d"]},"x":1},{"Statement":12},{"Statement":"x\"y"},{"Statement":null},{"Statement":[]}]`, `[{"PredicateType":"p","Statement":null,"x":1},{"Statement":null},{"Statement":null},{"Statement":null},{"Statement":null}]`},
 		{"SystemDataUsage", Args, `{"Containers":[{"Command":"x"}],"ContainerUsage":{"Items":[{"Command":"x"}]},"BuildCache":[{"Description":"RUN x"}]}`, `{"Containers":[{"Command":"***"}],"ContainerUsage":{"Items":[{"Command":"***"}]},"BuildCache":[{"Description":"***"}]}`},
@@ -134,7 +141,7 @@ func TestFilterRefuses(t *testing.T) {
 // that nobody has one without REDACT.
 func TestNothingToRedact(t *testing.T) {
 	t.Parallel()
-	for id, kinds := range map[string]Kinds{"ContainerInspect": 0, "ContainerList": Env, "NetworkList": Env | Args, "SystemEvents": Env, "": Env | Args} {
+	for id, kinds := range map[string]Kinds{"ContainerInspect": 0, "ContainerTop": Env, "NetworkList": Env | Args, "SystemEvents": Env, "": Env | Args} {
 		if (Redaction{Kinds: kinds}).Response(id) != nil {
 			t.Errorf("%s has a filter with REDACT=%s", id, kinds)
 		}

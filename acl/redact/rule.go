@@ -17,6 +17,8 @@ type rule struct {
 	// or by the whole text. A name longer than maxName, or a whole text that is, has
 	// no chance to stay. A text without a separator stays.
 	keeps func(Redaction, string) bool
+	// longStays gives a text whose name is longer a chance nevertheless.
+	longStays bool
 	// mark takes the place of the text, or of what follows the separator.
 	mark string
 	// finds makes the text an error if it is Mark, or is Mark behind the separator.
@@ -32,14 +34,22 @@ var (
 	whole = &rule{mark: Mark, keeps: isEmpty}
 	// variable is about NAME=VALUE. NAME alone has no value.
 	variable = &rule{separator: '=', mark: Mark, keeps: Redaction.keeps}
+	// step and stepLine are about the command of a container in which the classic builder
+	// runs no program but notes an instruction: "#(nop) " and "ENV A=b", which a list has
+	// in one line, /bin/sh -c '#(nop) ' 'ENV A=b'.
+	step = &rule{separator: ' ', mark: Mark, longStays: true, keeps: func(_ Redaction, name string) bool {
+		return !slices.Contains([]string{"ENV", "ARG", "ONBUILD"}, name)
+	}}
+	stepLine = &rule{separator: '#', mark: Mark, longStays: true, keeps: func(_ Redaction, before string) bool {
+		return !strings.HasSuffix(before, " '")
+	}}
 	// test is about the items of a health check's command. A client looks at the
 	// first one to see whether there is a health check at all.
 	test = &rule{mark: Mark, keeps: func(_ Redaction, item string) bool {
 		return slices.Contains([]string{"", "NONE", "CMD", "CMD-SHELL"}, item)
 	}}
-	// cell is about the cells of a list of processes. Titles do not tell which one is
-	// the command line, since the client chooses them in ps_args; numbers and times
-	// are none.
+	// cell is about the cells of a list of processes. Numbers and times are no command
+	// line. Titles do not tell which cell is one: Podman's list has one cell for all.
 	cell = &rule{mark: Mark, keeps: func(_ Redaction, item string) bool {
 		return strings.Trim(item, "0123456789:.%?-") == ""
 	}}

@@ -143,7 +143,11 @@ func (f *Filter) divide(dst []byte) []byte {
 		t.looked, t.overflow = t.looked[:0], false
 		return dst
 	}
-	if t.overflow || !t.rule.keeps(f.redaction, string(t.looked)) {
+	stays := t.rule.longStays
+	if !t.overflow {
+		stays = t.rule.keeps(f.redaction, string(t.looked))
+	}
+	if !stays {
 		dst = f.copied(dst, []byte(t.rule.mark)...)
 		t.hidden = true
 	}

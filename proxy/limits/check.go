@@ -47,6 +47,7 @@ type check struct {
 	privileged  bool
 	undo        []func() // takes back what was made for the request
 	volumes     []string // that a new container names
+	dangling    *bool    // whether a list is to have what nothing uses, or what something uses
 	made        string   // the id of the new container, which makes no volume the client's own
 }
 

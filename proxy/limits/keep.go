@@ -10,23 +10,17 @@ import (
 
 // The functions here look at one object of a response.
 
-// keepContainer keeps a container of a list that is in the scope.
+// keepContainer keeps a container of a list that is in the scope, without the names that
+// links gave it.
 func (c *check) keepContainer(element []byte) ([]byte, error) {
 	var found [3][]byte
 	if err := fields(element, found[:], "Names", "Labels", "ImageID"); err != nil {
 		return nil, err
 	}
 	var s summary
-	names, err := membersOf(found[0])
-	for err == nil && s.name() == "" {
-		name := names.next()
-		if len(name) == 0 {
-			break
-		}
-		var decoded string
-		decoded, err = text(name)
-		s.Names = append(s.Names[:0], decoded)
-	}
+	var aliased bool
+	var err error
+	s.Names, aliased, err = ownNames(found[0])
 	if err == nil {
 		s.Labels, err = labelsOf(found[1], c.keys())
 	}
@@ -38,6 +32,9 @@ func (c *check) keepContainer(element []byte) ([]byte, error) {
 	}
 	if in, err := c.hasSummary(s); err != nil || !in {
 		return nil, err
+	}
+	if aliased {
+		return replace(element, found[0], s.Names)
 	}
 	return element, nil
 }
@@ -54,7 +51,7 @@ func (c *check) labelled(element []byte) (name string, labels map[string]string,
 	return name, labels, err
 }
 
-func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)) ([]byte, error) {
+func (c *check) keepVolume(element []byte, users func() (map[string]users, error)) ([]byte, error) {
 	name, labels, err := c.labelled(element)
 	if err != nil {
 		return nil, err
@@ -62,19 +59,51 @@ func (c *check) keepVolume(element []byte, users func() (map[string]bool, error)
 	if in, err := c.seesVolume(volume{Name: name, Labels: labels}, users); err != nil || !in {
 		return nil, err
 	}
-	return element, nil
+	if c.dangling == nil && c.rule.Kind == scope.Volume {
+		return element, nil
+	}
+	all, err := users()
+	if err != nil || !c.isAsked(all[name].seen > 0) {
+		return nil, err
+	}
+	return recountUsers(element, all[name].seen)
 }
 
-func (c *check) keepNetwork(element []byte, visible func() (map[string]bool, error)) ([]byte, error) {
+func (c *check) keepNetwork(element []byte, visible, used func() (map[string]bool, error)) ([]byte, error) {
 	name, labels, err := c.labelled(element)
 	if err != nil || !c.seesNetwork(network{Name: name, Labels: labels}) {
 		return nil, err
 	}
+	if c.dangling != nil {
+		var found [1][]byte
+		if err := fields(element, found[:], "Id"); err != nil {
+			return nil, err
+		}
+		id, err := text(found[0])
+		if err != nil {
+			return nil, err
+		}
+		all, err := used()
+		if err != nil || !c.isAsked(all[id] || slices.Contains(predefined, name)) {
+			return nil, err
+		}
+	}
 	return withoutHidden(element, visible)
 }
 
-// withoutHidden leaves out of a network the containers that are out of the scope.
+// withoutHidden leaves out of a network what tells of containers that are out of the scope.
 func withoutHidden(object []byte, visible func() (map[string]bool, error)) ([]byte, error) {
+	// The tasks of a Swarm's services in it, and how many of its addresses are taken.
+	for _, key := range []string{"Services", "Status"} {
+		var found [1][]byte
+		err := fields(object, found[:], key)
+		if err == nil && found[0] != nil {
+			object, err = replace(object, found[0], nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	var found [1][]byte
 	if err := fields(object, found[:], "Containers"); err != nil {
 		return nil, err
@@ -106,8 +135,7 @@ func replace(text, part []byte, value any) ([]byte, error) {
 	return slices.Concat(text[:start], encoded, text[start+len(part):]), err
 }
 
-// hideContainers leaves out of a network's inspect the containers that are out of the
-// scope, and what a Swarm says of its other nodes.
+// hideContainers does the same for a network's inspect.
 func (c *check) hideContainers(res *http.Response) error {
 	if res.StatusCode != http.StatusOK || c.Scope == nil {
 		return nil

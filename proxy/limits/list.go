@@ -21,6 +21,9 @@ func (c *check) list() *Refusal {
 		// The engine leaves out most of what is not in the scope.
 		f["label"] = append(f["label"], labels...)
 	}
+	if refusal := c.takeDangling(f); refusal != nil {
+		return refusal
+	}
 	if len(f) > 0 || c.query.Has("filters") {
 		c.setFilters(f)
 	}
@@ -32,9 +35,9 @@ func (c *check) list() *Refusal {
 			return c.filterObject(res, map[string]keeper{"Volumes": func(v []byte) ([]byte, error) { return c.keepVolume(v, users) }, "Warnings": nil})
 		})
 	case scope.Network:
-		visible := once(c.visible)
+		visible, used := once(c.visible), once(c.usedNetworks)
 		c.passed.Then(func(res *http.Response) error {
-			return c.filterArray(res, -1, func(n []byte) ([]byte, error) { return c.keepNetwork(n, visible) })
+			return c.filterArray(res, -1, func(n []byte) ([]byte, error) { return c.keepNetwork(n, visible, used) })
 		})
 	default:
 		return c.listContainers(f)

@@ -142,6 +142,8 @@ type summary struct {
 	Labels  map[string]string
 	State   string
 	Mounts  []struct{ Type, Name string }
+
+	NetworkSettings json.RawMessage
 }
 
 // name is the container's own name: links add the names /parent/alias.
@@ -181,9 +183,6 @@ type volume struct {
 }
 
 func (e *Engine) volume(ctx context.Context, name string) (v volume, err error) {
-	if strings.Contains(name, "/") {
-		return v, errAbsent
-	}
 	return v, e.get(ctx, "/volumes/"+name, nil, &v)
 }
 

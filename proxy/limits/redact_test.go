@@ -52,6 +52,7 @@ func benchmarkList(kinds redact.Kinds) func(*testing.B) {
 
 func BenchmarkRedactedList(b *testing.B) {
 	b.Run("plain", benchmarkList(0))
+	b.Run("env", benchmarkList(redact.Env))
 	b.Run("redacted", benchmarkList(redact.Env|redact.Args))
 }
 

@@ -29,6 +29,8 @@ func (c *check) path() *Refusal {
 		return c.rename()
 	case "ContainerStart", "ContainerRestart":
 		return c.start()
+	case "ContainerTop":
+		return c.top()
 	case "NetworkInspect":
 		c.passed.Then(c.hideContainers)
 	case "NetworkConnect", "NetworkDisconnect":
@@ -92,10 +94,13 @@ func (c *check) findContainer(name string) (found *container, hidden bool, err e
 	switch {
 	case err == nil:
 		in, err := c.hasContainer(found)
+		if err == nil && in {
+			in, err = c.seesParent(name)
+		}
 		if in || err != nil {
 			return found, false, err
 		}
-	case !errors.Is(err, errAbsent) && !isAmbiguous(err):
+	case !errors.Is(err, errAbsent) && !isAnswer(err):
 		return nil, false, err
 	}
 	hidden = !errors.Is(err, errAbsent)
@@ -111,8 +116,9 @@ func (c *check) findContainer(name string) (found *container, hidden bool, err e
 // idLength is how many digits a container's id has.
 const idLength = 64
 
-// isAmbiguous reports whether the engine said that several ids begin with a name.
-func isAmbiguous(err error) bool {
+// isAnswer reports whether an error is the engine's answer: that several ids begin with a
+// name, or that it could not look. Such words may be about what is hidden.
+func isAnswer(err error) bool {
 	var status *statusError
 	return errors.As(err, &status) && status.status < 502
 }
@@ -159,6 +165,8 @@ func (c *check) findExec(id string) (*container, bool, error) {
 	switch {
 	case errors.Is(err, errAbsent):
 		return nil, false, nil
+	case isAnswer(err): // old engines: "Container 9f1c... is paused"
+		return nil, true, nil
 	case err != nil:
 		return nil, false, err
 	case exec.ContainerID == "":
@@ -204,19 +212,6 @@ func (c *check) seesNetwork(n network) bool {
 }
 
 func (l *Limits) shares(k scope.Kind, name string) bool { return l.Shared != nil && l.Shared(k, name) }
-
-// findVolume reports whether there is a volume that the client may see.
-func (c *check) findVolume(name string) (found, hidden bool, err error) {
-	v, err := c.Engine.volume(c.ctx, name)
-	switch {
-	case errors.Is(err, errAbsent):
-		return false, false, nil
-	case err != nil:
-		return false, false, err
-	}
-	in, err := c.seesVolume(v, c.volumeUsers)
-	return in, !in, err
-}
 
 // hasContainer reports whether a container is in the scope.
 func (l *Limits) hasContainer(ctx context.Context, o scope.Object, image string) (bool, error) {

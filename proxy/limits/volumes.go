@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -72,7 +71,7 @@ func (l *nameLocks) lockAll() (unlock func()) {
 // seesVolume reports whether the client may see and use a volume: one in its scope,
 // one that is shared, or one that nobody's label claims and that containers of the
 // scope alone use. users lists whether the users of a volume are in the scope.
-func (c *check) seesVolume(v volume, users func() (map[string]bool, error)) (bool, error) {
+func (c *check) seesVolume(v volume, users func() (map[string]users, error)) (bool, error) {
 	o := scope.Object{Kind: scope.Volume, Name: v.Name, Labels: v.Labels}
 	switch {
 	case c.shares(scope.Volume, v.Name) || c.Scope.Has(o):
@@ -80,34 +79,31 @@ func (c *check) seesVolume(v volume, users func() (map[string]bool, error)) (boo
 	case !c.Scope.Covers(scope.Volume) || !c.Scope.Unclaimed(o) || v.Labels[scope.Stamp] != "":
 		return false, nil
 	}
-	mine, err := users()
-	return mine[v.Name], err
+	all, err := users()
+	return all[v.Name].mine(), err
 }
 
-// volumeUsers tells of each volume that containers use whether all of them are in the
-// scope.
-func (c *check) volumeUsers() (map[string]bool, error) {
-	all, err := c.Engine.containers(c.ctx, nil)
-	if err != nil {
-		return nil, err
+// findVolume reports whether there is a volume that the client may see.
+func (c *check) findVolume(name string) (found, hidden bool, err error) {
+	v, err := c.Engine.volume(c.ctx, name)
+	isAbsent := errors.Is(err, errAbsent)
+	switch {
+	case isAnswer(err): // a plugin failed
+		return false, true, nil
+	case err != nil && !isAbsent:
+		return false, false, err
+	case !isAbsent && (c.shares(scope.Volume, v.Name) || c.Scope.Has(scope.Object{Kind: scope.Volume, Name: v.Name, Labels: v.Labels})):
+		return true, false, nil
+	case !c.Scope.Covers(scope.Volume):
+		return false, !isAbsent, nil
 	}
-	mine := map[string]bool{}
-	for _, s := range all {
-		if len(s.Mounts) == 0 || s.ID == c.made {
-			continue
-		}
-		in, err := c.hasSummary(s)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range s.Mounts {
-			if m.Name != "" {
-				before, known := mine[m.Name]
-				mine[m.Name] = in && (before || !known)
-			}
-		}
+	// All others take as long as one without labels, whose users are asked for.
+	all, err := c.volumeUsers()
+	if err != nil || isAbsent {
+		return false, false, err
 	}
-	return mine, nil
+	in, err := c.seesVolume(v, func() (map[string]users, error) { return all, nil })
+	return in, !in, err
 }
 
 // owns reports whether the client may see the object of the path although nothing
@@ -185,16 +181,15 @@ func (c *check) taken(name string) *Refusal {
 	return &Refusal{Status: http.StatusConflict, Rule: c.rulePlace(), Reason: "the volume name " + name + " is taken"}
 }
 
-// volumeName matches what the engine takes for a volume's name rather than for a path.
-var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
-
 // volumesOf holds the named volumes of a new container to the scope. Those that do not
 // exist are made first, so that they have the labels of the scope, and are removed
 // again if the container cannot be made.
 func (c *check) volumesOf(host *body.Object) *Refusal {
 	wanted := map[string]newVolume{}
 	for _, bind := range host.Strings("Binds") {
-		if name, _, named := strings.Cut(bind, ":"); named && volumeName.MatchString(name) {
+		// The engine takes all but absolute paths for names. Those of a plugin's volumes may
+		// have any letters.
+		if name, _, named := strings.Cut(bind, ":"); named && !strings.HasPrefix(name, "/") {
 			wanted[name] = newVolume{Name: name, Driver: host.String("VolumeDriver")}
 		}
 	}

@@ -94,6 +94,51 @@ func TestEveryPrefix(t *testing.T) {
 	}
 }
 
+// TestLinksNameNobody asserts that a container to which a hidden one links is neither shown
+// with the hidden one's name nor found by it.
+func TestLinksNameNobody(t *testing.T) {
+	t.Parallel()
+	image, web, parent := harness.Busybox(t), harness.Unused(t), harness.Unused(t)
+	e := through(t, []string{"ann"}, "SCOPE=name="+web)["ann"]
+	harness.MustDocker(t, "run", "-d", "--name", web, image, "sleep", "1000")
+	harness.MustDocker(t, "run", "-d", "--name", parent, "--link", web+":alias", image, "sleep", "1000")
+	const list = "/containers/json?all=1"
+	if got := harness.EngineEndpoint.Get(t, list).Body; !strings.Contains(got, "/"+parent+"/alias") {
+		t.Errorf("without postern: %s", got)
+	}
+	for what, got := range map[string]string{"list": e.Get(t, list).Body, "docker system df": usage(t, e, "-v")} {
+		if !strings.Contains(got, web) || strings.Contains(got, parent) {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+	hidden, absent := e.Get(t, "/containers/"+parent+"/alias/json"), e.Get(t, "/containers/"+parent+"/other/json")
+	if hidden.Status != 404 || hidden.Body != strings.ReplaceAll(absent.Body, "/other", "/alias") {
+		t.Errorf("inspect by the alias: %d %s, absent %s", hidden.Status, hidden.Body, absent.Body)
+	}
+}
+
+// TestSharedLooksUnused asserts that a shared volume does not tell whether a hidden container
+// uses it.
+func TestSharedLooksUnused(t *testing.T) {
+	t.Parallel()
+	volume := harness.Unused(t)
+	client := newName("ann")
+	e := through(t, []string{client}, "SCOPE=mine", "CLIENT_"+strings.ToUpper(client)+"_GUARD_VOLUME="+volume)[client]
+	harness.MustDocker(t, "volume", "create", volume)
+	looks := func() string {
+		return must(t, e, "volume ls -f dangling=true") + must(t, e, "volume ls -f dangling=false") + usage(t, e, "-v")
+	}
+	before := looks()
+	harness.MustDocker(t, "create", "--name", harness.Unused(t), "-v", volume+":/x", harness.Busybox(t))
+	if after := looks(); after != before || !strings.Contains(after, volume) {
+		t.Errorf("before\n%s\nwith a hidden user\n%s", before, after)
+	}
+	must(t, e, "create --name "+harness.Unused(t)+" -v "+volume+":/x "+harness.Busybox(t))
+	if own := looks(); own == before {
+		t.Errorf("with a user of the client's own\n%s", own)
+	}
+}
+
 // TestErrorsNameNobody asserts that the engine's conflicts do not name a hidden container.
 func TestErrorsNameNobody(t *testing.T) {
 	t.Parallel()

@@ -81,7 +81,7 @@ func TestRedactArgs(t *testing.T) {
 		"/containers/db/json":              want,
 		"/containers/json?size=1":          `[{"Id":"1","Names":["/db"],"Command":"***","Labels":{"Command":"x"},"SizeRw":1}]`,
 		"/containers/db/top":               `{"Processes":[["999","4711","1","00:00:01","***"]],"Titles":["UID","PID","PPID","TIME","CMD"]}`,
-		"/containers/db/top?ps_args=eww":   `{"Processes":[["999","4711","1","00:00:01","***"]],"Titles":["UID","PID","PPID","TIME","CMD"]}`,
+		"/containers/db/top?ps_args=aux":   `{"Processes":[["999","4711","1","00:00:01","***"]],"Titles":["UID","PID","PPID","TIME","CMD"]}`,
 		"/exec/1/json":                     `{"ID":"1","ProcessConfig":{"tty":false,"entrypoint":"***","arguments":["***","***"],"privileged":false}}`,
 		"/v1.24/images/db/history":         `[{"Id":"x","CreatedBy":"***"},{"Id":"y","CreatedBy":"***"}]`,
 		"/system/df?type=container":        `{"Containers":[{"Command":"***"}],"ContainerUsage":{"Items":[{"Command":"***"}]},"BuildCache":[{"Description":"***"}]}`,
@@ -102,6 +102,7 @@ func TestRedactFailures(t *testing.T) {
 		"GET /containers/{id}/json":     respond(`{"Id":"1","State":{"Error":"` + failure + `"}}`),
 		"POST /containers/{id}/wait":    respond(`{"Error":{"Message":"` + failure + `"},"StatusCode":127}`),
 		"POST /containers/{id}/start":   answers(400, `{"message":"`+failure+`"}`),
+		"POST /plugins/{name}/enable":   answers(500, `{"message":"`+failure+`"}`),
 		"POST /containers/{id}/restart": answers(500, `{"message":"Bind for 0.0.0.0:80 failed: port is already allocated"}`),
 		"GET /tasks/{id}":               respond(`{"ID":"1","Status":{"Err":"` + failure + `"}}`),
 	}, map[string]string{"REDACT": "args"})
@@ -109,6 +110,7 @@ func TestRedactFailures(t *testing.T) {
 		"GET /containers/web/json":     `200 {"Id":"1","State":{"Error":"***"}}`,
 		"POST /containers/web/wait":    `200 {"Error":{"Message":"***"},"StatusCode":127}`,
 		"POST /containers/web/start":   `400 {"message":"***"}`,
+		"POST /plugins/nfs/enable":     `500 {"message":"***"}`,
 		"POST /containers/web/restart": `500 {"message":"Bind for 0.0.0.0:80 failed: port is already allocated"}`,
 		"GET /tasks/1":                 `200 {"ID":"1","Status":{"Err":"***"}}`,
 	} {
@@ -120,21 +122,25 @@ func TestRedactFailures(t *testing.T) {
 	}
 }
 
-// TestRedactTop asserts that ps cannot be asked for environments.
+// TestRedactTop asserts that ps can be asked neither for environments nor for a cell for
+// each word of a command line, which may be a number.
 func TestRedactTop(t *testing.T) {
 	t.Parallel()
-	e, p := startRedacting(t, map[string]http.Handler{"GET /containers/{id}/top": respond(`{"Processes":[["1","sh"]],"Titles":["PID","CMD"]}`)}, map[string]string{"REDACT": "env"})
-	for query, status := range map[string]int{
-		"": 200, "?ps_args=-ef": 200, "?ps_args=aux": 200, "?ps_args=": 200, "?x=eww": 200,
-		"?ps_args=eww": 403, "?PS_ARGS=eww": 403, "?ps_args=-ef&ps_args=eww": 403, "?ps%5Fargs=e": 403, "?x=1;ps_args=eww": 403, "?ps_args=aux+e": 403,
-	} {
-		if r := p.Get("/containers/web/top" + query); r.Status != status {
-			t.Errorf("top%s: %d %s, want %d", query, r.Status, r.Body, status)
+	for _, kinds := range []string{"env", "args", "env,args"} {
+		e, p := startRedacting(t, map[string]http.Handler{"GET /containers/{id}/top": respond(`{"Processes":[["1","sh"]],"Titles":["PID","CMD"]}`)}, map[string]string{"REDACT": kinds})
+		for query, status := range map[string]int{
+			"": 200, "?ps_args=-ef": 200, "?ps_args=aux": 200, "?ps_args=": 200, "?x=eww": 200,
+			"?ps_args=eww": 403, "?PS_ARGS=eww": 403, "?ps_args=-ef&ps_args=eww": 403, "?ps%5Fargs=e": 403, "?x=1;ps_args=eww": 403, "?ps_args=aux+e": 403,
+			"?ps_args=-eo+pid,args,eww,eww": 403,
+		} {
+			if r := p.Get("/containers/web/top" + query); r.Status != status {
+				t.Errorf("REDACT=%s: top%s: %d %s, want %d", kinds, query, r.Status, r.Body, status)
+			}
 		}
-	}
-	for _, target := range harness.Targets(e) {
-		if strings.Contains(target, "eww") && !strings.HasSuffix(target, "?x=eww") {
-			t.Errorf("%s was forwarded", target)
+		for _, target := range harness.Targets(e) {
+			if strings.Contains(target, "eww") && !strings.HasSuffix(target, "?x=eww") {
+				t.Errorf("%s was forwarded", target)
+			}
 		}
 	}
 }

@@ -52,6 +52,35 @@ func TestFalseFilters(t *testing.T) {
 	}
 }
 
+// TestVolumesOfPlugins asserts that a hidden volume is not mounted whatever its name: only
+// the names of the engine's own volumes are letters, digits and _ . -
+func TestVolumesOfPlugins(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "mine"})
+	e.Handle("GET /volumes/{name...}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.PathValue("name")) == 64 {
+			answers(404, `{"message":"no such volume"}`).ServeHTTP(w, r)
+			return
+		}
+		answers(200, `{"Name":"team/data","Driver":"nfs","Labels":{"postern.client":"dev"}}`).ServeHTTP(w, r)
+	}))
+	for _, name := range []string{"team/data", "d", "_data", "dat\u00e4", "./data", "data "} {
+		for _, host := range []string{`{"Binds":["` + name + `:/x"],"VolumeDriver":"nfs"}`, `{"Mounts":[{"Type":"volume","Source":"` + name + `","Target":"/x"}]}`} {
+			e.Reset()
+			body := `{"Image":"busybox","HostConfig":` + host + `}`
+			r := harness.Send(t, p.Dial(), harness.Head("POST", "/containers/create", fmt.Sprint("Content-Length: ", len(body)), "Content-Type: application/json")+body)
+			if r.Status < 400 || strings.Contains(r.Body, "dev") {
+				t.Errorf("%s: %d %s", host, r.Status, r.Body)
+			}
+			for _, target := range harness.Targets(e) {
+				if target == "POST /containers/create" {
+					t.Errorf("%s reached the engine", host)
+				}
+			}
+		}
+	}
+}
+
 // TestStartWithBody asserts that a start cannot configure a container, and so bring the
 // volumes and the network of a hidden one into it, as it can in API versions before 1.24.
 func TestStartWithBody(t *testing.T) {
@@ -140,6 +169,26 @@ func TestCountsOfTheScope(t *testing.T) {
 		got := p.Get(target).Body
 		if !sameJSON(t, got, body[1]) {
 			t.Errorf("%s:\n%s\nwant\n%s", target, got, body[1])
+		}
+	}
+}
+
+// TestNetworksTellOfTheScope asserts that a network shows neither the containers outside the
+// scope nor what newer engines and Swarms count and name in it.
+func TestNetworksTellOfTheScope(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "name=web"})
+	web, db := id(t, p), fmt.Sprintf("%x", sha256.Sum256([]byte("db")))
+	network := func(containers, services, status string) string {
+		return `{"Name":"bridge","Id":"1","Services":` + services + `,"Containers":{` + containers + `},"Status":` + status + `,"Labels":{}}`
+	}
+	sent := network(`"`+db+`":{"Name":"db"},"`+web+`":{"Name":"web"}`, `{"db":{"Tasks":[{"Name":"db.1"}]}}`, `{"IPAM":{"Subnets":{"10.0.0.0/24":{"IPsInUse":5}}}}`)
+	want := network(`"`+web+`":{"Name":"web"}`, "null", "null")
+	e.Handle("GET /networks", answers(200, "["+sent+"]"))
+	e.Handle("GET /networks/{name}", answers(200, sent))
+	for target, want := range map[string]string{"/networks": "[" + want + "]", "/networks/bridge?verbose=1": want} {
+		if got := p.Get(target).Body; !sameJSON(t, got, want) {
+			t.Errorf("%s:\n%s\nwant\n%s", target, got, want)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func equalHeaders(a, b http.Header) bool {
 }
 
 // TestOnlyTheScopeIsListed asserts that a list has the elements in the scope, with the
-// bytes that the engine sent.
+// bytes that the engine sent, but for names that have another container's in them.
 func TestOnlyTheScopeIsListed(t *testing.T) {
 	t.Parallel()
 	e, p := start(t, map[string]string{"SCOPE": "name=w*"})
@@ -107,7 +107,7 @@ func TestOnlyTheScopeIsListed(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write([]byte(list))
 	}))
-	web := `{"Id":"2", "Names":["/db/alias","/web"],"Labels":{"a":"}]\"\\"},"Odd":[[1.50,"\u00e9"]]}`
+	web := `{"Id":"2", "Names":["/web"],"Labels":{"a":"}]\"\\"},"Odd":[[1.50,"\u00e9"]]}`
 	for target, want := range map[string]string{
 		"/containers/json":         "[" + web + `,{"Names":["/worker"],"Id":"3"},{"Names":["/w2"],"Id":"4"}]` + "\n",
 		"/containers/json?limit=1": "[" + web + "]\n",
