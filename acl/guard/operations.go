@@ -32,6 +32,8 @@ var operations = map[string]operation{
 	"ContainerStart": {
 		query: rules{"detachKeys": ok, "checkpoint": zero("--checkpoint", ""), "checkpoint-dir": zero("--checkpoint-dir", "")},
 	},
+	// Podman reads stream and delay besides.
+	"ContainerTop":    {query: rules{"ps_args": processes, "stream": ok, "delay": ok}},
 	"ContainerRename": {query: rules{"name": ok}, whole: rename},
 	"ContainerExec": {
 		fields: rules{

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"postern/acl/guard"
 	"postern/acl/scope"
 )
 
@@ -27,6 +28,8 @@ func (c *check) path() *Refusal {
 	switch c.d.OperationID() {
 	case "ContainerRename":
 		return c.rename()
+	case "ContainerTop":
+		return c.top()
 	case "ContainerStart", "ContainerRestart":
 		return c.start()
 	case "NetworkInspect":
@@ -263,6 +266,17 @@ func (c *check) visible() (map[string]bool, error) {
 		}
 	}
 	return ids, nil
+}
+
+// top keeps a client to the processes of the container, as the guard does. Podman reads
+// the parameter's name in any case.
+func (c *check) top() *Refusal {
+	for key, values := range c.query {
+		if c.Guard == nil && strings.EqualFold(key, "ps_args") && slices.ContainsFunc(values, func(v string) bool { return !guard.IsPlainPS(v) }) {
+			return c.refuse("its ps_args: " + guard.PlainPS)
+		}
+	}
+	return nil
 }
 
 // rename holds a container's new name to the scope.
