@@ -89,6 +89,13 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Capabilities":["ALL"]`), "HostConfig.Capabilities asks for something unknown: this version of postern does not know the field"},
 		{"", host(`"CapAdd":["SYS_ADMIN"],"PidMode":"host"`), "HostConfig.CapAdd asks for SYS_ADMIN (--cap-add): set GUARD_CAP_ADD=SYS_ADMIN; HostConfig.PidMode asks for host (--pid): set GUARD_NAMESPACE=pid=host"},
 
+		// What Podman alone would obey.
+		{"", `{"Image":"x","Volumes":{"/data":{}},"Env":["A=*","B"],"HostConfig":{"GroupAdd":["audio","0"]}}`, ""},
+		{"GUARD_VOLUME=/etc", `{"Image":"x","Volumes":{"/etc:/h":{}}}`, "Volumes asks for /etc:/h (-v): it is no path: Podman would mount what is before the colon"},
+		{"", `{"Image":"x","Env":["A=1","PASS*"]}`, "Env asks for PASS* (-e): Podman would hand on variables of its own"},
+		{"", host(`"GroupAdd":["0,keep-groups"]`), "HostConfig.GroupAdd asks for 0,keep-groups (--group-add): nothing permits it"},
+		{"GUARD_VOLUME=/srv:ro", host(`"Mounts":[{"Type":"bind","Source":"/srv","Target":"/h,U=true","ReadOnly":true}]`), "HostConfig.Mounts.Target asks for /h,U=true (--mount): Podman would read options after the comma"},
+
 		// Binds.
 		{"", host(`"Binds":["/:/host"]`), "HostConfig.Binds asks for / (-v): what is postern's own is out of reach"},
 		{"", host(`"Binds":["/etc:/h:ro"]`), "HostConfig.Binds asks for /etc (-v): set GUARD_VOLUME=/etc:ro"},

@@ -110,8 +110,8 @@ var mounts = each(func(j *judge, field string, value any) {
 // and Source.
 var mountRules = rules{
 	"Type":        ok,
-	"Source":      ok,
-	"Target":      ok,
+	"Source":      mountWord,
+	"Target":      mountWord,
 	"ReadOnly":    ok,
 	"Consistency": ok,
 	"BindOptions": in(rules{

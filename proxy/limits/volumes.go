@@ -186,14 +186,19 @@ func (c *check) taken(name string) *Refusal {
 }
 
 // volumeName matches what the engine takes for a volume's name rather than for a path.
-var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+// Podman allows names of one letter.
+var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // volumesOf holds the named volumes of a new container to the scope. Those that do not
 // exist are made first, so that they have the labels of the scope, and are removed
 // again if the container cannot be made.
 func (c *check) volumesOf(host *body.Object) *Refusal {
 	wanted := map[string]newVolume{}
-	for _, bind := range host.Strings("Binds") {
+	binds := host.Strings("Binds")
+	for path := range c.body.Object("Volumes").All() {
+		binds = append(binds, path) // Podman takes name:/x for a bind
+	}
+	for _, bind := range binds {
 		if name, _, named := strings.Cut(bind, ":"); named && volumeName.MatchString(name) {
 			wanted[name] = newVolume{Name: name, Driver: host.String("VolumeDriver")}
 		}

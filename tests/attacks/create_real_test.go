@@ -84,6 +84,10 @@ var createAttacks = []createAttack{
 	{name: "label that routes", body: `{"Image":"{image}","Labels":{"traefik.http.routers.x.rule":"Host(` + "`bank`" + `)"}}`},
 	{name: "label that runs commands", body: `{"Image":"{image}","Labels":{"ofelia.job-local.x.command":"id"}}`},
 	{name: "another's stamp", body: `{"Image":"{image}","Labels":{"postern.client":"admin"}}`},
+	// Docker makes an anonymous volume for each of these paths. Podman mounts /etc, or
+	// another's volume.
+	{name: "bind as the path of a volume", body: `{"Image":"{image}","Volumes":{"/etc:/h":{}}}`, fails: true},
+	{name: "another's volume as the path of one", body: `{"Image":"{image}","Volumes":{"{volume}:/h":{}}}`, fails: true},
 
 	{name: "host configuration at the top", body: `{"Image":"{image}","Privileged":true,"Binds":["/:/h"]}`},
 	{name: "host configuration at the top, null inside", body: `{"Image":"{image}","Privileged":true,"PidMode":"host","HostConfig":null}`},

@@ -141,6 +141,29 @@ func TestTopOfTheContainer(t *testing.T) {
 	}
 }
 
+// TestVolumesThatPodmanMounts asserts that another's volume cannot be mounted in ways that
+// are Podman's alone: as the path of an anonymous volume, and by a name of one letter.
+func TestVolumesThatPodmanMounts(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "mine"})
+	e.Handle("GET /volumes/{name}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name := r.PathValue("name"); name == "data" || name == "d" {
+			answers(200, `{"Name":"`+name+`","Labels":{"postern.client":"bob"}}`).ServeHTTP(w, r)
+			return
+		}
+		answers(404, `{"message":"no such volume"}`).ServeHTTP(w, r)
+	}))
+	for _, body := range []string{`{"Image":"x","Volumes":{"data:/x":{}}}`, `{"Image":"x","HostConfig":{"Binds":["d:/x"]}}`} {
+		e.Reset()
+		if r := create(t, p, body); r.Status != http.StatusBadRequest || !strings.Contains(r.Body, "no such volume") {
+			t.Errorf("%s: %d %s", body, r.Status, r.Body)
+		}
+		if got := strings.Join(harness.Targets(e), " "); strings.Contains(got, "POST") {
+			t.Errorf("%s: the engine got %s", body, got)
+		}
+	}
+}
+
 // TestCountsOfTheScope asserts that neither an info of Podman's own nor an image says how
 // many or which containers are hidden.
 func TestCountsOfTheScope(t *testing.T) {
