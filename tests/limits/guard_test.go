@@ -104,6 +104,34 @@ func TestGuardRemovesWhatIsMoreThanJudged(t *testing.T) {
 	}
 }
 
+// TestStartIntoAnothersNetwork asserts that a container that has come into another client's
+// network, which got the name of its own between the look-up and the start, is killed and
+// taken out of there. It would start there again: the engine keeps the network's id.
+func TestStartIntoAnothersNetwork(t *testing.T) {
+	t.Parallel()
+	own, foreign, id := strings.Repeat("a1", 32), strings.Repeat("b2", 32), strings.Repeat("c0", 32)
+	for _, settings := range []map[string]string{{"GUARD": "1"}, {"SCOPE": "mine"}} {
+		e, p := start(t, settings)
+		now, pinned, client := own, "", "-"
+		e.Handle("GET /networks", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `[{"Name":"n","Id":%q,"Labels":{"postern.client":%q}}]`, now, client)
+		}))
+		e.Handle("GET /containers/{id}/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"Id":%q,"Name":"/own","Image":"sha256:1","Config":{"Labels":{"postern.client":"-"}},"HostConfig":{},"NetworkSettings":{"Networks":{"n":{"NetworkID":%q}}}}`, id, pinned)
+		}))
+		e.Handle("GET /images/{name}/json", answers(http.StatusOK, `{"Id":"sha256:1"}`))
+		e.Handle("POST /containers/{id}/start", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			now, pinned, client = foreign, foreign, "bob"
+			w.WriteHeader(http.StatusNoContent)
+		}))
+		r := post(t, p, "/containers/own/start")
+		got := strings.Join(harness.Targets(e), "\n")
+		if r.Status < 400 || !strings.Contains(got, "POST /containers/"+id+"/kill") || !strings.Contains(got, "POST /networks/"+foreign+"/disconnect") {
+			t.Errorf("%v: %d %s\n%s", settings, r.Status, r.Body, got)
+		}
+	}
+}
+
 // TestGuardIsInherited asserts that an unprefixed GUARD holds for a client that does not
 // set it, whose own lists count alone, and that a client can opt out in words.
 func TestGuardIsInherited(t *testing.T) {
