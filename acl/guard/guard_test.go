@@ -88,6 +88,9 @@ func TestCreate(t *testing.T) {
 		{"", `{"Image":"x","Privileged":true}`, "Privileged asks for something unknown: this version of postern does not know the field"},
 		{"", host(`"Capabilities":["ALL"]`), "HostConfig.Capabilities asks for something unknown: this version of postern does not know the field"},
 		{"", host(`"CapAdd":["SYS_ADMIN"],"PidMode":"host"`), "HostConfig.CapAdd asks for SYS_ADMIN (--cap-add): set GUARD_CAP_ADD=SYS_ADMIN; HostConfig.PidMode asks for host (--pid): set GUARD_NAMESPACE=pid=host"},
+		{"", host(`"Tmpfs":{"/t":"rw,exec,size=1m"},"OomScoreAdj":500`), ""},
+		{"", host(`"Tmpfs":{"/t":"rw,rbind"}`), "HostConfig.Tmpfs asks for the option rbind (--tmpfs): nothing permits it"},
+		{"", host(`"OomScoreAdj":-1000`), "HostConfig.OomScoreAdj asks for -1000 (--oom-score-adj): others would be killed first"},
 
 		// What Podman alone would obey.
 		{"", `{"Image":"x","Volumes":{"/data":{}},"Env":["A=*","B"],"HostConfig":{"GroupAdd":["audio","0"]}}`, ""},

@@ -79,6 +79,7 @@ var createAttacks = []createAttack{
 	{name: "rate of a host path", body: hostConfig(`"BlkioDeviceReadBps":[{"Path":"/etc/shadow","Rate":1}]`)},
 	{name: "storage options", body: hostConfig(`"StorageOpt":{"size":"1G"}`), fails: true},
 	{name: "sysctl", body: hostConfig(`"Sysctls":{"kernel.core_pattern":"|/x"}`)},
+	{name: "others killed first", body: hostConfig(`"OomScoreAdj":-1000`)},
 	{name: "volume driver", body: hostConfig(`"VolumeDriver":"nfs","Binds":["x:/x"]`), fails: true},
 	{name: "annotations", body: hostConfig(`"Annotations":{"run.oci.hooks":"/x"}`), fails: true},
 	{name: "label that routes", body: `{"Image":"{image}","Labels":{"traefik.http.routers.x.rule":"Host(` + "`bank`" + `)"}}`},

@@ -80,6 +80,7 @@ type inspected struct {
 		MaskedPaths, ReadonlyPaths, DeviceCgroupRules                    []string
 		PidMode, IpcMode, UTSMode, UsernsMode, NetworkMode, CgroupnsMode string
 		Cgroup, CgroupParent, Runtime, VolumeDriver                      string
+		OomScoreAdj                                                      int
 		Devices, DeviceRequests, BlkioWeightDevice, BlkioDeviceReadBps   []any
 		Mounts                                                           []any
 		Sysctls, StorageOpt, Annotations                                 map[string]string
@@ -161,6 +162,7 @@ func (s *site) powers(t *testing.T, c inspected) (all []string) {
 	}
 	has(len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules) > 0, "devices")
 	has(len(h.BlkioWeightDevice)+len(h.BlkioDeviceReadBps) > 0, "a host path that is looked at")
+	has(h.OomScoreAdj < 0, "OomScoreAdj %d", h.OomScoreAdj)
 	has(len(h.VolumesFrom) > 0, "VolumesFrom %v", h.VolumesFrom)
 	has(len(h.Links) > 0, "Links %v", h.Links)
 	has(h.VolumeDriver != "" && h.VolumeDriver != "local", "VolumeDriver %s", h.VolumeDriver)
