@@ -91,6 +91,8 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Tmpfs":{"/t":"rw,exec,size=1m"},"OomScoreAdj":500`), ""},
 		{"", host(`"Tmpfs":{"/t":"rw,rbind"}`), "HostConfig.Tmpfs asks for the option rbind (--tmpfs): nothing permits it"},
 		{"", host(`"OomScoreAdj":-1000`), "HostConfig.OomScoreAdj asks for -1000 (--oom-score-adj): others would be killed first"},
+		{"", host(`"LogConfig":{"Type":"local","Config":{"tag":"{{.ImageName}}/{{ .Name }}/x","max-size":"1m"}}`), ""},
+		{"", host(`"LogConfig":{"Config":{"tag":"{{range $.ContainerArgs}}x{{end}}"}}`), "HostConfig.LogConfig.Config asks for the tag {{range $.ContainerArgs}}x{{end}} (--log-opt): only names such as {{.Name}} may stand in it"},
 
 		// What Podman alone would obey.
 		{"", `{"Image":"x","Volumes":{"/data":{}},"Env":["A=*","B"],"HostConfig":{"GroupAdd":["audio","0"]}}`, ""},

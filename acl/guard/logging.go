@@ -1,6 +1,9 @@
 package guard
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+)
 
 // logDrivers keep a container's output on the host. The others send it to an address,
 // or write it, as root, to any socket of the host.
@@ -9,6 +12,10 @@ var logDrivers = []string{"", "json-file", "local", "none", "journald"}
 // logOptions are the options of these drivers. Some of the others' open files of the
 // host.
 var logOptions = []string{"max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size", "cache-disabled", "cache-max-size", "cache-max-file", "cache-compress"}
+
+// plainTag matches a tag such as {{.Name}}. The engine executes it as a template of Go's: a
+// few loops in one another fill the memory of the host, in the engine itself.
+var plainTag = regexp.MustCompile(`^([^{]|\{\{ *\.[A-Za-z]+ *\}\})*$`)
 
 // logging judges HostConfig.LogConfig. The engine's default driver, without options,
 // counts as none.
@@ -24,6 +31,8 @@ func logging(j *judge, field string, value any) {
 	for name, option := range o.Object("Config").All() {
 		if !isZero(option) && !slices.Contains(logOptions, name) {
 			j.never(field+".Config", name, "--log-opt", "the guard has no rule for it")
+		} else if name == "tag" && !plainTag.MatchString(show(option)) {
+			j.never(field+".Config", "the tag "+show(option), "--log-opt", "only names such as {{.Name}} may stand in it")
 		}
 	}
 }

@@ -72,6 +72,7 @@ var createAttacks = []createAttack{
 	{name: "runtime", body: hostConfig(`"Runtime":"io.containerd.runc.v2"`)},
 	{name: "log to a host socket", body: hostConfig(`"LogConfig":{"Type":"syslog","Config":{"syslog-address":"unix:///var/run/docker.sock"}}`)},
 	{name: "log to another machine", body: hostConfig(`"LogConfig":{"Type":"gelf","Config":{"gelf-address":"udp://127.0.0.1:9"}}`)},
+	{name: "log tag that the engine computes", body: hostConfig(`"LogConfig":{"Type":"json-file","Config":{"tag":"{{range $.ContainerArgs}}x{{end}}"}}`)},
 	{name: "links", body: hostConfig(`"Links":["{box}:db"]`)},
 	{name: "port of the host", body: `{"Image":"{image}","ExposedPorts":{"80/tcp":{}},"HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"8123"}]}}}`},
 	{name: "range of ports of the host", body: hostConfig(`"PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8000-9000"}]}`)},

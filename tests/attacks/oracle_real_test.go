@@ -174,6 +174,7 @@ func (s *site) powers(t *testing.T, c inspected) (all []string) {
 	for option := range maps.Keys(h.LogConfig.Config) {
 		has(!slices.Contains([]string{"max-size", "max-file", "compress", "tag", "labels", "labels-regex", "env", "env-regex", "mode", "max-buffer-size"}, option), "log option %s", option)
 	}
+	has(strings.Contains(h.LogConfig.Config["tag"], "{{range"), "log tag %s", h.LogConfig.Config["tag"])
 	for port, bindings := range h.PortBindings {
 		for _, b := range bindings {
 			has(b.HostPort != "" && b.HostPort != "0", "port %s of the host for %s", b.HostPort, port)
