@@ -91,8 +91,9 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Tmpfs":{"/t":"rw,exec,size=1m"},"OomScoreAdj":500`), ""},
 		{"", host(`"Tmpfs":{"/t":"rw,rbind"}`), "HostConfig.Tmpfs asks for the option rbind (--tmpfs): nothing permits it"},
 		{"", host(`"OomScoreAdj":-1000`), "HostConfig.OomScoreAdj asks for -1000 (--oom-score-adj): others would be killed first"},
-		{"", host(`"LogConfig":{"Type":"local","Config":{"tag":"{{.ImageName}}/{{ .Name }}/x","max-size":"1m"}}`), ""},
-		{"", host(`"LogConfig":{"Config":{"tag":"{{range $.ContainerArgs}}x{{end}}"}}`), "HostConfig.LogConfig.Config asks for the tag {{range $.ContainerArgs}}x{{end}} (--log-opt): only names such as {{.Name}} may stand in it"},
+		{"", host(`"LogConfig":{"Type":"local","Config":{"tag":"{{.ImageName}}/{{ .Name }}/x","max-size":"1m","max-buffer-size":"4MB"}}`), ""},
+		{"", host(`"LogConfig":{"Config":{"mode":"non-blocking","max-buffer-size":"100g"}}`), "HostConfig.LogConfig.Config asks for max-buffer-size 100g (--log-opt): the most is 99m"},
+		{"", host(`"LogConfig":{"Config":{"tag":"{{range $.ContainerArgs}}x{{end}}"}}`), "HostConfig.LogConfig.Config asks for tag {{range $.ContainerArgs}}x{{end}} (--log-opt): only names such as {{.Name}} may stand in it"},
 
 		// What Podman alone would obey.
 		{"", `{"Image":"x","Volumes":{"/data":{}},"Env":["A=*","B"],"HostConfig":{"GroupAdd":["audio","0"]}}`, ""},
@@ -388,6 +389,8 @@ func TestTarget(t *testing.T) {
 		{"a", `"MaskedPaths":["/proc/acpi","/proc/kcore","/proc/keys","/proc/latency_stats","/proc/timer_list","/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/firmware"],"Runtime":"runc","NetworkMode":"anything","Memory":0`, nil, ""},
 		{"5e1f", ``, nil, "the container asks for postern: what is postern's own is out of reach"},
 		{"a", `"Privileged":true,"MaskedPaths":[],"ReadonlyPaths":[]`, nil, "HostConfig.Privileged asks for true (--privileged): set GUARD_PRIVILEGED=1"},
+		{"a", `"LogConfig":{"Type":"gelf","Config":{"gelf-address":"udp://logs:12201","tag":"{{index .ContainerLabels \"a\"}}"}}`, nil, ""}, // from daemon.json
+		{"a", `"LogConfig":{"Type":"syslog","Config":{"syslog-address":"unixgram:///x"}}`, nil, "HostConfig.LogConfig.Type asks for syslog (--log-driver): only json-file, local, journald and none are allowed"},
 		{"a", `"NetworkMode":"host"`, nil, "HostConfig.NetworkMode asks for host (--network): set GUARD_NETWORK=bridge,host"},
 		{"a", `"PidMode":"container:web"`, nil, "HostConfig.PidMode asks for container web, whose HostConfig.Privileged has true (--pid): a client may join only what it might have made itself"},
 		{"a", ``, []guard.Mounted{{Type: "bind", Source: "/etc", Propagation: "rprivate"}}, "Mounts asks for /etc (-v): set GUARD_VOLUME=/etc:ro"},
@@ -395,7 +398,7 @@ func TestTarget(t *testing.T) {
 		{"a", ``, []guard.Mounted{{Type: "volume", Name: "own"}, {Type: "tmpfs"}}, ""},
 		{"a", ``, []guard.Mounted{{Type: "npipe"}}, "Mounts asks for type npipe (--mount): nothing permits it"},
 	} {
-		g := guard.Guard{Settings: settings(t, "GUARD_MEMORY=1g"), Self: self}
+		g := guard.Guard{Settings: settings(t, "GUARD_MEMORY=1g"), Self: self, Engine: guard.Engine{LoggingDriver: "gelf"}}
 		o, unknown, err := body.Read([]byte("{"+test.host+"}"), body.HostConfig, body.Drop)
 		if err != nil {
 			t.Fatal(err)
