@@ -88,6 +88,19 @@ func TestCreate(t *testing.T) {
 		{"", `{"Image":"x","Privileged":true}`, "Privileged asks for something unknown: this version of postern does not know the field"},
 		{"", host(`"Capabilities":["ALL"]`), "HostConfig.Capabilities asks for something unknown: this version of postern does not know the field"},
 		{"", host(`"CapAdd":["SYS_ADMIN"],"PidMode":"host"`), "HostConfig.CapAdd asks for SYS_ADMIN (--cap-add): set GUARD_CAP_ADD=SYS_ADMIN; HostConfig.PidMode asks for host (--pid): set GUARD_NAMESPACE=pid=host"},
+		{"", host(`"Tmpfs":{"/t":"rw,exec,size=1m"},"OomScoreAdj":500`), ""},
+		{"", host(`"Tmpfs":{"/t":"rw,rbind"}`), "HostConfig.Tmpfs asks for the option rbind (--tmpfs): nothing permits it"},
+		{"", host(`"OomScoreAdj":-1000`), "HostConfig.OomScoreAdj asks for -1000 (--oom-score-adj): others would be killed first"},
+		{"", host(`"LogConfig":{"Type":"local","Config":{"tag":"{{.ImageName}}/{{ .Name }}/x","max-size":"1m","max-buffer-size":"4MB"}}`), ""},
+		{"", host(`"LogConfig":{"Config":{"mode":"non-blocking","max-buffer-size":"100g"}}`), "HostConfig.LogConfig.Config asks for max-buffer-size 100g (--log-opt): the most is 99m"},
+		{"", host(`"LogConfig":{"Config":{"tag":"{{range $.ContainerArgs}}x{{end}}"}}`), "HostConfig.LogConfig.Config asks for tag {{range $.ContainerArgs}}x{{end}} (--log-opt): only names such as {{.Name}} may stand in it"},
+
+		// What Podman alone would obey.
+		{"", `{"Image":"x","Volumes":{"/data":{}},"Env":["A=*","B"],"HostConfig":{"GroupAdd":["audio","0"]}}`, ""},
+		{"GUARD_VOLUME=/etc", `{"Image":"x","Volumes":{"/etc:/h":{}}}`, "Volumes asks for /etc:/h (-v): it is no path: Podman would mount what is before the colon"},
+		{"", `{"Image":"x","Env":["A=1","PASS*"]}`, "Env asks for PASS* (-e): Podman would hand on variables of its own"},
+		{"", host(`"GroupAdd":["0,keep-groups"]`), "HostConfig.GroupAdd asks for 0,keep-groups (--group-add): nothing permits it"},
+		{"GUARD_VOLUME=/srv:ro", host(`"Mounts":[{"Type":"bind","Source":"/srv","Target":"/h,U=true","ReadOnly":true}]`), "HostConfig.Mounts.Target asks for /h,U=true (--mount): Podman would read options after the comma"},
 
 		// Binds.
 		{"", host(`"Binds":["/:/host"]`), "HostConfig.Binds asks for / (-v): what is postern's own is out of reach"},
@@ -231,6 +244,10 @@ func TestCreate(t *testing.T) {
 		{"", host(`"LogConfig":{"Config":{"splunk-capath":"/etc/shadow"}}`), "HostConfig.LogConfig.Config asks for splunk-capath (--log-opt): the guard has no rule for it"},
 		{"", `{"Image":"x","Labels":{"a":"b","com.docker.compose.project":"ci","postern.client":"ci"}}`, ""},
 		{"", `{"Image":"x","Labels":{"Traefik.enable":"true"}}`, "Labels asks for Traefik.enable (--label): set GUARD_LABEL=traefik.enable"},
+		{"", `{"Image":"x","Labels":{"com.centurylinklabs.zodiac.original-image":"evil"}}`, "Labels asks for com.centurylinklabs.zodiac.original-image (--label): set GUARD_LABEL=com.centurylinklabs.zodiac.original-image"},
+		{"", `{"Image":"x","Labels":{"co.elastic.logs/raw":"[]"}}`, "Labels asks for co.elastic.logs/raw (--label): set GUARD_LABEL=co.elastic.logs/raw"},
+		{"", `{"Image":"x","Labels":{"SWAG":"enable"}}`, "Labels asks for SWAG (--label): set GUARD_LABEL=swag"},
+		{"", `{"Image":"x","Labels":{"swagger.ui":"on","com.datadoghq.tags.env":"ci"}}`, ""},
 		{"GUARD_LABEL=traefik.*", `{"Image":"x","Labels":{"Traefik.enable":"true"}}`, ""},
 		{"GUARD_LABEL=*", `{"Image":"x","Labels":{"postern.client":"alice"}}`, "Labels asks for postern.client=alice (--label): labels that begin with postern. are postern's"},
 		{"", `{"Image":"x","Labels":{"com.docker.compose.project":"infra"}}`, "Labels asks for compose project infra (--label): what is postern's own is out of reach"},
@@ -368,6 +385,8 @@ func TestTarget(t *testing.T) {
 		{"a", `"MaskedPaths":["/proc/acpi","/proc/kcore","/proc/keys","/proc/latency_stats","/proc/timer_list","/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/firmware"],"Runtime":"runc","NetworkMode":"anything","Memory":0`, nil, ""},
 		{"5e1f", ``, nil, "the container asks for postern: what is postern's own is out of reach"},
 		{"a", `"Privileged":true,"MaskedPaths":[],"ReadonlyPaths":[]`, nil, "HostConfig.Privileged asks for true (--privileged): set GUARD_PRIVILEGED=1"},
+		{"a", `"LogConfig":{"Type":"gelf","Config":{"gelf-address":"udp://logs:12201","tag":"{{index .ContainerLabels \"a\"}}"}}`, nil, ""}, // from daemon.json
+		{"a", `"LogConfig":{"Type":"syslog","Config":{"syslog-address":"unixgram:///x"}}`, nil, "HostConfig.LogConfig.Type asks for syslog (--log-driver): only json-file, local, journald and none are allowed"},
 		{"a", `"NetworkMode":"host"`, nil, "HostConfig.NetworkMode asks for host (--network): set GUARD_NETWORK=bridge,host"},
 		{"a", `"PidMode":"container:web"`, nil, "HostConfig.PidMode asks for container web, whose HostConfig.Privileged has true (--pid): a client may join only what it might have made itself"},
 		{"a", ``, []guard.Mounted{{Type: "bind", Source: "/etc", Propagation: "rprivate"}}, "Mounts asks for /etc (-v): set GUARD_VOLUME=/etc:ro"},
@@ -375,7 +394,7 @@ func TestTarget(t *testing.T) {
 		{"a", ``, []guard.Mounted{{Type: "volume", Name: "own"}, {Type: "tmpfs"}}, ""},
 		{"a", ``, []guard.Mounted{{Type: "npipe"}}, "Mounts asks for type npipe (--mount): nothing permits it"},
 	} {
-		g := guard.Guard{Settings: settings(t, "GUARD_MEMORY=1g"), Self: self}
+		g := guard.Guard{Settings: settings(t, "GUARD_MEMORY=1g"), Self: self, Engine: guard.Engine{LoggingDriver: "gelf"}}
 		o, unknown, err := body.Read([]byte("{"+test.host+"}"), body.HostConfig, body.Drop)
 		if err != nil {
 			t.Fatal(err)

@@ -12,31 +12,46 @@ import (
 const StampPrefix = "postern."
 
 // obeyedLabels are the prefixes of labels that programs beside the engine obey: they
-// route traffic to the container, run commands, or take it for one of their own.
+// route traffic to the container, run commands, read files, or take it for one of their
+// own. A prefix with = is a whole label.
 var obeyedLabels = strings.Fields(`
+	bunkerweb.
 	caddy
 	chadburn.
-	com.centurylinklabs.watchtower
+	cloudflare.tunnel
+	co.elastic.
+	com.centurylinklabs.
+	com.datadoghq.ad.
 	com.github.jrcs.letsencrypt_nginx_proxy_companion
 	com.github.nginx-proxy
 	com.sockguard.
 	coolify.
 	cron.
+	crowdsec.
 	deck-chores.
 	diun.
 	docker-volume-backup.
+	dockflare.
 	io.containers.
 	io.podman.
 	io.portainer.
 	kontena.
 	lb.
+	nautical-backup.
 	ofelia.
 	org.nginx-proxy
+	pangolin.
+	proxy.
+	restic-compose-backup.
 	sablier.
 	scheduler.
+	service_
 	socket-proxy.
+	swag=
+	swag_
 	swarm.cronjob
 	swarmpit.
+	tinyauth.
 	traefik
 	tsdproxy.
 	wud.
@@ -71,7 +86,7 @@ func (j *judge) label(field, name, value, flag string) {
 		}
 		return
 	}
-	isObeyed := slices.ContainsFunc(obeyedLabels, func(prefix string) bool { return strings.HasPrefix(lower, prefix) })
+	isObeyed := slices.ContainsFunc(obeyedLabels, func(prefix string) bool { return strings.HasPrefix(lower+"=", prefix) })
 	if j.target || !isObeyed || slices.ContainsFunc(j.lists["GUARD_LABEL"].items, func(p string) bool { return pattern.Match(p, lower) }) {
 		return
 	}

@@ -85,6 +85,14 @@ func (j *judge) realTime(host *body.Object, at string) {
 	}
 }
 
+// oomScoreAdj refuses what has the kernel, when memory runs out, kill processes of the
+// host and of others before the container's. Root in a container cannot do that itself.
+func oomScoreAdj(j *judge, field string, value any) {
+	if score := show(value); strings.HasPrefix(score, "-") && !j.target {
+		j.never(field, score, "--oom-score-adj", "others would be killed first")
+	}
+}
+
 // above refuses an amount.
 func (j *judge) above(field string, amount int64, flag, variable string) {
 	asks := strconv.FormatInt(amount, 10)

@@ -106,12 +106,24 @@ var mounts = each(func(j *judge, field string, value any) {
 	}
 })
 
+// tmpfs judges HostConfig.Tmpfs. The engine hands the words to the runtime, for which
+// bind makes a mount of the host's path tmpfs of it, below the container's own files.
+func tmpfs(j *judge, field string, value any) {
+	for _, options := range objectOf(value).All() {
+		for word := range strings.SplitSeq(show(options), ",") {
+			if word == "bind" || word == "rbind" {
+				j.never(field, "the option "+word, "--tmpfs", "")
+			}
+		}
+	}
+}
+
 // mountRules are the fields of one of HostConfig.Mounts. The judge above looks at Type
 // and Source.
 var mountRules = rules{
 	"Type":        ok,
-	"Source":      ok,
-	"Target":      ok,
+	"Source":      mountWord,
+	"Target":      mountWord,
 	"ReadOnly":    ok,
 	"Consistency": ok,
 	"BindOptions": in(rules{

@@ -20,14 +20,14 @@ var configRules = rules{
 	"Tty":          ok,
 	"OpenStdin":    ok,
 	"StdinOnce":    ok,
-	"Env":          ok,
+	"Env":          env,
 	"Cmd":          ok,
 	"Healthcheck": in(rules{
 		"Test": ok, "Interval": ok, "Timeout": ok, "StartPeriod": ok, "StartInterval": ok, "Retries": ok,
 	}),
 	"ArgsEscaped":     ok,
 	"Image":           image,
-	"Volumes":         ok, // anonymous ones: the keys are paths in the container
+	"Volumes":         volumes, // anonymous ones
 	"WorkingDir":      ok,
 	"Entrypoint":      ok,
 	"NetworkDisabled": ok,
@@ -65,18 +65,18 @@ var hostRules = with(resourceRules, rules{
 	"DnsOptions":      ok,
 	"DnsSearch":       ok,
 	"ExtraHosts":      ok, // lines in the container's own /etc/hosts
-	"GroupAdd":        ok, // root in the container can join any group
+	"GroupAdd":        groupAdd,
 	"IpcMode":         namespace("ipc", "--ipc", "none", "private", "shareable"),
 	"Cgroup":          zero("", ""),
 	"Links":           zero("--link", "use a network of your own, on which names work"),
-	"OomScoreAdj":     ok,
+	"OomScoreAdj":     oomScoreAdj,
 	"PidMode":         namespace("pid", "--pid"),
 	"Privileged":      privileged,
 	"PublishAllPorts": publishAll,
 	"ReadonlyRootfs":  ok,
 	"SecurityOpt":     securityOpt,
 	"StorageOpt":      zero("--storage-opt", ""),
-	"Tmpfs":           ok,
+	"Tmpfs":           tmpfs,
 	"UTSMode":         namespace("uts", "--uts"),
 	"UsernsMode":      namespace("userns", "--userns"),
 	"ShmSize":         ok,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"postern/acl/guard"
@@ -50,17 +51,20 @@ func (c *check) verify(created []byte, judged image) error {
 	case errors.Is(err, errAbsent):
 		return nil // somebody has removed it already
 	case err == nil:
-		if err = c.hasImage(found, judged); err == nil {
-			err = c.hasPowers(found)
-		}
-		if err == nil {
-			err = c.hasVolumes(found)
+		for _, has := range []func() error{
+			func() error { return c.hasImage(found, judged) }, func() error { return c.hasLabels(found) },
+			func() error { return c.hasPowers(found) }, func() error { return c.hasVolumes(found) },
+		} {
+			if err = has(); err != nil {
+				break
+			}
 		}
 	}
 	if err == nil {
 		return nil
 	}
-	c.Engine.ask(c.ctx, http.MethodDelete, "/containers/"+made.ID, nil, nil, nil)
+	// The client knows its name, and may have started it.
+	c.Engine.ask(c.ctx, http.MethodDelete, "/containers/"+made.ID, url.Values{"force": {"1"}, "v": {"1"}}, nil, nil)
 	return fmt.Errorf("container %.12s is removed again: %w", made.ID, err)
 }
 
@@ -73,6 +77,19 @@ func (c *check) hasImage(found *container, judged image) error {
 		err = errImage
 	}
 	return err
+}
+
+// hasLabels judges the labels that the container has got from its image. An image for
+// several platforms has labels for each, and the look-up has seen those of one.
+func (c *check) hasLabels(found *container) error {
+	labels := found.Config.Labels
+	if all := c.Guard.Inherit(labels, c.body); len(all) > 0 {
+		return errors.New(guard.Message(all))
+	}
+	if project := labels[projectLabel]; project != c.body.String("Labels", projectLabel) {
+		return errors.New("its image puts it into the compose project " + project)
+	}
+	return nil
 }
 
 func (c *check) hasPowers(found *container) error {

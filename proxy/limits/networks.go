@@ -1,7 +1,7 @@
 package limits
 
 import (
-	"context"
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -189,27 +189,46 @@ func (c *check) start() *Refusal {
 	return nil
 }
 
-// afterStart kills a container that has come into a network out of the scope: one that
-// got its name between the lookup and the start.
+// afterStart kills a container that has come into a network out of the scope, one that
+// got its name between the lookup and the start, and takes it out of there: from now on
+// the engine keeps the network's id, and the next start would not be judged.
 func (c *check) afterStart(res *http.Response, id string) error {
 	if res.StatusCode >= 300 {
 		return nil
 	}
+	foreign, err := c.foreignNetworks(id)
+	if err == nil && len(foreign) == 0 {
+		return nil
+	}
+	c.Engine.ask(c.ctx, http.MethodPost, "/containers/"+id+"/kill", nil, nil, nil)
+	for _, network := range foreign {
+		c.Engine.ask(c.ctx, http.MethodPost, "/networks/"+network+"/disconnect", nil, disconnect{id, true}, nil)
+	}
+	return cmp.Or(err, errNetwork)
+}
+
+// disconnect is the body of a NetworkDisconnect.
+type disconnect struct {
+	Container string
+	Force     bool
+}
+
+// foreignNetworks lists the networks of a container that the client may not use.
+func (c *check) foreignNetworks(id string) (foreign []string, err error) {
 	now, err := c.Engine.container(c.ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all, err := c.Engine.networks(c.ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, endpoint := range now.NetworkSettings.Networks {
 		for _, n := range all {
 			if n.ID == endpoint.NetworkID && !(c.seesNetwork(n) && c.guardPermits(n)) {
-				c.Engine.ask(context.WithoutCancel(c.ctx), "POST", "/containers/"+id+"/kill", nil, nil, nil)
-				return errNetwork
+				foreign = append(foreign, n.ID)
 			}
 		}
 	}
-	return nil
+	return foreign, nil
 }

@@ -84,7 +84,8 @@ func (s *Surroundings) describe(own ownContainer) {
 	for _, m := range own.Mounts {
 		if m.Type == "volume" {
 			s.Self.Volumes = append(s.Self.Volumes, m.Name)
-		} else if m.Source != "" {
+		}
+		if m.Source != "" { // of a volume, too: a client may list the directory of all volumes
 			s.Self.Paths = append(s.Self.Paths, m.Source)
 		}
 	}

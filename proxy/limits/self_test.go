@@ -90,7 +90,7 @@ func TestSurvey(t *testing.T) {
 			}
 			continue
 		}
-		if !slices.Equal(s.Self.Paths, []string{dockerSocket, "/run/user/1000/docker.sock", "/srv/sockets"}) || !slices.Equal(s.Self.Volumes, []string{"shared"}) || s.Self.Project != "infra" ||
+		if !slices.Equal(s.Self.Paths, []string{dockerSocket, "/run/user/1000/docker.sock", "/srv/sockets", "/var/lib/docker/volumes/shared/_data"}) || !slices.Equal(s.Self.Volumes, []string{"shared"}) || s.Self.Project != "infra" ||
 			!slices.Equal(s.Self.Tags, []string{"docker.io/library/postern:1", "docker.io/library/postern@sha256:2"}) {
 			t.Errorf("%s: got %+v", name, s.Self)
 		}

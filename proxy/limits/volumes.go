@@ -186,7 +186,11 @@ func (c *check) taken(name string) *Refusal {
 // again if the container cannot be made.
 func (c *check) volumesOf(host *body.Object) *Refusal {
 	wanted := map[string]newVolume{}
-	for _, bind := range host.Strings("Binds") {
+	binds := host.Strings("Binds")
+	for path := range c.body.Object("Volumes").All() {
+		binds = append(binds, path) // Podman takes name:/x for a bind
+	}
+	for _, bind := range binds {
 		// The engine takes all but absolute paths for names. Those of a plugin's volumes may
 		// have any letters.
 		if name, _, named := strings.Cut(bind, ":"); named && !strings.HasPrefix(name, "/") {

@@ -72,6 +72,7 @@ var createAttacks = []createAttack{
 	{name: "runtime", body: hostConfig(`"Runtime":"io.containerd.runc.v2"`)},
 	{name: "log to a host socket", body: hostConfig(`"LogConfig":{"Type":"syslog","Config":{"syslog-address":"unix:///var/run/docker.sock"}}`)},
 	{name: "log to another machine", body: hostConfig(`"LogConfig":{"Type":"gelf","Config":{"gelf-address":"udp://127.0.0.1:9"}}`)},
+	{name: "log tag that the engine computes", body: hostConfig(`"LogConfig":{"Type":"json-file","Config":{"tag":"{{range $.ContainerArgs}}x{{end}}"}}`)},
 	{name: "links", body: hostConfig(`"Links":["{box}:db"]`)},
 	{name: "port of the host", body: `{"Image":"{image}","ExposedPorts":{"80/tcp":{}},"HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"8123"}]}}}`},
 	{name: "range of ports of the host", body: hostConfig(`"PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8000-9000"}]}`)},
@@ -79,11 +80,16 @@ var createAttacks = []createAttack{
 	{name: "rate of a host path", body: hostConfig(`"BlkioDeviceReadBps":[{"Path":"/etc/shadow","Rate":1}]`)},
 	{name: "storage options", body: hostConfig(`"StorageOpt":{"size":"1G"}`), fails: true},
 	{name: "sysctl", body: hostConfig(`"Sysctls":{"kernel.core_pattern":"|/x"}`)},
+	{name: "others killed first", body: hostConfig(`"OomScoreAdj":-1000`)},
 	{name: "volume driver", body: hostConfig(`"VolumeDriver":"nfs","Binds":["x:/x"]`), fails: true},
 	{name: "annotations", body: hostConfig(`"Annotations":{"run.oci.hooks":"/x"}`), fails: true},
 	{name: "label that routes", body: `{"Image":"{image}","Labels":{"traefik.http.routers.x.rule":"Host(` + "`bank`" + `)"}}`},
 	{name: "label that runs commands", body: `{"Image":"{image}","Labels":{"ofelia.job-local.x.command":"id"}}`},
 	{name: "another's stamp", body: `{"Image":"{image}","Labels":{"postern.client":"admin"}}`},
+	// Docker makes an anonymous volume for each of these paths. Podman mounts /etc, or
+	// another's volume.
+	{name: "bind as the path of a volume", body: `{"Image":"{image}","Volumes":{"/etc:/h":{}}}`, fails: true},
+	{name: "another's volume as the path of one", body: `{"Image":"{image}","Volumes":{"{volume}:/h":{}}}`, fails: true},
 
 	{name: "host configuration at the top", body: `{"Image":"{image}","Privileged":true,"Binds":["/:/h"]}`},
 	{name: "host configuration at the top, null inside", body: `{"Image":"{image}","Privileged":true,"PidMode":"host","HostConfig":null}`},

@@ -123,6 +123,7 @@ var doors = []door{
 		send(t, to, "POST", "/containers/"+name+"/start", "")
 		return send(t, to, "POST", "/containers/"+name+"/exec", `{"Cmd":["id"],"Privileged":false,"privileged":true}`).Status == 201
 	}},
+	{name: "processes of others by the titles of ps", try: othersProcesses},
 	{name: "host configuration in a start", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
 		name := own(t, s, to, sleeper)
 		send(t, to, "POST", "/v1.23/containers/"+name+"/start", `{"Binds":["/etc:/h:ro"],"Privileged":true}`)
@@ -250,6 +251,20 @@ var doors = []door{
 		name := own(t, s, to, sleeper)
 		return send(t, to, "POST", "/commit?container="+name+"&repo="+harness.Unused(t), "{}").Status < 400
 	}},
+}
+
+// othersProcesses has ps write a title of two words, the second of which is PID. The
+// engine, which takes for the container's own the rows that have the pid of one of its
+// processes there, and rows after these with "-", then looks into another column. A
+// process that calls itself by two words, the second its pid, comes first.
+func othersProcesses(t *testing.T, s *site, to harness.Endpoint) bool {
+	name := running(t, s, to, `{"Image":"{image}","Cmd":["sh","-c","until read pid </pid; do sleep 0.1; done 2>/dev/null; echo -n \"x $pid\" >/proc/1/comm; sleep 1000; true"]}`)
+	box := harness.ContainerNamed(t, name)
+	harness.MustDocker(t, "exec", name, "sh", "-c", "echo "+strings.TrimSpace(box.Inspect("{{.State.Pid}}"))+" >/new && mv /new /pid && until grep -q x /proc/1/comm; do sleep 0.1; done")
+	victim := harness.Unused(t)
+	harness.MustDocker(t, "run", "-d", "--name", victim, s.image, "sleep", "1234567")
+	query := url.Values{"ps_args": {"-A --sort=start_time -o comm=C\fPID -o rtprio,args"}}
+	return strings.Contains(send(t, to, "GET", "/containers/"+name+"/top?"+query.Encode(), "").Body, "1234567")
 }
 
 // TestDoors tries each way through an open proxy, where it must lead somewhere, and

@@ -130,7 +130,8 @@ func bindDoor(name, bind string) door {
 }
 
 // swapImage gives a name to an image with a forbidden label while containers are made
-// of it. The look-up may see either image; no container may have the label.
+// of it, which start as soon as they are there. The look-up may see either image; no
+// container may have the label.
 func swapImage(t *testing.T, s *site, to harness.Endpoint) bool {
 	evil := harness.Unused(t)
 	harness.MustDocker(t, "commit", "--change", "LABEL traefik.enable=true", s.box, evil)
@@ -146,9 +147,11 @@ func swapImage(t *testing.T, s *site, to harness.Endpoint) bool {
 	stop := whileDoing(func() { swap(evil); swap(s.image) })
 	defer stop()
 	got := false
-	for range 30 {
+	for range 12 {
 		container := harness.Unused(t)
-		send(t, to, "POST", "/containers/create?name="+container, `{"Image":"`+name+`"}`)
+		start := whileDoing(func() { send(t, to, "POST", "/containers/"+container+"/start", "") })
+		send(t, to, "POST", "/containers/create?name="+container, `{"Image":"`+name+`","Cmd":["sleep","1000"]}`)
+		start()
 		got = got || exists(t, container) && s.inspect(t, container).Config.Labels["traefik.enable"] != ""
 	}
 	return got

@@ -80,6 +80,7 @@ type inspected struct {
 		MaskedPaths, ReadonlyPaths, DeviceCgroupRules                    []string
 		PidMode, IpcMode, UTSMode, UsernsMode, NetworkMode, CgroupnsMode string
 		Cgroup, CgroupParent, Runtime, VolumeDriver                      string
+		OomScoreAdj                                                      int
 		Devices, DeviceRequests, BlkioWeightDevice, BlkioDeviceReadBps   []any
 		Mounts                                                           []any
 		Sysctls, StorageOpt, Annotations                                 map[string]string
@@ -161,6 +162,7 @@ func (s *site) powers(t *testing.T, c inspected) (all []string) {
 	}
 	has(len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules) > 0, "devices")
 	has(len(h.BlkioWeightDevice)+len(h.BlkioDeviceReadBps) > 0, "a host path that is looked at")
+	has(h.OomScoreAdj < 0, "OomScoreAdj %d", h.OomScoreAdj)
 	has(len(h.VolumesFrom) > 0, "VolumesFrom %v", h.VolumesFrom)
 	has(len(h.Links) > 0, "Links %v", h.Links)
 	has(h.VolumeDriver != "" && h.VolumeDriver != "local", "VolumeDriver %s", h.VolumeDriver)
@@ -172,6 +174,7 @@ func (s *site) powers(t *testing.T, c inspected) (all []string) {
 	for option := range maps.Keys(h.LogConfig.Config) {
 		has(!slices.Contains([]string{"max-size", "max-file", "compress", "tag", "labels", "labels-regex", "env", "env-regex", "mode", "max-buffer-size"}, option), "log option %s", option)
 	}
+	has(strings.Contains(h.LogConfig.Config["tag"], "{{range"), "log tag %s", h.LogConfig.Config["tag"])
 	for port, bindings := range h.PortBindings {
 		for _, b := range bindings {
 			has(b.HostPort != "" && b.HostPort != "0", "port %s of the host for %s", b.HostPort, port)

@@ -69,13 +69,15 @@ func TestGuardProtectsPostern(t *testing.T) {
 	image, volume, label, other := harness.Busybox(t), harness.Unused(t), harness.Unused(t), harness.Unused(t)
 	p := harness.StartStatic(t, harness.Mount(harness.EngineSocket), "--volume="+volume+":/sockets", "--label=team="+label, "--env=GUARD=1", "--env=SCOPE=label=team="+label,
 		"--env=GUARD_VOLUME=/,"+volume+",/run/"+other+".sock", "--env=GUARD_ARCHIVE=1", "--env=GUARD_TAG=*", "--env=CONTAINERS=1", "--env=EXEC=1", "--env=POST=1",
-		"--env=IMAGES=1", "--env=VOLUMES=1", "--env=COMMIT=1", "--env=ALLOW_EXPORT=1")
+		"--env=IMAGES=1", "--env=VOLUMES=1", "--env=NETWORKS=1", "--env=COMMIT=1", "--env=ALLOW_EXPORT=1")
 	host := harness.TCP(strings.TrimPrefix(p.Host(), "tcp://"))
 	const own = "what is postern's own is out of reach"
 	for _, line := range []string{
-		"exec " + p.Name + " true", "stop " + p.Name, "rm -f " + p.Name, "rename " + p.Name + " " + other, "export " + p.Name, "cp " + p.Name + ":/postern -",
+		"exec " + p.Name + " true", "stop " + p.Name, "rm -f " + p.Name, "rename " + p.Name + " " + other, "kill " + p.Name, "pause " + p.Name, "restart " + p.Name, "update --memory 64m " + p.Name, "network disconnect -f bridge " + p.Name, "network connect bridge " + p.Name,
+		"export " + p.Name, "cp " + p.Name + ":/postern -",
 		"create --label team=" + label + " -v /var/run/docker.sock:/s " + image, "create --label team=" + label + " -v /run:/s " + image, "create --label team=" + label + " -v /:/s " + image,
 		"create --label team=" + label + " --mount type=bind,src=//run/./docker.sock,dst=/s " + image, "create --label team=" + label + " -v " + volume + ":/s " + image,
+		"create --label team=" + label + " -v " + strings.TrimSpace(harness.MustDocker(t, "volume", "inspect", "--format", "{{.Mountpoint}}", volume)) + ":/s:ro " + image,
 		"tag " + image + " " + image, "rmi -f " + image, "pull --platform linux/s390x " + image,
 	} {
 		fails(t, host, own, line)

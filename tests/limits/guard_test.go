@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,61 @@ func TestGuardForwardsWhatItJudged(t *testing.T) {
 	want := `{"Image":"busybox","HostConfig":{"PidsLimit":100,"Memory":1073741824},"Labels":{"postern.client":"-"}}`
 	if got.BodySHA256 != fmt.Sprintf("%x", sha256.Sum256([]byte(want))) || got.ContentLength != int64(len(want)) || got.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("got a body of %d bytes with %v, want %s", got.BodySize, got.Header, want)
+	}
+}
+
+// TestGuardRemovesWhatIsMoreThanJudged asserts that a container that has got more than the
+// look-ups before it said is removed, even if its client has started it already: by a
+// name that stood for another image, or for an image whose labels differ by platform.
+func TestGuardRemovesWhatIsMoreThanJudged(t *testing.T) {
+	t.Parallel()
+	id := strings.Repeat("c0", 32)
+	for what, got := range map[string]string{
+		"another image":                `"Image":"sha256:2"`,
+		"a label of another platform":  `"Image":"sha256:1","Config":{"Labels":{"traefik.enable":"true"}}`,
+		"a compose project of another": `"Image":"sha256:1","Config":{"Labels":{"com.docker.compose.project":"infra"}}`,
+		"a host path":                  `"Image":"sha256:1","Mounts":[{"Type":"bind","Source":"/etc"}]`,
+		"":                             `"Image":"sha256:1","Config":{"Labels":{"a":"b","own":"1"}}`,
+	} {
+		e, p := start(t, map[string]string{"GUARD": "1"})
+		e.Handle("GET /images/{name}/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"Id":"sha256:%d","Config":{"Labels":{"a":"b"}}}`, 1+strings.Count(r.PathValue("name"), "2"))
+		}))
+		e.Handle("POST /containers/create", answers(http.StatusCreated, `{"Id":"`+id+`","Warnings":[]}`))
+		e.Handle("GET /containers/{id}/json", answers(http.StatusOK, `{"Id":"`+id+`","Name":"/own","HostConfig":{},`+got+`}`))
+		r := create(t, p, `{"Image":"multi","Labels":{"own":"1"}}`)
+		removed := slices.Contains(harness.Targets(e), "DELETE /containers/"+id+"?force=1&v=1")
+		if isRefused := r.Status >= 400; removed != (what != "") || isRefused != removed {
+			t.Errorf("a container that has got %q: %d %s, removed %v", what, r.Status, r.Body, removed)
+		}
+	}
+}
+
+// TestStartIntoAnothersNetwork asserts that a container that has come into another client's
+// network, which got the name of its own between the look-up and the start, is killed and
+// taken out of there. It would start there again: the engine keeps the network's id.
+func TestStartIntoAnothersNetwork(t *testing.T) {
+	t.Parallel()
+	own, foreign, id := strings.Repeat("a1", 32), strings.Repeat("b2", 32), strings.Repeat("c0", 32)
+	for _, settings := range []map[string]string{{"GUARD": "1"}, {"SCOPE": "mine"}} {
+		e, p := start(t, settings)
+		now, pinned, client := own, "", "-"
+		e.Handle("GET /networks", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `[{"Name":"n","Id":%q,"Labels":{"postern.client":%q}}]`, now, client)
+		}))
+		e.Handle("GET /containers/{id}/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"Id":%q,"Name":"/own","Image":"sha256:1","Config":{"Labels":{"postern.client":"-"}},"HostConfig":{},"NetworkSettings":{"Networks":{"n":{"NetworkID":%q}}}}`, id, pinned)
+		}))
+		e.Handle("GET /images/{name}/json", answers(http.StatusOK, `{"Id":"sha256:1"}`))
+		e.Handle("POST /containers/{id}/start", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			now, pinned, client = foreign, foreign, "bob"
+			w.WriteHeader(http.StatusNoContent)
+		}))
+		r := post(t, p, "/containers/own/start")
+		got := strings.Join(harness.Targets(e), "\n")
+		if r.Status < 400 || !strings.Contains(got, "POST /containers/"+id+"/kill") || !strings.Contains(got, "POST /networks/"+foreign+"/disconnect") {
+			t.Errorf("%v: %d %s\n%s", settings, r.Status, r.Body, got)
+		}
 	}
 }
 

@@ -148,6 +148,51 @@ func TestQueryInOtherCase(t *testing.T) {
 	}
 }
 
+// TestTopOfTheContainer asserts that a client that is held to some containers cannot have
+// ps write titles and columns that make the engine take other processes for a container's.
+func TestTopOfTheContainer(t *testing.T) {
+	t.Parallel()
+	for _, settings := range []map[string]string{{"SCOPE": "name=web"}, {"CONTAINERS": "0", "ALLOW": "ContainerTop:web"}, {"GUARD": "1", "SCOPE": "name=web"}} {
+		e, p := start(t, settings)
+		for query, status := range map[string]int{
+			"": 200, "?ps_args=-ef": 200, "?ps_args=-o+pid,args": 200,
+			"?ps_args=-o+comm%3DC%0CPID+-o+rtprio": 403, "?PS_ARGS=-ouid%3DPID": 403, "?ps_args=-ef&ps_args=-ouid%3DPID": 403,
+		} {
+			e.Reset()
+			r := p.Get("/containers/web/top" + query)
+			if r.Status != status && r.Status != http.StatusBadRequest {
+				t.Errorf("%v: top%s: %d %s, want %d", settings, query, r.Status, r.Body, status)
+			}
+			if got := strings.Join(harness.Targets(e), " "); strings.Contains(got, "/top") != (status == 200) {
+				t.Errorf("%v: top%s: the engine got %s", settings, query, got)
+			}
+		}
+	}
+}
+
+// TestVolumesThatPodmanMounts asserts that another's volume cannot be mounted in ways that
+// are Podman's alone: as the path of an anonymous volume, and by a name of one letter.
+func TestVolumesThatPodmanMounts(t *testing.T) {
+	t.Parallel()
+	e, p := start(t, map[string]string{"SCOPE": "mine"})
+	e.Handle("GET /volumes/{name}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name := r.PathValue("name"); name == "data" || name == "d" {
+			answers(200, `{"Name":"`+name+`","Labels":{"postern.client":"bob"}}`).ServeHTTP(w, r)
+			return
+		}
+		answers(404, `{"message":"no such volume"}`).ServeHTTP(w, r)
+	}))
+	for _, body := range []string{`{"Image":"x","Volumes":{"data:/x":{}}}`, `{"Image":"x","HostConfig":{"Binds":["d:/x"]}}`} {
+		e.Reset()
+		if r := create(t, p, body); r.Status != http.StatusBadRequest || !strings.Contains(r.Body, "no such volume") {
+			t.Errorf("%s: %d %s", body, r.Status, r.Body)
+		}
+		if got := strings.Join(harness.Targets(e), " "); strings.Contains(got, "POST") {
+			t.Errorf("%s: the engine got %s", body, got)
+		}
+	}
+}
+
 // TestCountsOfTheScope asserts that neither an info of Podman's own nor an image says how
 // many or which containers are hidden.
 func TestCountsOfTheScope(t *testing.T) {
