@@ -167,7 +167,9 @@ func containerIDs(root string) (ids []string, inContainer bool) {
 			// The root of the mount is the fourth field, where it is mounted the fifth.
 			text, fields := lines.Text(), strings.Fields(lines.Text())
 			if strings.HasSuffix(file, "mountinfo") && len(fields) > 8 {
-				text = fields[3]
+				if text = fields[3]; !strings.HasPrefix(fields[4], "/etc/") {
+					text = "" // on the host, that of a container which docker cp looks into
+				}
 				isLayered = isLayered || fields[4] == "/" && slices.ContainsFunc(fields[6:], func(f string) bool { return strings.HasSuffix(f, "overlay") || f == "fuse-overlayfs" })
 			}
 			if match := containerID.FindStringSubmatch(text); match != nil && !slices.Contains(ids, match[1]) {

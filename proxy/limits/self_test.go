@@ -54,6 +54,7 @@ func TestSurvey(t *testing.T) {
 		is    string
 	}{
 		"on the host":                          {map[string]string{"proc/self/mountinfo": diskRoot, "proc/self/cgroup": "0::/user.slice\n"}, "", ""},
+		"on a host during docker cp":           {map[string]string{"proc/self/mountinfo": diskRoot + strings.ReplaceAll(hostnameOf, " /etc/", " /var/lib/docker/fuse-overlayfs/1/merged/etc/")}, "", ""},
 		"on a host made of an image":           {map[string]string{"proc/self/mountinfo": diskRoot, ".dockerenv": ""}, "", ""},
 		"in a container":                       {map[string]string{"proc/self/mountinfo": overlayRoot + hostnameOf, "proc/self/cgroup": "0::/\n", ".dockerenv": ""}, "", ownID},
 		"by its control group":                 {map[string]string{"proc/self/mountinfo": overlayRoot, "proc/self/cgroup": "4:pids:/docker/" + ownID + "\n", ".dockerenv": ""}, "", ownID},
