@@ -5,6 +5,8 @@ package programs
 import (
 	"crypto/rand"
 	"fmt"
+	mathrand "math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,7 +125,7 @@ func runGuarded(t *testing.T, program guarded.Program, lines []string) (refused 
 	}
 	network, socket := harness.Unused(t), filepath.Join(harness.SocketDir(t), "ci.sock")
 	harness.MustDocker(t, "network", "create", network)
-	values := map[string]string{"port": freePort(t), "dir": dir, "network": network, "socket": socket, "image": harness.Busybox(t)}
+	values := map[string]string{"port": portToPublish(t), "dir": dir, "network": network, "socket": socket, "image": harness.Busybox(t)}
 
 	prefix := "CLIENT_CI" + rand.Text()[:8] + "_"
 	own := harness.AllOn()
@@ -154,6 +156,19 @@ func runGuarded(t *testing.T, program guarded.Program, lines []string) (refused 
 		}
 	}
 	return refused, err
+}
+
+// portToPublish is a free port below those that the kernel gives to connections: one of
+// these could be taken by the time that the engine listens.
+func portToPublish(t *testing.T) string {
+	t.Helper()
+	for {
+		port := fmt.Sprint(20000 + mathrand.IntN(10000))
+		if l, err := net.Listen("tcp", ":"+port); err == nil {
+			l.Close()
+			return port
+		}
+	}
 }
 
 // docker runs docker commands until one fails.
