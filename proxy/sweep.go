@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"postern/proxy/hijack"
 )
 
 // connections are the connections that net/http serves.
@@ -55,7 +57,7 @@ func (s *connections) sweep(ctx context.Context) {
 		}
 		s.mu.Lock()
 		for c := range s.open {
-			if c.active.Load() && isClosedByClient(c.raw) {
+			if c.active.Load() && hijack.HasEnded(c.raw) {
 				c.cancel()
 			}
 		}

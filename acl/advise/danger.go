@@ -16,6 +16,8 @@ type Danger struct {
 	All []string `json:"operations"`
 	// Why says what a client can do with them: "read what containers print".
 	Why string `json:"why"`
+	// Podman is whether it is no danger on a Docker Engine.
+	Podman bool `json:"-"`
 }
 
 // DangerKind groups dangers.
@@ -27,6 +29,9 @@ const (
 	LeaksSecrets DangerKind = "leaks secrets"
 	CallsOut     DangerKind = "makes the engine call out"
 )
+
+// ifPodman ends the reason of what is dangerous behind Docker's own paths, on Podman alone.
+const ifPodman = ", if the engine is Podman"
 
 // table lists what people open without knowing the consequence, worst first. The
 // ids are alternatives; a plus sign joins those that are dangerous together.
@@ -44,7 +49,7 @@ var table = []struct {
 	{RootOnHost, "build with BuildKit, which can be asked for privileges", "ImageBuild+Session"},
 	{RootOnHost, "command BuildKit, which can be asked for privileges", "Grpc"},
 	// Podman's build takes ?volume=, ?devices= and ?addcaps=, behind Docker's path, too.
-	{RootOnHost, "build with the host's file system mounted, if the engine is Podman", "ImageBuild"},
+	{RootOnHost, "build with the host's file system mounted" + ifPodman, "ImageBuild"},
 	{RootOnHost, "write into any directory of the host, if the engine is experimental", "CheckpointCreate"},
 	{RootOnHost, "remove any directory of the host, if the engine is experimental", "CheckpointDelete"},
 	{RootOnHost, "start a container that mounts the host's file system", "ContainerCreateLibpod+ContainerStartLibpod ContainerCreateLibpod+ContainerRestartLibpod"},
@@ -84,7 +89,7 @@ var table = []struct {
 	{LeaksSecrets, "read the Swarm's join tokens, which admit a manager", "SwarmInspect"},
 	{LeaksSecrets, "read the key that unlocks the Swarm's managers", "SwarmUnlockkey"},
 	// Podman's ?showsecret=true works behind Docker's path, too.
-	{LeaksSecrets, "read secrets, content included, if the engine is Podman", "SecretInspect"},
+	{LeaksSecrets, "read secrets, content included" + ifPodman, "SecretInspect"},
 	{LeaksSecrets, "read every container's environment", "ContainerInspectLibpod"},
 	{LeaksSecrets, "read what containers print", "ContainerLogsLibpod"},
 	{LeaksSecrets, "read what containers print, and type into them", "ContainerAttachLibpod"},
@@ -122,7 +127,7 @@ var table = []struct {
 var dangers = sync.OnceValue(func() (all []Danger) {
 	for _, row := range table {
 		for set := range strings.FieldsSeq(row.ids) {
-			all = append(all, Danger{row.kind, strings.Split(set, "+"), row.why})
+			all = append(all, Danger{row.kind, strings.Split(set, "+"), row.why, strings.HasSuffix(row.why, ifPodman)})
 		}
 	}
 	return all

@@ -60,7 +60,7 @@ func Opens(p *acl.Policy, r redact.Redaction, settings []string) (more []Danger)
 	had := allowedIDs(p, r)
 	for _, d := range Dangers(acl.Compile(with(rules, on)), r) {
 		told := slices.ContainsFunc(more, func(other Danger) bool { return other.Why == d.Why })
-		if !d.in(had) && !told && (MeansPodman(rules) || !strings.Contains(d.Why, "Podman")) {
+		if !d.in(had) && !told && (MeansPodman(rules) || !d.Podman) {
 			more = append(more, d)
 		}
 	}

@@ -130,9 +130,9 @@ func (j *judge) tag(field, name, flag string) {
 	case scope.IsHex(repo):
 		j.never(field, name, flag, "a name of 12 to 64 hexadecimal digits is read as an id")
 	case j.matchesImage("GUARD_TAG", reference) || j.any("GUARD_TAG"):
-	case slices.Contains(j.lists["GUARD_TAG"].items, "new") && (j.NewTag == nil || j.NewTag(reference)):
+	case j.TagsNew() && (j.NewTag == nil || j.NewTag(reference)):
 	default:
-		name = strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/") // as people write it
+		name = Familiar(name)
 		j.wants(field, name, flag, "GUARD_TAG", name)
 	}
 }
@@ -142,9 +142,17 @@ func (j *judge) tag(field, name, flag string) {
 func (j *judge) newTag(field, name, flag string) {
 	known := len(j.violations)
 	j.tag(field, name, flag)
-	if v := j.violations[known:]; len(v) > 0 && v[0].Variable != "" && !slices.Contains(j.lists["GUARD_TAG"].items, "new") {
+	if v := j.violations[known:]; len(v) > 0 && v[0].Variable != "" && !j.TagsNew() {
 		v[0].Hint = "new if nothing has the name"
 	}
+}
+
+// TagsNew reports whether the client may write tags that do not exist.
+func (s *Settings) TagsNew() bool { return slices.Contains(s.lists["GUARD_TAG"].items, "new") }
+
+// Familiar is an image's name as people write it, and the engine in its messages.
+func Familiar(name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")
 }
 
 // tagOf is the reference that a name and a tag parameter make. A name that has a tag
@@ -174,7 +182,7 @@ func joinTag(repo, tag string) string {
 	return repo + ":" + tag
 }
 
-// Written lists the references that a request writes.
+// Written lists the references that a request writes, each once.
 func Written(r *Request) (all []string) {
 	switch r.Operation {
 	case "ImageTag", "ImageCommit":
@@ -183,23 +191,29 @@ func Written(r *Request) (all []string) {
 		}
 	case "ImageBuild":
 		for _, name := range r.Query["t"] {
-			all = append(all, Reference(name))
+			if reference := Reference(name); name != "" && !slices.Contains(all, reference) {
+				all = append(all, reference)
+			}
 		}
 	}
 	return all
 }
 
-// pulled judges the image that docker pull asks for.
+// pulled judges the image that docker pull asks for. A pull for another platform replaces
+// the tag by an image that does not run here.
 func pulled(j *judge, r *Request) {
 	name := j.tagOf("fromImage", r.Query.Get("fromImage"), r.Query.Get("tag"))
-	reference := Reference(name)
-	if allTags(name) {
+	reference, all := Reference(name), allTags(name)
+	if all {
 		reference, _ = splitTag(reference)
 	}
-	if name == "" || j.matchesImage("GUARD_IMAGE", reference, "*") {
-		return
+	isOwn := func(tag string) bool { return tag == reference || all && strings.HasPrefix(tag, reference+":") }
+	switch {
+	case slices.ContainsFunc(j.Self.Tags, isOwn):
+		j.own("fromImage", name, "")
+	case name != "" && !j.matchesImage("GUARD_IMAGE", reference, "*"):
+		j.wants("fromImage", name, "", "GUARD_IMAGE", name)
 	}
-	j.wants("fromImage", name, "", "GUARD_IMAGE", name)
 }
 
 // tagged judges the tag that docker tag and docker commit write.

@@ -43,9 +43,12 @@ func (t *Transport) roundTrip(c *conn, req *http.Request) (*http.Response, error
 	}
 	if res.Body == http.NoBody {
 		rt.end(!res.Close)
-	} else {
-		res.Body = &responseBody{body: res.Body, rt: rt, reusable: !res.Close}
+		return res, nil
 	}
+	if res.ContentLength > int64(c.r.Buffered()) {
+		res.ContentLength = -1
+	}
+	res.Body = &responseBody{body: res.Body, rt: rt, reusable: !res.Close}
 	return res, nil
 }
 

@@ -22,6 +22,8 @@ import (
 //     connection and lose the response.
 //   - A request with a body that finds its idle connection dead is sent again
 //     on a new one, as long as no byte of the body was read.
+//   - A response of which part is still to come has the ContentLength -1, whatever
+//     its header says: ReverseProxy then passes on each piece as it comes.
 //   - It writes the request and reads the response in the goroutine that calls
 //     RoundTrip. http.Transport hands both to two goroutines of the connection.
 //

@@ -22,9 +22,9 @@ func awaitHangup(c net.Conn) {
 // bytes of it are still unread.
 func hasHungUp(c net.Conn) bool { return pollNow(c, 0) }
 
-// hasEnded reports whether the other side has closed its direction of a
+// HasEnded reports whether the other side has closed its direction of a
 // connection, or all of it, even if bytes of it are still unread.
-func hasEnded(c net.Conn) bool { return pollNow(c, unix.POLLRDHUP) }
+func HasEnded(c net.Conn) bool { return pollNow(c, unix.POLLRDHUP) }
 
 func pollNow(c net.Conn, events int16) (ready bool) {
 	if raw := rawConn(c); raw != nil {

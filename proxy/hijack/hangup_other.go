@@ -9,4 +9,4 @@ func awaitHangup(net.Conn) {}
 
 func hasHungUp(net.Conn) bool { return false }
 
-func hasEnded(net.Conn) bool { return false }
+func HasEnded(net.Conn) bool { return false }

@@ -40,7 +40,7 @@ func (x *exchange) watch() {
 	case x.hijacked && hasHungUp(x.client):
 		x.engine.SetWriteDeadline(time.Now().Add(silenceLimit))
 		return
-	case !x.hijacked && hasEnded(x.client):
+	case !x.hijacked && HasEnded(x.client):
 		x.limitSilence()
 	}
 	x.watcher.Reset(watchInterval)

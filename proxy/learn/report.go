@@ -139,7 +139,7 @@ func (c *clientRecord) sentence(p advise.Proposal) string {
 func (r *Recorder) dangers(c *clientRecord, p advise.Proposal) (lines []string) {
 	told := map[string]bool{}
 	for _, d := range advise.Dangers(acl.Compile(c.rules(p.Settings())), c.client.Limits.Redaction()) {
-		if d.ByDefault() || told[d.Why] || strings.Contains(d.Why, "Podman") && !r.podman {
+		if d.ByDefault() || told[d.Why] || d.Podman && !r.podman {
 			continue
 		}
 		told[d.Why] = true

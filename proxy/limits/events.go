@@ -3,7 +3,6 @@ package limits
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"iter"
 	"net/http"
 	"slices"
@@ -62,14 +61,7 @@ func (c *check) seenAtStart() (map[string]bool, error) {
 const maxSeen = 1 << 14
 
 func (c *check) eachEvent(v *values, seen map[string]bool, yield func([]byte, error) bool) {
-	for {
-		if _, err := v.peek(); err != nil {
-			if err != io.EOF {
-				yield(nil, err)
-			}
-			return
-		}
-		event, err := v.next()
+	for event, err := range v.all {
 		var in bool
 		if err == nil {
 			in, err = c.hasEvent(event, seen)

@@ -150,7 +150,7 @@ func (c *check) powers() *Refusal {
 	if refusal := c.violated(all); refusal != nil {
 		return refusal
 	}
-	c.noteTags()
+	c.tags()
 	return nil
 }
 
@@ -169,27 +169,6 @@ func (c *check) outOfScope() ([]guard.Violation, error) {
 		Field: "the request", Asks: "the container " + c.found.Name + ", which the client has not made",
 		Variable: c.Prefix + "SCOPE", Value: "mine,name=" + c.found.Name,
 	}}, nil
-}
-
-// noteTags remembers the tags that the request makes, which then count as the client's
-// own.
-func (c *check) noteTags() {
-	references := guard.Written(c.request(c.judgedQuery))
-	if len(references) == 0 {
-		return
-	}
-	made := false
-	c.passed.Then(func(res *http.Response) error { made = res.StatusCode < 300; return nil })
-	c.passed.end = append(c.passed.end, func() {
-		for _, reference := range references {
-			if !made {
-				continue
-			}
-			if i, err := c.Engine.image(c.ctx, reference); err == nil {
-				c.Engine.tags.note(c.Client, reference, i.ID)
-			}
-		}
-	})
 }
 
 // guardPermits reports whether the guard lets a container of the client be in a

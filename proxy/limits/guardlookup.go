@@ -3,6 +3,7 @@ package limits
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"postern/acl/body"
 	"postern/acl/guard"
@@ -118,8 +119,13 @@ func (l *looker) imageNames(name string) []string {
 	return append(i.RepoTags, i.RepoDigests...)
 }
 
-// newTag reports whether nothing has a tag, or an image that the client gave it.
+// newTag reports whether nothing has a tag, or an image that the client gave it. Podman
+// takes localhost/web for web, before it looks at docker.io/library/web: a tag there is
+// new if both are.
 func (l *looker) newTag(reference string) bool {
+	if short, isLocal := strings.CutPrefix(reference, "localhost/"); isLocal && !l.newTag(guard.Reference(short)) {
+		return false
+	}
 	i, err := l.c.Engine.image(l.c.ctx, reference)
 	if errors.Is(err, errAbsent) {
 		return true

@@ -9,8 +9,8 @@
 // the engine), resolve.go (from a name to an id), absent.go (the answer for what is
 // out of scope), query.go, list.go, prune.go, events.go and usage.go (what names no
 // object), keep.go, stream.go and fields.go (what is left of a response), and for what
-// makes objects create.go, volumes.go and networks.go. The guard is in guard.go and
-// guardlookup.go, and self.go finds out what belongs to postern.
+// makes objects create.go, volumes.go and networks.go. The guard is in guard.go,
+// guardlookup.go, image.go and tagging.go, and self.go finds out what belongs to postern.
 package limits
 
 import (

@@ -139,7 +139,7 @@ func (r Redaction) change(res *http.Response, filter *redact.Filter, streams boo
 		return &ResponseError{r.Rule, errors.New("it is compressed")}
 	}
 	body := &redacted{rule: r.Rule, engine: res.Body, filter: filter, in: make([]byte, 8<<10)}
-	length := res.ContentLength
+	hasLength := res.Header.Get("Content-Length") != ""
 	res.Header.Del("Content-Length")
 	res.Body, res.ContentLength = body, -1
 	if streams {
@@ -151,7 +151,7 @@ func (r Redaction) change(res *http.Response, filter *redact.Filter, streams boo
 	if body.err != nil && body.err != io.EOF {
 		return body.err
 	}
-	if length >= 0 && body.err == io.EOF {
+	if hasLength && body.err == io.EOF {
 		res.ContentLength = int64(len(body.out))
 		res.Header.Set("Content-Length", strconv.Itoa(len(body.out)))
 	}

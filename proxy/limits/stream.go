@@ -145,6 +145,23 @@ func (v *values) next() ([]byte, error) {
 	}
 }
 
+// all are the values of a stream up to its end, or to an error.
+func (v *values) all(yield func([]byte, error) bool) {
+	for {
+		_, err := v.peek()
+		if err == io.EOF {
+			return
+		}
+		var value []byte
+		if err == nil {
+			value, err = v.next()
+		}
+		if !yield(value, err) || err != nil {
+			return
+		}
+	}
+}
+
 // scan finds the end of a value that comes in pieces.
 type scan struct {
 	depth             int

@@ -76,7 +76,7 @@ func TestGuardProtectsPostern(t *testing.T) {
 		"exec " + p.Name + " true", "stop " + p.Name, "rm -f " + p.Name, "rename " + p.Name + " " + other, "export " + p.Name, "cp " + p.Name + ":/postern -",
 		"create --label team=" + label + " -v /var/run/docker.sock:/s " + image, "create --label team=" + label + " -v /run:/s " + image, "create --label team=" + label + " -v /:/s " + image,
 		"create --label team=" + label + " --mount type=bind,src=//run/./docker.sock,dst=/s " + image, "create --label team=" + label + " -v " + volume + ":/s " + image,
-		"tag " + image + " " + image, "rmi -f " + image,
+		"tag " + image + " " + image, "rmi -f " + image, "pull --platform linux/s390x " + image,
 	} {
 		fails(t, host, own, line)
 	}

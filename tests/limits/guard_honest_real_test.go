@@ -90,6 +90,7 @@ func TestGuardedDockerWithItsLines(t *testing.T) {
 	harness.MustDocker(t, "tag", image, tag)
 	fails(t, ci, "add "+tag+" to", "rmi "+tag)
 	fails(t, ci, "add "+tag+":latest to", "tag "+image+" "+tag)
+	fails(t, ci, "add localhost/"+tag+":latest to", "tag "+image+" localhost/"+tag) // which Podman takes for the tag
 	fails(t, ci, "HostConfig.Binds asks for the volume "+shared+" writable", "run --rm -v "+shared+":/shared "+image+" true")
 	fails(t, ci, "only on networks of the client's own", "run --rm --network "+network+" --ip 10.9.9.9 "+image+" true")
 	must(t, ci, "rm -f "+box)

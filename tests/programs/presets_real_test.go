@@ -3,13 +3,9 @@
 package programs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"go/build"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +23,9 @@ type presetProgram struct {
 	// cheap programs are tried with the other tests; the others where PROGRAMS names
 	// the folder with them, which .ci/programs makes.
 	cheap bool
+	// reads is whether the program inspects a container of the test, which shows it the
+	// environment.
+	reads bool
 	// beside are settings that the note of the preset names.
 	beside map[string]string
 	// use lets the program use the engine at a host, and fails the test if it does not
@@ -35,21 +34,22 @@ type presetProgram struct {
 }
 
 var presetPrograms = []presetProgram{
-	{name: "testcontainers", preset: "testcontainers", cheap: true, use: useTestcontainers},
+	{name: "testcontainers", preset: "testcontainers", cheap: true, reads: true, use: useTestcontainers},
 	{name: "dive", preset: "dive", cheap: true, use: useDive},
-	{name: "docker-compose", preset: "compose", cheap: true, use: useCompose,
+	{name: "docker-compose", preset: "compose", cheap: true, reads: true, use: useCompose,
 		beside: map[string]string{"ALLOW": "SystemVersion,SystemInfo,NetworkConnect,NetworkDisconnect"}},
 	{name: "buildx", preset: "buildx", cheap: true, use: useBuildx},
 	{name: "act", preset: "act", cheap: true, use: useAct},
 	{name: "diun", preset: "diun", use: useDiun},
-	{name: "docker-gen", preset: "docker-gen", use: useDockerGen},
+	{name: "docker-gen", preset: "docker-gen", reads: true, use: useDockerGen},
 	{name: "docker-volume-backup", preset: "docker-volume-backup", use: useVolumeBackup},
+	{name: "dozzle", preset: "dozzle", reads: true, use: useDozzle},
 	{name: "ofelia", preset: "ofelia-exec", use: useOfeliaExec},
 	{name: "ofelia", preset: "ofelia", use: useOfeliaRun},
 	{name: "prometheus", preset: "prometheus", use: usePrometheus},
-	{name: "sablier", preset: "sablier", use: useSablier},
-	{name: "telegraf", preset: "telegraf", use: useTelegraf},
-	{name: "traefik-docker", preset: "traefik", use: useTraefik},
+	{name: "sablier", preset: "sablier", reads: true, use: useSablier},
+	{name: "telegraf", preset: "telegraf", reads: true, use: useTelegraf},
+	{name: "traefik-docker", preset: "traefik", reads: true, use: useTraefik},
 }
 
 // TestPresetsSufficeForTheirPrograms lets each program that is built on this machine
@@ -105,97 +105,6 @@ func (p presetProgram) find(t *testing.T) string {
 	return ""
 }
 
-// command is a program with an environment that inherits nothing but PATH. It has an
-// empty home, and the test's lifetime.
-func command(t *testing.T, host, program string, args ...string) *exec.Cmd {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Patience)
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = t.TempDir()
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "DOCKER_HOST=" + host}
-	return cmd
-}
-
-// launched starts a program that goes on, and returns what it prints. It is killed when
-// the test is over.
-func launched(t *testing.T, cmd *exec.Cmd) *harness.Output {
-	t.Helper()
-	var out harness.Output
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s printed\n%s", filepath.Base(cmd.Path), out.String())
-		}
-	})
-	return &out
-}
-
-// works runs a program to its end and asserts that it succeeds.
-func works(t *testing.T, cmd *exec.Cmd) harness.Result {
-	t.Helper()
-	r := harness.Finish(t, cmd)
-	if r.Status != 0 {
-		t.Errorf("%q: %v", cmd.Args, r)
-	}
-	return r
-}
-
-// labelled starts a container with labels and returns its name.
-func labelled(t *testing.T, labels ...string) string {
-	t.Helper()
-	name := harness.Unused(t)
-	args := []string{"run", "-d", "--name", name}
-	for _, label := range labels {
-		args = append(args, "--label", label)
-	}
-	harness.MustDocker(t, append(args, harness.Busybox(t), "sh", "-c", "echo ready; exec sleep 1000")...)
-	return name
-}
-
-// write makes a file and returns its path.
-func write(t *testing.T, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// freePort is a port that nothing listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
-// get returns the body of a response, "" if there is none.
-func get(url string) string {
-	r, err := http.Get(url)
-	if err != nil {
-		return ""
-	}
-	defer r.Body.Close()
-	body, _ := io.ReadAll(r.Body)
-	return string(body)
-}
-
-func running(t *testing.T, name string) bool {
-	t.Helper()
-	return strings.TrimSpace(harness.MustDocker(t, "inspect", "-f", "{{.State.Running}}", name)) == "true"
-}
-
 func useDive(t *testing.T, program, host string) {
 	if r := works(t, command(t, host, program, "--ci", "--lowestEfficiency", "0.1", harness.Busybox(t))); !strings.Contains(r.Stdout, "PASS") {
 		t.Errorf("dive: %v", r)
@@ -204,7 +113,7 @@ func useDive(t *testing.T, program, host string) {
 
 func useCompose(t *testing.T, program, host string) {
 	project := harness.Unused(t)
-	file := write(t, "docker-compose.yml", "version: '3'\nservices:\n  box:\n    image: "+harness.Busybox(t)+"\n    command: sh -c 'echo ready; exec sleep 1000'\n    volumes: [data:/data]\nvolumes: {data: {}}\n")
+	file := write(t, "docker-compose.yml", "version: '3'\nservices:\n  box:\n    image: "+harness.Busybox(t)+"\n    command: sh -c 'echo ready; exec sleep 1000'\n    environment: {PASSWORD: "+password+"}\n    volumes: [data:/data]\nvolumes: {data: {}}\n")
 	for _, args := range []string{"up -d", "ps", "exec -T box echo hello", "logs", "restart -t 0", "stop -t 0", "start", "kill", "down -v -t 0"} {
 		cmd := command(t, host, program, append([]string{"-p", project, "-f", file}, strings.Fields(args)...)...)
 		if r := works(t, cmd); strings.HasPrefix(args, "exec") && r.Stdout != "hello\n" {
@@ -238,8 +147,7 @@ func useDiun(t *testing.T, program, host string) {
 
 func useDockerGen(t *testing.T, program, host string) {
 	first := labelled(t)
-	notified := harness.Unused(t)
-	harness.MustDocker(t, "run", "-d", "--name", notified, harness.Busybox(t), "sh", "-c", "trap 'echo notified' HUP; while :; do sleep 0.1; done")
+	notified := started(t, "trap 'echo notified' HUP; while :; do sleep 0.1; done")
 	template := write(t, "names.tmpl", "{{range .}}{{.Name}}\n{{end}}")
 	names := filepath.Join(t.TempDir(), "names")
 	launched(t, command(t, host, program, "-endpoint", host, "-watch", "-notify-sighup", notified, template, names))

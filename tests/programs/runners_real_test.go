@@ -21,7 +21,8 @@ func testcontainersProgram(t *testing.T) string {
 	return filepath.Join(testcontainersPrograms(t), "testcontainers")
 }
 
-// ryukProgram is Ryuk, if .ci/programs has built it, or its stand-in.
+// ryukProgram is Ryuk, if PROGRAMS has it, or its stand-in: the Go module proxy does not
+// have its source.
 func ryukProgram(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(os.Getenv("PROGRAMS"), "ryuk")
@@ -55,7 +56,7 @@ var testcontainersModule = sync.OnceValues(func() (dir string, err error) {
 })
 
 func useTestcontainers(t *testing.T, program, host string) {
-	if err := tryTestcontainers(t, program, host, "TESTCONTAINERS_RYUK_DISABLED=true"); err != nil {
+	if err := tryTestcontainers(t, program, host, "TESTCONTAINERS_RYUK_DISABLED=true", "PASSWORD="+password); err != nil {
 		t.Error(err)
 	}
 }

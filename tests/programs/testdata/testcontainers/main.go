@@ -44,6 +44,7 @@ func run(ctx context.Context, image, name string, leave bool) (err error) {
 
 	server, err := testcontainers.Run(ctx, image,
 		testcontainers.WithName(name),
+		testcontainers.WithEnv(map[string]string{"PASSWORD": os.Getenv("PASSWORD")}),
 		testcontainers.WithCmd("sh", "-c", "echo ready; exec httpd -f -p 8080 -h /www"),
 		testcontainers.WithFiles(testcontainers.ContainerFile{Reader: strings.NewReader("hello"), ContainerFilePath: "/www/greeting", FileMode: 0o644}),
 		testcontainers.WithMounts(testcontainers.VolumeMount(name, "/data")),
