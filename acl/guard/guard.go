@@ -92,7 +92,7 @@ type Violation struct {
 	Variable, Value string
 	// IsSet is whether the variable has a value, to which the item is added.
 	IsSet bool
-	// Hint says what to do where no variable helps, or "".
+	// Hint says what to do where no variable helps, or instead of setting it, or "".
 	Hint string
 	// Own is whether it would touch what belongs to postern.
 	Own bool
@@ -109,6 +109,8 @@ func (v Violation) String() string {
 		return s + ": nothing permits it"
 	case v.Variable == "":
 		return s + ": " + v.Hint
+	case v.Hint != "":
+		return s + ": " + v.Remedy() + ", or " + v.Hint
 	}
 	return s + ": " + v.Remedy()
 }
@@ -221,6 +223,14 @@ func (j *judge) never(field, asks, flag, hint string) {
 // own refuses what would touch postern itself.
 func (j *judge) own(field, asks, flag string) {
 	j.refuse(Violation{Field: field, Asks: printable(asks), Flag: flag, Hint: "what is postern's own is out of reach", Own: true})
+}
+
+// Unlisted is what a client lacks that names a network or a volume of others: a list
+// that has it. The client is told that there is none.
+func (g *Guard) Unlisted(variable, name string) Violation {
+	j := &judge{Guard: g}
+	j.wants("the request", name, "", variable, name)
+	return j.violations[0]
 }
 
 // object applies the rules to the fields of an object.

@@ -304,7 +304,7 @@ func TestOperations(t *testing.T) {
 		{"", "ImageCreate", "", "fromImage=ghcr.io/owner/postern&tag=latest&platform=linux/arm64", "", "fromImage asks for ghcr.io/owner/postern:latest: what is postern's own is out of reach"},
 		{"", "ImageCreate", "", "fromImage=ghcr.io/owner/postern", "", "fromImage asks for ghcr.io/owner/postern: what is postern's own is out of reach"},
 		{"", "ImageCreate", "", "fromImage=ghcr.io/owner/postern&tag=0.0.1", "", ""},
-		{"", "ImageTag", "x", "repo=traefik&tag=v3", "", "repo asks for traefik:v3: set GUARD_TAG=traefik:v3"},
+		{"", "ImageTag", "x", "repo=traefik&tag=v3", "", "repo asks for traefik:v3: set GUARD_TAG=traefik:v3, or new if nothing has the name"},
 		{"GUARD_TAG=team/*", "ImageTag", "x", "repo=team/app&tag=v3", "", ""},
 		{"GUARD_TAG=new", "ImageTag", "x", "repo=random1", "", ""},
 		{"GUARD_TAG=new", "ImageTag", "x", "repo=traefik", "", "repo asks for traefik: add traefik to GUARD_TAG"},
@@ -329,7 +329,7 @@ func TestOperations(t *testing.T) {
 		{"", "ImageCommit", "", `changes=ENV+A%3D%5C`, "", `query parameter changes asks for ENV A=\ (--change): a line may not go on in the next one`},
 
 		{"GUARD_TAG=app", "ImageBuild", "", "t=app&t=app:v2&networkmode=default&version=1&labels=%7B%7D", "", ""},
-		{"", "ImageBuild", "", "t=app&remote=http://x/&networkmode=host&cgroupparent=/", "", "query parameter cgroupparent asks for / (--cgroup-parent): nothing permits it; query parameter networkmode asks for host (--network): set GUARD_NETWORK=bridge,host; query parameter remote asks for http://x/ (the build context's URL): send the context; query parameter t asks for app (-t): set GUARD_TAG=app"},
+		{"", "ImageBuild", "", "t=app&remote=http://x/&networkmode=host&cgroupparent=/", "", "query parameter cgroupparent asks for / (--cgroup-parent): nothing permits it; query parameter networkmode asks for host (--network): set GUARD_NETWORK=bridge,host; query parameter remote asks for http://x/ (the build context's URL): send the context; query parameter t asks for app (-t): set GUARD_TAG=app, or new if nothing has the name"},
 		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs; query parameter version asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"GUARD_BUILDKIT=1", "ImageBuild", "", "version=2&session=x&remote=client-session", "", ""},
 		{"", "Session", "", "", "", "the connection asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},

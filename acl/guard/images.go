@@ -137,6 +137,16 @@ func (j *judge) tag(field, name, flag string) {
 	}
 }
 
+// newTag judges a tag that is written. Programs that make up a name for each run cannot
+// have it listed.
+func (j *judge) newTag(field, name, flag string) {
+	known := len(j.violations)
+	j.tag(field, name, flag)
+	if v := j.violations[known:]; len(v) > 0 && v[0].Variable != "" && !j.TagsNew() {
+		v[0].Hint = "new if nothing has the name"
+	}
+}
+
 // TagsNew reports whether the client may write tags that do not exist.
 func (s *Settings) TagsNew() bool { return slices.Contains(s.lists["GUARD_TAG"].items, "new") }
 
@@ -208,7 +218,7 @@ func pulled(j *judge, r *Request) {
 
 // tagged judges the tag that docker tag and docker commit write.
 func tagged(j *judge, r *Request) {
-	j.tag("repo", j.tagOf("repo", r.Query.Get("repo"), r.Query.Get("tag")), "")
+	j.newTag("repo", j.tagOf("repo", r.Query.Get("repo"), r.Query.Get("tag")), "")
 }
 
 // pushed judges the tag that docker push sends. Without a tag the engine sends all.

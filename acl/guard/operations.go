@@ -163,7 +163,7 @@ func changes(j *judge, field string, value any) {
 	}
 }
 
-func tags(j *judge, field string, value any) { j.tag(field, show(value), "-t") }
+func tags(j *judge, field string, value any) { j.newTag(field, show(value), "-t") }
 
 // buildLabels judges the labels of an image, a JSON object.
 func buildLabels(j *judge, field string, value any) {
@@ -221,7 +221,7 @@ func buildVersion(j *judge, field string, value any) {
 
 func (j *judge) needBuildKit(field string) {
 	if !j.BuildKit {
-		j.refuse(Violation{Field: field, Asks: "BuildKit", Flag: "docker build", Hint: "set " + j.Prefix + "GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs", Variable: "", Value: ""})
+		j.refuse(Violation{Field: field, Asks: "BuildKit", Flag: "docker build", Variable: j.Prefix + "GUARD_BUILDKIT", Value: "1", Hint: "DOCKER_BUILDKIT=0 where docker runs"})
 	}
 }
 

@@ -49,10 +49,18 @@ func (c *check) answerAbsent() *Refusal {
 	for _, a := range c.absent {
 		if a.hidden {
 			r.Rule, r.Reason = c.rulePlace(), fmt.Sprintf("%s %s is out of scope", a.kind, a.name)
+			if variable := listing[a.kind]; c.Guard != nil && variable != "" && !scope.IsHex(a.name) && c.out.Method != http.MethodDelete {
+				v := c.Guard.Unlisted(variable, a.name)
+				r.Violations, r.Remedy = append(r.Violations, v), v.Remedy()
+			}
 		}
 	}
 	return r
 }
+
+// listing has the variables that list what others made, to use and not to remove. The
+// client is not told: this is for the log and for LEARN.
+var listing = map[scope.Kind]string{scope.Network: "GUARD_NETWORK", scope.Volume: "GUARD_VOLUME"}
 
 // askForAbsent asks for the first absent object itself: a create that names it could
 // succeed, since an engine looks at some names only at the start.

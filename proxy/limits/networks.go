@@ -88,6 +88,9 @@ func (c *check) endpoint(e *body.Object, name, id string) *Refusal {
 	}
 	if said := e.String("NetworkID"); said != "" && said != name {
 		other, refusal := c.reference(scope.Network, said)
+		if refusal == nil && slices.Contains(predefined, name) {
+			id, refusal = c.reference(scope.Network, name) // the engine's own have no id until here
+		}
 		if refusal != nil {
 			return refusal
 		}

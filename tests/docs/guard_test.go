@@ -1,39 +1,64 @@
 package docs
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"postern/acl/guard"
-	"postern/tests/internal/harness"
+	"postern/acl/preset"
+	"postern/tests/internal/guarded"
 )
 
-// TestDocsOfGuard compares the table of docs/guard.md with the code's; -update writes it.
-func TestDocsOfGuard(t *testing.T) {
-	t.Parallel()
-	file := harness.File("docs/guard.md")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+func guardTable() string {
 	var b strings.Builder
 	b.WriteString("| variable | unset | items |\n|---|---|---|\n")
 	for _, v := range guard.Variables {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, v.Default, strings.ReplaceAll(v.Help, "|", `\|`))
 	}
-	block := regexp.MustCompile(`(?s)<!-- guard -->\n.*?<!-- end -->`)
-	want := block.ReplaceAllLiteral(text, []byte("<!-- guard -->\n"+b.String()+"<!-- end -->"))
-	if *update {
-		if err := os.WriteFile(file, want, 0o644); err != nil {
-			t.Fatal(err)
+	return b.String()
+}
+
+// examples stand in the table of programs for what is the user's own.
+var examples = map[string]string{"port": "8080", "dir": "/srv/project", "network": "proxy", "socket": "/run/postern/ci.sock"}
+
+func guardedTable() string {
+	var b strings.Builder
+	b.WriteString("| program | lines | at the program | notes |\n|---|---|---|---|\n")
+	for _, p := range guarded.Programs {
+		b.WriteString("|")
+		for _, cell := range []string{p.Name, codes(p.Lines, "`, `"), codes(p.Beside, " "), p.Note} {
+			b.WriteString(strings.TrimRight(" "+guarded.Fill(cell, examples), " ") + " |")
 		}
-		return
+		b.WriteString("\n")
 	}
-	if !bytes.Equal(text, want) {
-		t.Error("the table of docs/guard.md is not the code's: go test ./tests/docs -run TestDocs -update writes it")
+	return b.String()
+}
+
+func codes(items []string, between string) string {
+	if len(items) == 0 {
+		return ""
+	}
+	return "`" + strings.Join(items, between) + "`"
+}
+
+// TestPresetsHaveTheLinesOfTheirPrograms asserts that what a preset says of GUARD is what
+// its program has run with.
+func TestPresetsHaveTheLinesOfTheirPrograms(t *testing.T) {
+	t.Parallel()
+	checked := 0
+	for _, p := range guarded.Programs {
+		if p.Preset == "" || strings.Contains(strings.Join(p.Lines, " "), "{") {
+			continue
+		}
+		checked++
+		found, err := preset.Find(p.Preset)
+		if want := append([]string{"GUARD=1"}, p.Lines...); err != nil || !slices.Equal(found.Limits, want) {
+			t.Errorf("preset %s has %q, %v; want %q", p.Preset, found.Limits, err, want)
+		}
+	}
+	if checked < 2 {
+		t.Errorf("%d presets were checked", checked)
 	}
 }

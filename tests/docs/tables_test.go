@@ -27,6 +27,7 @@ var generated = map[string]map[string]func() string{
 	"docs/migrating.md":  {"noreads": noReadList},
 	"docs/variables.md":  {"sections": func() string { return sectionTable(false) }, "podman": func() string { return sectionTable(true) }, "verbs": verbTable, "settings": settingTable},
 	"docs/presets.md":    {"presets": presetTable, "presetoperations": presetOperationTable},
+	"docs/guard.md":      {"guard": guardTable, "programs": guardedTable},
 	"docs/operations.md": {"operations": operationTable},
 }
 

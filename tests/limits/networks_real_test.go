@@ -98,6 +98,30 @@ func TestPredefinedNetworks(t *testing.T) {
 	}
 }
 
+// TestPredefinedNetworkByID asserts that a create may say the id of the engine's own
+// network beside its name, as Testcontainers does for Ryuk, and no other network's.
+func TestPredefinedNetworkByID(t *testing.T) {
+	t.Parallel()
+	ann, _ := two(t)
+	image, own, hidden := harness.Busybox(t), harness.Unused(t), harness.Unused(t)
+	must(t, ann, "network create "+own)
+	harness.MustDocker(t, "network", "create", hidden)
+	for id, want := range map[string]string{idOf(t, "bridge"): "", idOf(t, "bridge")[:12]: "", idOf(t, "host"): "is not bridge", idOf(t, own): "is not bridge", idOf(t, hidden): "not found"} {
+		name := harness.Unused(t)
+		body := `{"Image":"` + image + `","HostConfig":{"NetworkMode":"bridge"},"NetworkingConfig":{"EndpointsConfig":{"bridge":{"NetworkID":"` + id + `"}}}}`
+		if r := ask(t, ann, "POST", "/containers/create?name=%s", body, name); (r.Status == 201) != (want == "") || !strings.Contains(r.Body, want) {
+			t.Errorf("bridge with the id %s: %d %s, want %q", id, r.Status, r.Body, want)
+		}
+		if want != "" {
+			continue
+		}
+		must(t, ann, "start "+name)
+		if got := harness.ContainerNamed(t, name).Inspect("{{range $name, $n := .NetworkSettings.Networks}}{{$name}} {{$n.NetworkID}}{{end}}"); got != "bridge "+idOf(t, "bridge") {
+			t.Errorf("with the id %s the container is in %s", id, got)
+		}
+	}
+}
+
 // TestConnectToNothing asserts that a container that does not run gets no end in a
 // network that does not exist for the client. The engine would accept it.
 func TestConnectToNothing(t *testing.T) {

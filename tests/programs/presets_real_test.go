@@ -39,7 +39,7 @@ var presetPrograms = []presetProgram{
 	{name: "docker-compose", preset: "compose", cheap: true, reads: true, use: useCompose,
 		beside: map[string]string{"ALLOW": "SystemVersion,SystemInfo,NetworkConnect,NetworkDisconnect"}},
 	{name: "buildx", preset: "buildx", cheap: true, use: useBuildx},
-	{name: "act", preset: "act", use: useAct},
+	{name: "act", preset: "act", cheap: true, use: useAct},
 	{name: "diun", preset: "diun", use: useDiun},
 	{name: "docker-gen", preset: "docker-gen", reads: true, use: useDockerGen},
 	{name: "docker-volume-backup", preset: "docker-volume-backup", use: useVolumeBackup},
@@ -94,6 +94,8 @@ func (p presetProgram) find(t *testing.T) string {
 	switch {
 	case p.name == "buildx":
 		harness.Missing(t, p.name, err, "go install github.com/docker/buildx/cmd/buildx@v0.38.2")
+	case p.name == "act":
+		harness.Missing(t, p.name, err, "go install github.com/nektos/act@v0.2.89")
 	case p.name == "dive":
 		harness.Missing(t, p.name, err, "go install github.com/wagoodman/dive@v0.13.1")
 	case p.cheap:
@@ -101,26 +103,6 @@ func (p presetProgram) find(t *testing.T) string {
 	}
 	t.Skipf("no %s: .ci/programs builds it", p.name)
 	return ""
-}
-
-// testcontainersProgram builds testdata/testcontainers, a module of its own.
-func testcontainersProgram(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "testcontainers")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
-	cmd.Dir = harness.File("tests/programs/testdata/testcontainers")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		harness.Missing(t, "testcontainers-go", fmt.Errorf("%w: %s", err, out), "go mod download in tests/programs/testdata/testcontainers needs a network")
-	}
-	return program
-}
-
-func useTestcontainers(t *testing.T, program, host string) {
-	cmd := command(t, host, program, harness.Busybox(t), harness.Unused(t))
-	cmd.Env = append(cmd.Env, "TESTCONTAINERS_RYUK_DISABLED=true", "PASSWORD="+password)
-	if r := works(t, cmd); !strings.Contains(r.Stdout, "works\n") {
-		t.Errorf("testcontainers: %v", r)
-	}
 }
 
 func useDive(t *testing.T, program, host string) {
@@ -149,18 +131,6 @@ func useBuildx(t *testing.T, program, host string) {
 	works(t, command(t, host, program, "build", "--network", "none", "--progress", "plain", "-o", out, dir))
 	if text, err := os.ReadFile(filepath.Join(out, "copy")); string(text) != "content" {
 		t.Errorf("buildx wrote %q: %v", text, err)
-	}
-}
-
-func useAct(t *testing.T, program, host string) {
-	image := harness.Busybox(t)
-	workflow := write(t, "test.yml", "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo it-$((40 + 2))\n        shell: sh\n")
-	cmd := command(t, host, program, "push", "--container-daemon-socket", "-", "--pull=false", "--network", "none", "-P", "ubuntu-latest="+image, "-W", workflow)
-	if out, err := exec.Command("git", "init", "-q", cmd.Dir).CombinedOutput(); err != nil {
-		t.Skipf("git: %v: %s", err, out)
-	}
-	if r := works(t, cmd); !strings.Contains(r.Stdout, "it-42") {
-		t.Errorf("act: %v", r)
 	}
 }
 
