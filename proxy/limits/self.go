@@ -151,7 +151,8 @@ func atLeast(version string, wanted ...int) bool {
 }
 
 // containerID matches the path of a container's own files, from which the engine mounts
-// /etc/hostname and the like, and that of a control group.
+// /etc/hostname and the like, and that of a control group. For docker cp it mounts those of
+// any container elsewhere, and the host sees it.
 var containerID = regexp.MustCompile(`(?:containers|docker)[/-]([0-9a-f]{64})\b`)
 
 // containerIDs lists the ids of containers that the process's mounts and control groups
@@ -168,7 +169,9 @@ func containerIDs(root string) (ids []string, inContainer bool) {
 			// The root of the mount is the fourth field, where it is mounted the fifth.
 			text, fields := lines.Text(), strings.Fields(lines.Text())
 			if strings.HasSuffix(file, "mountinfo") && len(fields) > 8 {
-				text = fields[3]
+				if text = ""; strings.HasPrefix(fields[4], "/etc/") {
+					text = fields[3]
+				}
 				isLayered = isLayered || fields[4] == "/" && slices.ContainsFunc(fields[6:], func(f string) bool { return strings.HasSuffix(f, "overlay") || f == "fuse-overlayfs" })
 			}
 			if match := containerID.FindStringSubmatch(text); match != nil && !slices.Contains(ids, match[1]) {

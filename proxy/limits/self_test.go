@@ -53,7 +53,9 @@ func TestSurvey(t *testing.T) {
 		err   string
 		is    string
 	}{
-		"on the host":                          {map[string]string{"proc/self/mountinfo": diskRoot, "proc/self/cgroup": "0::/user.slice\n"}, "", ""},
+		"on the host": {map[string]string{"proc/self/mountinfo": diskRoot, "proc/self/cgroup": "0::/user.slice\n"}, "", ""},
+		// The engine mounts a container's files for docker cp where the host sees it.
+		"on the host, beside docker cp":        {map[string]string{"proc/self/mountinfo": diskRoot + strings.ReplaceAll(hostnameOf, " /etc/", " /var/lib/docker/overlay2/a/merged/etc/")}, "", ""},
 		"on a host made of an image":           {map[string]string{"proc/self/mountinfo": diskRoot, ".dockerenv": ""}, "", ""},
 		"in a container":                       {map[string]string{"proc/self/mountinfo": overlayRoot + hostnameOf, "proc/self/cgroup": "0::/\n", ".dockerenv": ""}, "", ownID},
 		"by its control group":                 {map[string]string{"proc/self/mountinfo": overlayRoot, "proc/self/cgroup": "4:pids:/docker/" + ownID + "\n", ".dockerenv": ""}, "", ownID},
