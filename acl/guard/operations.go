@@ -65,10 +65,10 @@ var operations = map[string]operation{
 	"ImageDelete": {query: rules{"force": ok, "noprune": ok, "platforms": ok}, lists: []string{"platforms"}, whole: removed},
 	"ImageBuild": {
 		query: rules{
-			"t": tags, "remote": buildContext, "dockerfile": ok, "extrahosts": ok, "q": ok,
+			"t": tags, "remote": buildContext, "dockerfile": dockerfile, "extrahosts": ok, "q": ok,
 			"nocache": ok, "cachefrom": ok, "pull": ok, "rm": ok, "forcerm": ok, "memory": ok, "memswap": ok, "cpushares": ok,
 			"cpusetcpus": ok, "cpusetmems": ok, "cpuperiod": ok, "cpuquota": ok, "buildargs": ok, "shmsize": ok, "squash": ok,
-			"labels": buildLabels, "networkmode": buildNetwork, "platform": ok, "target": ok, "outputs": buildKitOnly,
+			"labels": buildLabels, "networkmode": buildNetwork, "platform": ok, "target": ok, "outputs": outputs,
 			"version": buildVersion, "session": buildKitOnly, "buildid": ok, "cgroupparent": zero("--cgroup-parent", ""),
 			"ulimits": buildUlimits, "securityopt": zero("--security-opt", ""), "isolation": oneOf("--isolation", "", "default"),
 		},
