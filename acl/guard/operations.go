@@ -122,6 +122,7 @@ func create(j *judge, r *Request) {
 		r.Body.Set(body.New(body.HostConfig), "HostConfig")
 		j.host = r.Body.Object("HostConfig")
 	}
+	ignored(j.host, "ContainerIDFile")
 	if j.host.String("NetworkMode") == "" {
 		j.network("HostConfig.NetworkMode", "")
 	}

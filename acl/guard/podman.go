@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"postern/acl/body"
 )
 
 // Podman, which serves Docker's API too, reads a few fields as its command reads
@@ -35,9 +37,9 @@ var groupAdd = texts(func(j *judge, field, group string) {
 	}
 })
 
-// mountWord judges a path of a mount, which Podman puts between commas, as in --mount.
+// mountWord judges a word of a mount, which Podman puts between commas, as in --mount.
 func mountWord(j *judge, field string, value any) {
-	if word := show(value); strings.Contains(word, ",") {
+	if word := show(value); strings.ContainsAny(word, ",\"\r\n") {
 		j.never(field, word, "--mount", "Podman would read options after the comma")
 	}
 }
@@ -59,5 +61,16 @@ func outputs(j *judge, field string, value any) {
 	var all []struct{ Type string }
 	if err := json.Unmarshal([]byte(show(value)), &all); err != nil {
 		j.never(field, show(value), "--output", "it is not a JSON list of outputs")
+	}
+}
+
+// ignored leaves out what Docker writes or ignores, and programs send back. Podman removes
+// the file ContainerIDFile from the host with the container, and takes IPAddress for an
+// address that the container asks for.
+func ignored(o *body.Object, fields ...string) {
+	for _, field := range fields {
+		if o.Get(field) != nil {
+			o.Delete(field)
+		}
 	}
 }
