@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
+
+	"postern/acl/guard"
 )
 
 // filters are the parameter filters of lists, events and prunes. Values of one key
@@ -70,4 +73,15 @@ func (c *check) deleteQuery(key string) {
 		c.query.Del(key)
 		c.queryChanged = true
 	}
+}
+
+// top keeps a client to the processes of the container, as the guard does. Podman reads
+// the parameter's name in any case.
+func (c *check) top() *Refusal {
+	for key, values := range c.query {
+		if c.Guard == nil && strings.EqualFold(key, "ps_args") && slices.ContainsFunc(values, func(v string) bool { return !guard.IsPlainPS(v) }) {
+			return c.refuse("its ps_args: " + guard.PlainPS)
+		}
+	}
+	return nil
 }

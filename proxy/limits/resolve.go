@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"postern/acl/guard"
 	"postern/acl/scope"
 )
 
@@ -266,17 +265,6 @@ func (c *check) visible() (map[string]bool, error) {
 		}
 	}
 	return ids, nil
-}
-
-// top keeps a client to the processes of the container, as the guard does. Podman reads
-// the parameter's name in any case.
-func (c *check) top() *Refusal {
-	for key, values := range c.query {
-		if c.Guard == nil && strings.EqualFold(key, "ps_args") && slices.ContainsFunc(values, func(v string) bool { return !guard.IsPlainPS(v) }) {
-			return c.refuse("its ps_args: " + guard.PlainPS)
-		}
-	}
-	return nil
 }
 
 // rename holds a container's new name to the scope.
