@@ -27,11 +27,13 @@ func (c *check) image() *Refusal {
 		return refusal
 	}
 	c.outlive()
+	c.ownHeader()
+	c.out.Header.Del("Accept-Encoding") // an answer that cannot be read has made a container too
 	c.passed.Then(func(res *http.Response) error {
 		if res.StatusCode != http.StatusCreated {
 			return nil
 		}
-		return change(res, maxError, func(text []byte) ([]byte, error) { return text, c.verify(text, judged) })
+		return change(res, maxAnswer, func(text []byte) ([]byte, error) { return text, c.verify(text, judged) })
 	})
 	return nil
 }
