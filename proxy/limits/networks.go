@@ -121,8 +121,9 @@ func (c *check) connect() *Refusal {
 	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
-	before := len(c.absent)
+	before, connected := len(c.absent), c.found
 	refusal := c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
+	c.found = connected // and not what it is linked to
 	c.asksItself = c.asksItself || before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
 	return refusal
 }

@@ -86,6 +86,11 @@ func TestGuardProtectsPostern(t *testing.T) {
 	} {
 		fails(t, host, own, line)
 	}
+	// The container that was looked up last is another one.
+	network, container := harness.Unused(t), harness.Unused(t)
+	must(t, host, "network create --label team="+label+" "+network)
+	must(t, host, "create --name "+container+" --label team="+label+" --network "+network+" "+image)
+	fails(t, host, own, "network connect --link "+container+":x "+network+" "+p.Name)
 	for _, flag := range []string{"--pid container:", "--network container:", "--volumes-from "} {
 		fails(t, host, "a client may join only what it might have made itself", "create --label team="+label+" "+flag+p.Name+" "+image)
 	}
