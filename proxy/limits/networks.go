@@ -117,7 +117,6 @@ func (c *check) connect() *Refusal {
 		// does not run, and say that all went well.
 		c.asksItself = missing > 0 && len(c.absent) == missing
 	}
-	c.name = network
 	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
