@@ -96,7 +96,7 @@ func (c *check) hasLabels(found *container) error {
 
 func (c *check) hasPowers(found *container) error {
 	l := looker{c: c}
-	all := l.target(found)
+	all := l.has(found)
 	if l.err == nil && len(all) > 0 {
 		return errors.New("it has more than it may: " + guard.Message(all))
 	}

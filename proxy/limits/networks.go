@@ -120,9 +120,9 @@ func (c *check) connect() *Refusal {
 	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
-	before, connected := len(c.absent), c.found
+	before, connected := len(c.absent), c.found // not what it is linked to
 	refusal := c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
-	c.found = connected // and not what it is linked to
+	c.found = connected
 	c.asksItself = c.asksItself || before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
 	return refusal
 }
