@@ -88,6 +88,9 @@ func TestCreate(t *testing.T) {
 		{"", `{"Image":"x","Privileged":true}`, "Privileged asks for something unknown: this version of postern does not know the field"},
 		{"", host(`"Capabilities":["ALL"]`), "HostConfig.Capabilities asks for something unknown: this version of postern does not know the field"},
 		{"", host(`"CapAdd":["SYS_ADMIN"],"PidMode":"host"`), "HostConfig.CapAdd asks for SYS_ADMIN (--cap-add): set GUARD_CAP_ADD=SYS_ADMIN; HostConfig.PidMode asks for host (--pid): set GUARD_NAMESPACE=pid=host"},
+		{"", host(`"Mounts":[{"Type":"tmpfs","Source":"/root/x","Target":"/t"}]`), "HostConfig.Mounts asks for /root/x (--mount): only bind has a path of the host"},
+		{"", host(`"Mounts":[{"Type":"image","Source":"/root/x","Target":"/t"}]`), "HostConfig.Mounts asks for /root/x (--mount): only bind has a path of the host"},
+		{"", host(`"Mounts":[{"Type":"volume","Target":"/t","VolumeOptions":{"Subpath":"a,source=/etc"},"Consistency":"x\ny"}]`), "HostConfig.Mounts.VolumeOptions.Subpath asks for a,source=/etc (--mount): Podman would read options after the comma; HostConfig.Mounts.Consistency asks for x?y (--mount): Podman would read options after the comma"},
 		{"", host(`"Tmpfs":{"/t":"rw,exec,size=1m"},"OomScoreAdj":500`), ""},
 		{"", host(`"Tmpfs":{"/t":"rw,rbind"}`), "HostConfig.Tmpfs asks for the option rbind (--tmpfs): nothing permits it"},
 		{"", host(`"OomScoreAdj":-1000`), "HostConfig.OomScoreAdj asks for -1000 (--oom-score-adj): others would be killed first"},
@@ -332,6 +335,11 @@ func TestOperations(t *testing.T) {
 		{"", "ImageBuild", "", "t=app&remote=http://x/&networkmode=host&cgroupparent=/", "", "query parameter cgroupparent asks for / (--cgroup-parent): nothing permits it; query parameter networkmode asks for host (--network): set GUARD_NETWORK=bridge,host; query parameter remote asks for http://x/ (the build context's URL): send the context; query parameter t asks for app (-t): set GUARD_TAG=app, or new if nothing has the name"},
 		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs; query parameter version asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"GUARD_BUILDKIT=1", "ImageBuild", "", "version=2&session=x&remote=client-session", "", ""},
+		{"", "ImageBuild", "", "dockerfile=docker/Dockerfile..ci", "", ""},
+		{"", "ImageBuild", "", "dockerfile=../../etc/shadow", "", "query parameter dockerfile asks for ../../etc/shadow (-f): Podman would read files of the host"},
+		{"", "ImageBuild", "", `dockerfile=["a","\u002e./x"]`, "", `query parameter dockerfile asks for ["a","\u002e./x"] (-f): Podman would read files of the host`},
+		{"GUARD_BUILDKIT=1", "ImageBuild", "", `outputs=[{"Type":"local","Attrs":{}}]`, "", ""},
+		{"GUARD_BUILDKIT=1", "ImageBuild", "", "outputs=type%3Dlocal,dest%3D/etc", "", "query parameter outputs asks for type=local,dest=/etc (--output): it is not a JSON list of outputs"},
 		{"", "Session", "", "", "", "the connection asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"GUARD_BUILDKIT=1", "Grpc", "", "", "", ""},
 		{"GUARD_CPUS=1", "ImageBuild", "", `ulimits=[{"Name":"\u0072tprio","Hard":9}]`, "", "query parameter ulimits asks for rtprio (--ulimit): real-time processes would escape GUARD_CPUS"},
@@ -354,6 +362,9 @@ func TestLimitsAreFilledIn(t *testing.T) {
 		{"GUARD_CPUS=2", host(`"CpuPeriod":50000`), `{"Image":"x","HostConfig":{"CpuPeriod":50000,"CpuQuota":100000}}`},
 		{"GUARD_MEMORY=1g", host(`"MemorySwap":536870912`), `{"Image":"x","HostConfig":{"MemorySwap":536870912,"Memory":536870912}}`},
 		{"", `{"Image":"x","Name":"y"}`, `{"Image":"x","HostConfig":{}}`},
+		{"", host(`"ContainerIDFile":"/etc/passwd"`), `{"Image":"x","HostConfig":{}}`}, // Podman would remove it
+		{"", `{"Image":"x","HostConfig":{},"NetworkingConfig":{"EndpointsConfig":{"bridge":{"IPAddress":"172.17.0.2","IPPrefixLen":16,"Aliases":["a"]}}}}`,
+			`{"Image":"x","HostConfig":{},"NetworkingConfig":{"EndpointsConfig":{"bridge":{"Aliases":["a"]}}}}`}, // Podman would give it the address
 	} {
 		g := guard.Guard{Settings: settings(t, test.settings)}
 		o, _, err := body.Read([]byte(test.body), body.ContainerCreate, body.Drop)

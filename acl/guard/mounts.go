@@ -98,9 +98,12 @@ var mounts = each(func(j *judge, field string, value any) {
 		if source != "" {
 			j.volume(field, source, "--mount", readOnly)
 		}
-	case "tmpfs":
-	case "image":
-		image(j, field, source)
+	case "tmpfs", "image":
+		if kind == "image" && !strings.HasPrefix(source, "/") {
+			image(j, field, source)
+		} else if source != "" { // Podman would make a directory of the host
+			j.never(field, source, "--mount", "only bind has a path of the host")
+		}
 	default:
 		j.never(field, "type "+kind, "--mount", "only bind, volume, tmpfs and image are allowed")
 	}
@@ -125,7 +128,7 @@ var mountRules = rules{
 	"Source":      mountWord,
 	"Target":      mountWord,
 	"ReadOnly":    ok,
-	"Consistency": ok,
+	"Consistency": mountWord,
 	"BindOptions": in(rules{
 		"Propagation":            oneOf("--mount", "only private and rprivate are allowed", "private", "rprivate"),
 		"NonRecursive":           ok,
@@ -136,7 +139,7 @@ var mountRules = rules{
 	"VolumeOptions": in(rules{
 		"NoCopy":       ok,
 		"Labels":       labels("--mount"),
-		"Subpath":      ok,
+		"Subpath":      mountWord,
 		"DriverConfig": in(rules{"Name": oneOf("--mount", noPlugin, "local"), "Options": zero("--mount", noPlugin)}),
 	}),
 	"ImageOptions":   in(rules{"Subpath": ok}),

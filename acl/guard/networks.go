@@ -76,6 +76,7 @@ func endpoints(j *judge, field string, value any) {
 // choose addresses; on another it would take those of its neighbours.
 func (j *judge) endpoint(at string, e *body.Object, own bool) {
 	j.object(e, at, endpointRules)
+	ignored(e, "EndpointID", "Gateway", "IPAddress", "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen")
 	if id := e.String("NetworkID"); id != "" {
 		// The engine prefers it to the key.
 		own = j.network(at+".NetworkID", id) && own
@@ -104,7 +105,7 @@ var endpointRules = rules{
 	"NetworkID":  ok,
 	"MacAddress": ok,
 	"DNSNames":   ok,
-	// The engine writes these and does not read them.
+	// The engine writes these. They are left out.
 	"EndpointID":          ok,
 	"Gateway":             ok,
 	"IPAddress":           ok,

@@ -63,10 +63,10 @@ var operations = map[string]operation{
 	"ImageDelete": {query: rules{"force": ok, "noprune": ok, "platforms": ok}, lists: []string{"platforms"}, whole: removed},
 	"ImageBuild": {
 		query: rules{
-			"t": tags, "remote": buildContext, "dockerfile": ok, "extrahosts": ok, "q": ok,
+			"t": tags, "remote": buildContext, "dockerfile": dockerfile, "extrahosts": ok, "q": ok,
 			"nocache": ok, "cachefrom": ok, "pull": ok, "rm": ok, "forcerm": ok, "memory": ok, "memswap": ok, "cpushares": ok,
 			"cpusetcpus": ok, "cpusetmems": ok, "cpuperiod": ok, "cpuquota": ok, "buildargs": ok, "shmsize": ok, "squash": ok,
-			"labels": buildLabels, "networkmode": buildNetwork, "platform": ok, "target": ok, "outputs": buildKitOnly,
+			"labels": buildLabels, "networkmode": buildNetwork, "platform": ok, "target": ok, "outputs": outputs,
 			"version": buildVersion, "session": buildKitOnly, "buildid": ok, "cgroupparent": zero("--cgroup-parent", ""),
 			"ulimits": buildUlimits, "securityopt": zero("--security-opt", ""), "isolation": oneOf("--isolation", "", "default"),
 		},
@@ -120,6 +120,7 @@ func create(j *judge, r *Request) {
 		r.Body.Set(body.New(body.HostConfig), "HostConfig")
 		j.host = r.Body.Object("HostConfig")
 	}
+	ignored(j.host, "ContainerIDFile")
 	if j.host.String("NetworkMode") == "" {
 		j.network("HostConfig.NetworkMode", "")
 	}

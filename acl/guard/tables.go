@@ -49,7 +49,7 @@ var createRules = with(configRules, rules{
 // hostRules are the fields of HostConfig.
 var hostRules = with(resourceRules, rules{
 	"Binds":           binds,
-	"ContainerIDFile": ok, // the client writes it
+	"ContainerIDFile": ok, // the client writes it; it is left out
 	"LogConfig":       logging,
 	"NetworkMode":     networkMode,
 	"PortBindings":    portBindings,

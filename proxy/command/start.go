@@ -126,7 +126,7 @@ func limitsOf(c config.Config, lookups *limits.Engine, around limits.Surrounding
 	s := c.ScopeOf(name)
 	options := limits.Options{
 		Engine: lookups, Prefix: policy.Rules().Prefix, Client: s.Stamp, Scope: s.Of, ScopeRule: s.Rule,
-		Stamps: c.Stamps(), Reserved: c.ReservedFrom(name), Redact: redact,
+		Stamps: c.Stamps(), Reserved: c.ReservedFrom(name), Given: policy.Rules().Names(), Redact: redact,
 	}
 	if g := c.GuardOf(name); g.On {
 		self := around.Self

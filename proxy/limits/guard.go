@@ -107,6 +107,13 @@ func (c *check) loads() bool {
 var reaches = strings.Fields("ContainerExec ExecStart ExecResize ContainerAttach ContainerAttachWebsocket ContainerArchive " +
 	"ContainerArchiveInfo PutContainerArchive ContainerCopy ContainerExport ImageCommit")
 
+// reaches reports whether the request reaches into a container. A rename does if the
+// operator has given away the container of the new name whole, see looker.target.
+func (c *check) reaches() bool {
+	id := c.d.OperationID()
+	return slices.Contains(reaches, id) || id == "ContainerRename" && slices.Contains(c.Given, strings.TrimPrefix(c.query.Get("name"), "/"))
+}
+
 // powers judges what only the engine knows: whose the objects are that a request
 // names, and what the container has that it reaches into. The scope has seen the
 // request before: what it hides is answered as absent, not as forbidden.
@@ -121,7 +128,7 @@ func (c *check) powers() *Refusal {
 	all := c.Guard.Judge(c.request(c.judgedQuery), l.lookup())
 	switch {
 	case c.found == nil:
-	case slices.Contains(reaches, c.d.OperationID()):
+	case c.reaches():
 		for _, v := range l.target(c.found) {
 			v.Field = "the container's " + v.Field
 			all = append(all, v)

@@ -95,14 +95,19 @@ func (l *looker) container(nameOrID string) []guard.Violation {
 	return l.target(found)
 }
 
-// target returns what a container has and the client could not have given it. An
-// operator who names a container in SCOPE or ALLOW, without a *, gives it away whole.
+// target returns why the client may not reach into a container. An operator who names a
+// container in SCOPE or ALLOW, without a *, gives it away whole.
 func (l *looker) target(found *container) []guard.Violation {
 	isSelf := l.c.Guard.Self.Container != "" && found.ID == l.c.Guard.Self.Container
 	named := slices.Contains(l.c.d.Names, found.Name) || l.c.Scope != nil && slices.Contains(l.c.Scope.Names, found.Name)
 	if named && !isSelf {
 		return nil
 	}
+	return l.has(found)
+}
+
+// has returns what a container has and the client could not have given it.
+func (l *looker) has(found *container) []guard.Violation {
 	host, unknown, err := body.Read(found.HostConfig, body.HostConfig, body.Drop)
 	if err != nil {
 		l.note(err)

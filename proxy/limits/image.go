@@ -27,11 +27,13 @@ func (c *check) image() *Refusal {
 		return refusal
 	}
 	c.outlive()
+	c.ownHeader()
+	c.out.Header.Del("Accept-Encoding") // an answer that cannot be read has made a container too
 	c.passed.Then(func(res *http.Response) error {
 		if res.StatusCode != http.StatusCreated {
 			return nil
 		}
-		return change(res, maxError, func(text []byte) ([]byte, error) { return text, c.verify(text, judged) })
+		return change(res, maxAnswer, func(text []byte) ([]byte, error) { return text, c.verify(text, judged) })
 	})
 	return nil
 }
@@ -94,7 +96,7 @@ func (c *check) hasLabels(found *container) error {
 
 func (c *check) hasPowers(found *container) error {
 	l := looker{c: c}
-	all := l.target(found)
+	all := l.has(found)
 	if l.err == nil && len(all) > 0 {
 		return errors.New("it has more than it may: " + guard.Message(all))
 	}

@@ -63,6 +63,9 @@ type Options struct {
 	// Reserved reports whether a new container may not have a name, because another
 	// client's settings are about containers of this name. Nil reserves none.
 	Reserved func(name string) bool
+	// Given are the names, and patterns of names, of objects on which the client's policy
+	// allows an operation.
+	Given []string
 }
 
 // New returns the limits of a client, or nil if nothing limits it. names is whether

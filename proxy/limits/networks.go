@@ -120,12 +120,12 @@ func (c *check) connect() *Refusal {
 		// does not run, and say that all went well.
 		c.asksItself = missing > 0 && len(c.absent) == missing
 	}
-	c.name = network
 	if c.Scope == nil && c.Guard == nil {
 		return nil
 	}
-	before := len(c.absent)
+	before, connected := len(c.absent), c.found // not what it is linked to
 	refusal := c.endpoint(c.body.Object("EndpointConfig"), network, c.target)
+	c.found = connected
 	c.asksItself = c.asksItself || before == 0 && len(c.absent) > 0 // the engine accepts links to nothing
 	return refusal
 }

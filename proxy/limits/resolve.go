@@ -21,6 +21,8 @@ func (c *check) path() *Refusal {
 		return refusal
 	}
 	c.target = id
+	name := c.name
+	defer func() { c.name = name }() // more is looked up below
 	if len(c.absent) > 0 && c.d.OperationID() != "NetworkConnect" && c.d.OperationID() != "NetworkDisconnect" {
 		return nil
 	}

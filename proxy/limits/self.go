@@ -151,7 +151,8 @@ func atLeast(version string, wanted ...int) bool {
 }
 
 // containerID matches the path of a container's own files, from which the engine mounts
-// /etc/hostname and the like, and that of a control group.
+// /etc/hostname and the like, and that of a control group. For docker cp it mounts those of
+// any container elsewhere, and the host sees it.
 var containerID = regexp.MustCompile(`(?:containers|docker)[/-]([0-9a-f]{64})\b`)
 
 // containerIDs lists the ids of containers that the process's mounts and control groups

@@ -58,6 +58,10 @@ func TestGuardedTargets(t *testing.T) {
 			fails(t, ci, "a client may join only what it might have made itself", "create "+flag+name+" --label team="+label+" "+image)
 		}
 	}
+	// A name that the operator gives away whole is not taken by a rename.
+	web := harness.Unused(t)
+	fails(t, guarded(t, "SCOPE=label=team="+label, "EXEC=0", "ALLOW=ContainerExec:"+web), "HostConfig.Privileged", "rename "+privileged+" "+web)
+	must(t, ci, "rename "+plain+" "+web)
 	fails(t, guarded(t, "SCOPE=name="+privileged), "is not running", "exec "+privileged+" true") // the engine's words
 	fails(t, guarded(t, "SCOPE=name="+privileged[:len(privileged)-1]+"*"), "HostConfig.Privileged", "exec "+privileged+" true")
 }
@@ -82,6 +86,11 @@ func TestGuardProtectsPostern(t *testing.T) {
 	} {
 		fails(t, host, own, line)
 	}
+	// The container that was looked up last is another one.
+	network, container := harness.Unused(t), harness.Unused(t)
+	must(t, host, "network create --label team="+label+" "+network)
+	must(t, host, "create --name "+container+" --label team="+label+" --network "+network+" "+image)
+	fails(t, host, own, "network connect --link "+container+":x "+network+" "+p.Name)
 	for _, flag := range []string{"--pid container:", "--network container:", "--volumes-from "} {
 		fails(t, host, "a client may join only what it might have made itself", "create --label team="+label+" "+flag+p.Name+" "+image)
 	}

@@ -90,16 +90,18 @@ func TestGuardRemovesWhatIsMoreThanJudged(t *testing.T) {
 		"a host path":                  `"Image":"sha256:1","Mounts":[{"Type":"bind","Source":"/etc"}]`,
 		"":                             `"Image":"sha256:1","Config":{"Labels":{"a":"b","own":"1"}}`,
 	} {
-		e, p := start(t, map[string]string{"GUARD": "1"})
+		// The name is the operator's to give away, but not for what the client makes.
+		e, p := start(t, map[string]string{"GUARD": "1", "SCOPE": "mine,name=own"})
 		e.Handle("GET /images/{name}/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, `{"Id":"sha256:%d","Config":{"Labels":{"a":"b"}}}`, 1+strings.Count(r.PathValue("name"), "2"))
 		}))
-		e.Handle("POST /containers/create", answers(http.StatusCreated, `{"Id":"`+id+`","Warnings":[]}`))
+		e.Handle("POST /containers/create", answers(http.StatusCreated, `{"Id":"`+id+`","Warnings":["`+strings.Repeat("long ", 1<<14)+`"]}`))
 		e.Handle("GET /containers/{id}/json", answers(http.StatusOK, `{"Id":"`+id+`","Name":"/own","HostConfig":{},`+got+`}`))
-		r := create(t, p, `{"Image":"multi","Labels":{"own":"1"}}`)
+		text := `{"Image":"multi","Labels":{"own":"1"}}`
+		r := harness.Send(t, p.Dial(), harness.Head("POST", "/containers/create?name=own", "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(text)))+text)
 		removed := slices.Contains(harness.Targets(e), "DELETE /containers/"+id+"?force=1&v=1")
 		if isRefused := r.Status >= 400; removed != (what != "") || isRefused != removed {
-			t.Errorf("a container that has got %q: %d %s, removed %v", what, r.Status, r.Body, removed)
+			t.Errorf("a container that has got %q: %d %.200s, removed %v", what, r.Status, r.Body, removed)
 		}
 	}
 }

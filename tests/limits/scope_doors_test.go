@@ -148,6 +148,28 @@ func TestQueryInOtherCase(t *testing.T) {
 	}
 }
 
+// TestNamesOfOthersAllowNothing asserts that an operation that is allowed on objects of some
+// names looks at the object of the path, and not at what is looked up besides: a network
+// that a container comes into, or a container that it is linked to.
+func TestNamesOfOthersAllowNothing(t *testing.T) {
+	t.Parallel()
+	network, db := strings.Repeat("a1", 32), strings.Repeat("d0", 32)
+	for request, allow := range map[string]string{
+		"POST /containers/db/start ": "ContainerStart:web", // a network's name
+		`POST /networks/web/connect {"Container":"db","EndpointConfig":{"Links":["db"]}}`: "NetworkConnect:db",
+	} {
+		e, p := start(t, map[string]string{"CONTAINERS": "0", "NETWORKS": "0", "ALLOW_START": "0", "ALLOW": allow, "SCOPE": "label=a"})
+		e.Handle("GET /networks", answers(200, `[{"Name":"web","Id":"`+network+`","Labels":{"a":"b"}}]`))
+		e.Handle("GET /containers/{id}/json", answers(200, `{"Id":"`+db+`","Name":"/db","Image":"sha256:1","Config":{"Labels":{"a":"b"}},"HostConfig":{},"NetworkSettings":{"Networks":{"web":{"NetworkID":""}}}}`))
+		e.Handle("GET /images/{name}/json", answers(200, `{"Id":"sha256:1"}`))
+		parts := strings.SplitN(request, " ", 3)
+		r := harness.Send(t, p.Dial(), harness.Head(parts[0], parts[1], "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(parts[2])))+parts[2])
+		if r.Status != http.StatusForbidden || !strings.Contains(r.Message(), "does not name") {
+			t.Errorf("%s with ALLOW=%s: %d %s", request, allow, r.Status, r.Body)
+		}
+	}
+}
+
 // TestTopOfTheContainer asserts that a client that is held to some containers cannot have
 // ps write titles and columns that make the engine take other processes for a container's.
 func TestTopOfTheContainer(t *testing.T) {
