@@ -120,8 +120,7 @@ func (c *check) subject() string {
 }
 
 func (c *check) isForm() bool {
-	media, _, _ := strings.Cut(c.out.Header.Get("Content-Type"), ";")
-	return c.out.ContentLength != 0 && strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded")
+	return c.out.ContentLength != 0 && body.CheckHeaders(c.out.Header.Get("Content-Type"), "") != nil
 }
 
 // judge finds what the request names and holds it to the scope.

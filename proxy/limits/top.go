@@ -12,7 +12,7 @@ var ownRows = regexp.MustCompile(`^-?[AaFHTcdefjlmruvwx]*( ?-?o ?pid(,[a-z_%]+)*
 
 // top keeps the host's other processes out of a container's.
 func (c *check) top() *Refusal {
-	if args := c.query.Get("ps_args"); !ownRows.MatchString(args) {
+	if args := c.query.Get("ps_args"); !c.Observes && !ownRows.MatchString(args) {
 		return c.refuse("ps_args can show processes outside the container: want letters such as -ef or aux, or -o with pid as the first column")
 	}
 	return nil
