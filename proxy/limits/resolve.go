@@ -71,7 +71,7 @@ func (c *check) reference(k scope.Kind, name string) (id string, refusal *Refusa
 	case scope.Volume:
 		c.passed.end = append(c.passed.end, c.Engine.volumes.lock(name))
 		var found bool
-		if found, hidden, err = c.findVolume(name); found {
+		if found, hidden, err = c.findVolume(name, c.volumeUsers); found {
 			id, c.name = name, name
 		}
 	}
