@@ -109,7 +109,7 @@ func (c *check) shape() *Refusal {
 			}
 		}
 	}
-	return nil
+	return c.reachesFurther()
 }
 
 func (c *check) subject() string {
@@ -142,7 +142,7 @@ func (c *check) judge() *Refusal {
 		return map[string]func() *Refusal{
 			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull, "ImageTag": c.tagImage,
 			"SystemEvents": c.events, "SystemDataUsage": c.usage, "SystemInfo": c.info, "SystemInfoLibpod": c.info,
-			"ImageList": c.images, "ImageInspect": c.images,
+			"ImageList": c.images, "ImageInspect": c.images, "ImageDelete": c.removeImage,
 		}[c.d.OperationID()]()
 	}
 	return nil
