@@ -223,7 +223,7 @@ func (l *Limits) hasContainer(ctx context.Context, o scope.Object, image string)
 	}
 	labels, err := l.Engine.imageLabels(ctx, image)
 	if errors.Is(err, errAbsent) {
-		return false, nil // the image is gone, and with it the labels that it gave
+		labels, err = o.Labels, nil // the image is gone: it may have given any of them
 	}
 	o.Image = labels
 	return err == nil && l.Scope.Has(o), err
