@@ -29,8 +29,9 @@ func Query(raw string, lists ...string) (url.Values, error) {
 }
 
 // CheckHeaders refuses the headers that make an engine read a body in another way: a
-// form's values come before those of the query, and a Content-Encoding is for whoever
-// understands it. Call it for every request with a body.
+// form's values come before those of the query, those of a form of several parts, such as
+// networkmode in a build, take the place of what the query lacks, and a Content-Encoding is
+// for whoever understands it. Call it for every request with a body.
 func CheckHeaders(contentType, contentEncoding string) error {
 	media, _, _ := strings.Cut(contentType, ";")
 	switch media = strings.ToLower(strings.TrimSpace(media)); {

@@ -49,6 +49,7 @@ var rules = map[string]Rule{
 	"SystemInfoLibpod": {Special, ""},
 	"ImageList":        {Special, ""}, // how many containers use it
 	"ImageInspect":     {Special, ""}, // which
+	"ImageDelete":      {Special, ""}, // ?force=
 }
 
 func init() {
@@ -62,7 +63,7 @@ func init() {
 		{Rule{Names, Exec}, "ExecInspect ExecResize ExecStart"},
 		{Rule{Names, Network}, "NetworkConnect NetworkDelete NetworkDisconnect NetworkInspect"},
 		{Rule{Names, Volume}, "VolumeDelete VolumeInspect"},
-		{Rule{Passes, ""}, "BuildCancel DistributionInspect Grpc ImageAttestations ImageDelete ImageGet ImageGetAll ImageHistory " +
+		{Rule{Passes, ""}, "BuildCancel DistributionInspect Grpc ImageAttestations ImageGet ImageGetAll ImageHistory " +
 			"ImagePush ImageSearch Session SystemAuth SystemPing SystemPingHead SystemVersion"},
 		// Podman's own, which says nothing of containers.
 		{Rule{Passes, ""}, "SystemVersionLibpod"},

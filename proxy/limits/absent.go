@@ -178,7 +178,7 @@ func (c *check) seesID(id string) (bool, error) {
 		return found != nil, err
 	}
 	i, err := c.Engine.image(c.ctx, id)
-	if errors.Is(err, errAbsent) {
+	if errors.Is(err, errAbsent) || isAnswer(err) { // Podman takes no 64 digits for an image
 		return false, nil
 	}
 	return strings.Contains(i.ID, id), err

@@ -109,7 +109,7 @@ func (c *check) shape() *Refusal {
 			}
 		}
 	}
-	return nil
+	return c.reachesFurther()
 }
 
 func (c *check) subject() string {
@@ -120,8 +120,7 @@ func (c *check) subject() string {
 }
 
 func (c *check) isForm() bool {
-	media, _, _ := strings.Cut(c.out.Header.Get("Content-Type"), ";")
-	return c.out.ContentLength != 0 && strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded")
+	return c.out.ContentLength != 0 && body.CheckHeaders(c.out.Header.Get("Content-Type"), "") != nil
 }
 
 // judge finds what the request names and holds it to the scope.
@@ -143,7 +142,7 @@ func (c *check) judge() *Refusal {
 		return map[string]func() *Refusal{
 			"ImageCommit": c.commit, "ImageBuild": c.build, "ImageCreate": c.pull, "ImageTag": c.tagImage,
 			"SystemEvents": c.events, "SystemDataUsage": c.usage, "SystemInfo": c.info, "SystemInfoLibpod": c.info,
-			"ImageList": c.images, "ImageInspect": c.images,
+			"ImageList": c.images, "ImageInspect": c.images, "ImageDelete": c.removeImage,
 		}[c.d.OperationID()]()
 	}
 	return nil

@@ -9,9 +9,9 @@
 // the engine), resolve.go and alias.go (from a name to an id), absent.go (the answer for
 // what is out of scope), query.go, list.go, prune.go, events.go and usage.go (what names
 // no object), keep.go, uses.go, stream.go and fields.go (what is left of a response), and
-// for what makes objects create.go, volumes.go and networks.go. top.go is about
-// processes. The guard is in guard.go, guardlookup.go, image.go and tagging.go, and
-// self.go finds out what belongs to postern.
+// for what makes objects create.go, volumes.go and networks.go. top.go and further.go are
+// about parameters that reach further. The guard is in guard.go, guardlookup.go, image.go
+// and tagging.go, and self.go finds out what belongs to postern.
 package limits
 
 import (

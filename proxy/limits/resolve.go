@@ -73,7 +73,7 @@ func (c *check) reference(k scope.Kind, name string) (id string, refusal *Refusa
 	case scope.Volume:
 		c.passed.end = append(c.passed.end, c.Engine.volumes.lock(name))
 		var found bool
-		if found, hidden, err = c.findVolume(name); found {
+		if found, hidden, err = c.findVolume(name, c.volumeUsers); found {
 			id, c.name = name, name
 		}
 	}
@@ -225,7 +225,7 @@ func (l *Limits) hasContainer(ctx context.Context, o scope.Object, image string)
 	}
 	labels, err := l.Engine.imageLabels(ctx, image)
 	if errors.Is(err, errAbsent) {
-		return false, nil // the image is gone, and with it the labels that it gave
+		labels, err = o.Labels, nil // the image is gone: it may have given any of them
 	}
 	o.Image = labels
 	return err == nil && l.Scope.Has(o), err

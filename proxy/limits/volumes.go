@@ -83,8 +83,9 @@ func (c *check) seesVolume(v volume, users func() (map[string]users, error)) (bo
 	return all[v.Name].mine(), err
 }
 
-// findVolume reports whether there is a volume that the client may see.
-func (c *check) findVolume(name string) (found, hidden bool, err error) {
+// findVolume reports whether there is a volume that the client may see. users lists the
+// users of volumes.
+func (c *check) findVolume(name string, users func() (map[string]users, error)) (found, hidden bool, err error) {
 	v, err := c.Engine.volume(c.ctx, name)
 	isAbsent := errors.Is(err, errAbsent)
 	switch {
@@ -98,11 +99,11 @@ func (c *check) findVolume(name string) (found, hidden bool, err error) {
 		return false, !isAbsent, nil
 	}
 	// All others take as long as one without labels, whose users are asked for.
-	all, err := c.volumeUsers()
-	if err != nil || isAbsent {
+	users = once(users)
+	if _, err := users(); err != nil || isAbsent {
 		return false, false, err
 	}
-	in, err := c.seesVolume(v, func() (map[string]users, error) { return all, nil })
+	in, err := c.seesVolume(v, users)
 	return in, !in, err
 }
 
@@ -113,7 +114,7 @@ func (c *check) owns() (bool, error) {
 	limits := *c.Limits
 	limits.Shared, own.Limits = nil, &limits
 	if c.rule.Kind == scope.Volume {
-		found, _, err := own.findVolume(c.name)
+		found, _, err := own.findVolume(c.name, own.volumeUsers)
 		return found, err
 	}
 	found, _, err := own.findNetwork(c.target)
@@ -146,7 +147,7 @@ func (c *check) createVolume(name string) *Refusal {
 		return nil // the engine makes up a name
 	}
 	c.passed.end = append(c.passed.end, c.Engine.volumes.lock(name))
-	_, hidden, err := c.findVolume(name)
+	_, hidden, err := c.findVolume(name, c.volumeUsers)
 	switch {
 	case err != nil:
 		return c.failed(err)
@@ -217,8 +218,9 @@ func (c *check) volumesOf(host *body.Object) *Refusal {
 	c.volumes = names
 	c.passed.end = append(c.passed.end, c.Engine.volumes.lock(names...))
 	var missing []newVolume
+	users := once(c.volumeUsers)
 	for _, name := range names {
-		found, hidden, err := c.findVolume(name)
+		found, hidden, err := c.findVolume(name, users)
 		switch {
 		case err != nil:
 			return c.failed(err)

@@ -260,6 +260,42 @@ func TestNetworksTellOfTheScope(t *testing.T) {
 	}
 }
 
+// TestParametersThatReachFurther asserts that no parameter of Podman's makes a request about
+// one object one about others: it restarts all containers, or removes those that use an
+// image or a network.
+func TestParametersThatReachFurther(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string]map[string]string{"scope": {"SCOPE": "mine,name=web"}, "names": {"POST": "0", "ALLOW_RESTARTS": "0", "ALLOW": "ContainerRestart:web,NetworkDelete:web"}} {
+		e, p := start(t, settings)
+		e.Reset()
+		for _, request := range []string{"POST /containers/web/restart?all=true", "POST /containers/web/restart?t=1&ALL=1&all=1", "POST /containers/db/restart?Depend=1", "DELETE /networks/web?Force=true"} {
+			method, target, _ := strings.Cut(request, " ")
+			if r := harness.Send(t, p.Dial(), harness.Head(method, target, "Content-Length: 0")); r.Status != http.StatusForbidden || !strings.Contains(r.Message(), "more than its path names") && !strings.Contains(r.Message(), "want all") {
+				t.Errorf("%s: %s: %d %s", name, request, r.Status, r.Body)
+			}
+		}
+		if got := harness.Targets(e); len(got) != 0 {
+			t.Errorf("%s: the engine got %q", name, got)
+		}
+	}
+	e, p := start(t, map[string]string{"SCOPE": "name=web"})
+	e.Handle("GET /images/{name}/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answers(200, `{"Id":"sha256:`+r.PathValue("name")+`"}`).ServeHTTP(w, r)
+	}))
+	e.Handle("GET /containers/json", answers(200, `[{"Id":"1","Names":["/web"],"ImageID":"sha256:own"},{"Id":"2","Names":["/web"],"ImageID":"sha256:both"},{"Id":"3","Names":["/db"],"ImageID":"sha256:both"}]`))
+	e.Handle("DELETE /images/{name}", answers(200, `[]`))
+	for target, want := range map[string]string{
+		"/images/own?force=1&noprune=1": "/images/own?force=1&noprune=1", "/images/both?force=1&Force=true&noprune=1": "/images/both?noprune=1", "/images/other?force=1": "/images/other?force=1", "/images/both": "/images/both",
+	} {
+		e.Reset()
+		harness.Send(t, p.Dial(), harness.Head("DELETE", target, "Content-Length: 0"))
+		got := harness.Targets(e)
+		if last := got[len(got)-1]; last != "DELETE "+want {
+			t.Errorf("%s reached the engine as %s, want %s", target, last, want)
+		}
+	}
+}
+
 // TestCommitTakesTheStamp asserts that no change of the client's stands in the way of the
 // last one, which takes the stamp away.
 func TestCommitTakesTheStamp(t *testing.T) {

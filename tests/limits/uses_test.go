@@ -127,3 +127,18 @@ func TestFailedLookupTellsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestImageIsGone asserts that a container whose image was removed is in a scope by its name,
+// and not by labels, which it may have from the image.
+func TestImageIsGone(t *testing.T) {
+	t.Parallel()
+	for value, status := range map[string]int{"mine,name=web": 200, "name=web": 200, "mine": 404, "label=a": 404, "name=web,label=a": 404} {
+		e, p := start(t, map[string]string{"SCOPE": value})
+		e.Handle("GET /images/{name}/json", answers(404, `{"message":"no such image"}`))
+		e.Handle("GET /containers/web/json", answers(200, `{"Id":"1","Name":"/web","Image":"sha256:1","Config":{"Labels":{"a":"b","postern.client":"-"}}}`))
+		e.Handle("GET /containers/1/json", answers(200, `{}`))
+		if r := p.Get("/containers/web/json"); r.Status != status {
+			t.Errorf("SCOPE=%s: %d %s, want %d", value, r.Status, r.Body, status)
+		}
+	}
+}
