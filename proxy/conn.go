@@ -60,7 +60,10 @@ type clientConn struct {
 	places      chan struct{} // has room for maxLargeHeaders
 	inHeader    atomic.Bool
 	size, lines int // of the header, as far as it was read
-	holdsPlace  bool
+	// begun is whether the header has a byte that is no line break, which net/http may skip
+	// in front of it, and inLine whether its last line has one.
+	begun, inLine bool
+	holdsPlace    bool
 }
 
 type connKey struct{}
@@ -137,7 +140,7 @@ func (c *clientConn) Read(p []byte) (int, error) {
 		return n, err
 	}
 	c.size += n
-	c.lines += bytes.Count(p[:n], []byte("\n"))
+	c.countLines(p[:n])
 	if c.lines > maxHeaderLines {
 		io.WriteString(c.Conn, tooManyLines)
 		return 0, io.EOF
@@ -153,10 +156,29 @@ func (c *clientConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// countLines counts the lines of a header up to the empty one at its end: what comes
+// behind it is the body.
+func (c *clientConn) countLines(p []byte) {
+	for len(p) > 0 {
+		line, rest, whole := bytes.Cut(p, []byte("\n"))
+		if len(line) > 0 && (len(line) > 1 || line[0] != '\r') {
+			c.begun, c.inLine = true, true
+		}
+		if whole {
+			c.lines++
+			if c.begun && !c.inLine {
+				return
+			}
+			c.inLine = false
+		}
+		p = rest
+	}
+}
+
 // beginHeader is called when net/http waits for a request, and endHeader when it
 // has read the header, or never will.
 func (c *clientConn) beginHeader() {
-	c.size, c.lines = 0, 0
+	c.size, c.lines, c.begun, c.inLine = 0, 0, false, false
 	c.inHeader.Store(true)
 }
 

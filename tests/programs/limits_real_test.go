@@ -69,6 +69,36 @@ func TestDockerGenReadsWhatIsKept(t *testing.T) {
 	}
 }
 
+// TestProgramsOfTwoClients asserts that Testcontainers and buildx work for two clients with
+// SCOPE=mine at once, through one postern.
+func TestProgramsOfTwoClients(t *testing.T) {
+	t.Parallel()
+	harness.NeedDocker(t)
+	testcontainers, buildx := testcontainersProgram(t), presetProgram{name: "buildx", cheap: true}.find(t)
+	settings, hosts := map[string]string{"SOCKET_PATH": harness.EngineSocket}, map[string]string{}
+	for _, client := range []string{"ANN", "BOB"} {
+		hosts[client] = "unix://" + filepath.Join(harness.SocketDir(t), "docker.sock")
+		for name, value := range harness.With(harness.AllOn(), map[string]string{"LISTEN": hosts[client], "SCOPE": "mine"}) {
+			settings["CLIENT_"+client+"_"+name] = value
+		}
+	}
+	p := harness.Start(t, settings)
+	t.Run("at once", func(t *testing.T) {
+		for client, host := range hosts {
+			t.Run(client, func(t *testing.T) {
+				t.Parallel()
+				useTestcontainers(t, testcontainers, host)
+				useBuildx(t, buildx, host)
+			})
+		}
+	})
+	for _, e := range p.Log() {
+		if e["message"] == "refused" {
+			t.Errorf("refused: %v", e)
+		}
+	}
+}
+
 // outsider starts a container, in a network and with a volume of its own, that no scope
 // of these tests contains. Its health check makes events all the time. It returns the
 // strings by which a response would show it.
