@@ -15,18 +15,8 @@ import (
 func TestGuardAtTheStart(t *testing.T) {
 	t.Parallel()
 	ci := guarded(t, "SCOPE=*")
-	image := harness.Busybox(t)
 	for _, connects := range []bool{false, true} {
-		network, container := harness.Unused(t), harness.Unused(t)
-		id := must(t, ci, "network create "+network)
-		if connects {
-			must(t, ci, "create --name "+container+" "+image+" sleep 1000")
-			must(t, ci, "network connect "+id+" "+container)
-		} else {
-			must(t, ci, "create --name "+container+" --network "+id+" "+image+" sleep 1000")
-		}
-		must(t, ci, "network rm "+network)
-		harness.MustDocker(t, "network", "create", network)
+		network, container := swapNetwork(t, ci, connects)
 		for _, name := range []string{container, idOf(t, container)} {
 			fails(t, ci, "the container would come into the network "+network+", which is not the client's own", "start "+name)
 			fails(t, ci, "which is not the client's own", "restart "+name)

@@ -16,18 +16,8 @@ import (
 func TestNetworkIsSwappedBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	ann, _ := two(t)
-	image := harness.Busybox(t)
 	for _, connects := range []bool{false, true} {
-		network, container := harness.Unused(t), harness.Unused(t)
-		id := must(t, ann, "network create "+network)
-		if connects {
-			must(t, ann, "create --name "+container+" "+image+" sleep 1000")
-			must(t, ann, "network connect "+id+" "+container)
-		} else {
-			must(t, ann, "create --name "+container+" --network "+id+" "+image+" sleep 1000")
-		}
-		must(t, ann, "network rm "+network)
-		harness.MustDocker(t, "network", "create", network)
+		network, container := swapNetwork(t, ann, connects)
 		for _, name := range []string{container, idOf(t, container)} {
 			for _, verb := range []string{"start", "restart"} {
 				fails(t, ann, "network "+network+" not found", verb+" "+name)
@@ -44,6 +34,25 @@ func TestNetworkIsSwappedBeforeTheStart(t *testing.T) {
 		must(t, ann, "network create "+network)
 		must(t, ann, "start "+container)
 	}
+}
+
+// swapNetwork has a client make a container for a network of its own, and then puts another
+// network of the same name in its place. With connects, the client makes the container
+// first and connects it.
+func swapNetwork(t *testing.T, client harness.Endpoint, connects bool) (network, container string) {
+	t.Helper()
+	network, container = harness.Unused(t), harness.Unused(t)
+	image := harness.Busybox(t)
+	id := must(t, client, "network create "+network)
+	if connects {
+		must(t, client, "create --name "+container+" "+image+" sleep 1000")
+		must(t, client, "network connect "+id+" "+container)
+	} else {
+		must(t, client, "create --name "+container+" --network "+id+" "+image+" sleep 1000")
+	}
+	must(t, client, "network rm "+network)
+	harness.MustDocker(t, "network", "create", network)
+	return network, container
 }
 
 // TestNetworkNamesAreTaken asserts that a client cannot make a network of the name that
