@@ -124,6 +124,12 @@ var doors = []door{
 		return send(t, to, "POST", "/containers/"+name+"/exec", `{"Cmd":["id"],"Privileged":false,"privileged":true}`).Status == 201
 	}},
 	{name: "processes of others by the titles of ps", try: othersProcesses},
+	{name: "the host's /sys, writable by a tmpfs", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		name := harness.Unused(t)
+		send(t, to, "POST", "/containers/create?name="+name, s.fill(`{"Image":"{image}","Cmd":["touch","/sys/kernel/uevent_seqnum"],"HostConfig":{"Tmpfs":{"/sys/":"remount,rw"}}}`))
+		send(t, to, "POST", "/containers/"+name+"/start", "")
+		return strings.Contains(send(t, to, "POST", "/containers/"+name+"/wait", "").Body, `"StatusCode":0`)
+	}},
 	{name: "host configuration in a start", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
 		name := own(t, s, to, sleeper)
 		send(t, to, "POST", "/v1.23/containers/"+name+"/start", `{"Binds":["/etc:/h:ro"],"Privileged":true}`)

@@ -83,7 +83,7 @@ type inspected struct {
 		OomScoreAdj                                                      int
 		Devices, DeviceRequests, BlkioWeightDevice, BlkioDeviceReadBps   []any
 		Mounts                                                           []any
-		Sysctls, StorageOpt, Annotations                                 map[string]string
+		Sysctls, StorageOpt, Annotations, Tmpfs                          map[string]string
 		LogConfig                                                        struct {
 			Type   string
 			Config map[string]string
@@ -169,6 +169,9 @@ func (s *site) powers(t *testing.T, c inspected) (all []string) {
 	has(len(h.Annotations)+len(h.StorageOpt) > 0, "annotations or storage options")
 	for name := range h.Sysctls {
 		has(!strings.HasPrefix(name, "net.") && !strings.HasPrefix(name, "fs.mqueue.") && !strings.HasPrefix(name, "kernel.msg") && !strings.HasPrefix(name, "kernel.sem") && !strings.HasPrefix(name, "kernel.shm"), "sysctl %s", name)
+	}
+	for path, options := range h.Tmpfs {
+		has(strings.Contains(options, "bind") || strings.Contains(options, "remount"), "tmpfs on %s with %s", path, options)
 	}
 	has(!slices.Contains([]string{"json-file", "local", "none", "journald"}, h.LogConfig.Type), "log driver %s", h.LogConfig.Type)
 	for option := range maps.Keys(h.LogConfig.Config) {
