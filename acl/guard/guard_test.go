@@ -196,6 +196,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"DeviceRequests":[{"Count":-1,"Capabilities":[["gpu"]]}]`), "HostConfig.DeviceRequests asks for gpu (--gpus): set GUARD_DEVICE=gpu"},
 		{"GUARD_DEVICE=gpu", host(`"DeviceRequests":[{"Driver":"nvidia","Count":-1,"Capabilities":[["gpu","utility"]]}]`), ""},
 		{"GUARD_DEVICE=gpu", host(`"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["v.com/c=x"]}]`), "HostConfig.DeviceRequests asks for v.com/c=x (--device): add cdi:v.com/c=x to GUARD_DEVICE"},
+		{"GUARD_DEVICE=gpu", host(`"DeviceRequests":[{"Driver":"cdi","Capabilities":[["gpu"]]}]`), "HostConfig.DeviceRequests asks for driver cdi without a device (--device): nothing permits it"},
 		{"GUARD_DEVICE=cdi:v.com/c=*", host(`"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["v.com/c=x"]}]`), ""},
 		{"", host(`"BlkioDeviceReadBps":[{"Path":"/dev/sda","Rate":1}]`), "HostConfig.BlkioDeviceReadBps asks for /dev/sda:r (--device-read-bps): set GUARD_DEVICE=/dev/sda:r"},
 
