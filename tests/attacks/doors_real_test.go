@@ -178,6 +178,10 @@ var otherDoors = []door{
 		id := strings.TrimSpace(harness.MustDocker(t, "network", "inspect", "--format", "{{.Id}}", network))
 		return r.Status < 400 && strings.Contains(harness.EngineEndpoint.Get(t, "/containers/"+name+"/json").Body, id)
 	}},
+	projectDoor("container", "/containers/create", `{"Image":"{image}","Labels":{"com.docker.compose.project":"{project}"}}`),
+	projectDoor("network", "/networks/create", `{"Name":"{project}_default","labels":{"com.docker.compose.project":"{project}"}}`),
+	projectDoor("volume", "/volumes/create", `{"Name":"{project}_data","Labels":{"com.docker.compose.project":"{project}"}}`),
+	projectDoor("inline volume", "/containers/create", `{"Image":"{image}","HostConfig":{"Mounts":[{"Type":"volume","Source":"{project}_data","Target":"/x","VolumeOptions":{"Labels":{"com.docker.compose.project":"{project}"}}}]}}`),
 	{name: "stamp from an image's labels", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
 		name, image, victim := own(t, s, to, sleeper), harness.Unused(t), harness.Unused(t)
 		harness.MustDocker(t, "commit", name, image)
@@ -247,6 +251,21 @@ func privilegedDoor(name, version, body, header string) door {
 		}
 		harness.Send(t, to.Dial(t), harness.Head("POST", version+"/containers/create?name="+container, headers...)+text)
 		return exists(t, container) && s.inspect(t, container).HostConfig.Privileged
+	}}
+}
+
+// projectDoor is open when something can be made that the next docker compose up of
+// another's project takes for its own.
+func projectDoor(what, target, body string) door {
+	return door{name: what + " in another's compose project", try: func(t *testing.T, s *site, to harness.Endpoint) bool {
+		project := harness.Unused(t)
+		harness.MustDocker(t, "create", "--name", project, "--label", "com.docker.compose.project="+project, s.image)
+		t.Cleanup(func() {
+			harness.RemoveAll(project + "x")
+			harness.Remove("/networks/" + project + "_default")
+			harness.Remove("/volumes/" + project + "_data")
+		})
+		return send(t, to, "POST", target+"?name="+project+"x", s.fill(body, "{project}", project)).Status < 400
 	}}
 }
 
