@@ -149,6 +149,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Mounts":[{"Type":"volume","Source":"/etc"}]`), "HostConfig.Mounts asks for /etc (--mount): it is neither an absolute path nor the name of a volume"},
 		{"", host(`"Mounts":[{"Type":"volume","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"proc"}}}}]`), `HostConfig.Mounts.VolumeOptions.DriverConfig.Options asks for {"type":"proc"} (--mount): make the volume outside, and list its name in GUARD_VOLUME`},
 		{"", host(`"Mounts":[{"Type":"cluster","Source":"x","ClusterOptions":{}}]`), "HostConfig.Mounts asks for type cluster (--mount): only bind, volume, tmpfs and image are allowed"},
+		{"", host(`"Mounts":[{"Type":"image","Source":"x","ImageOptions":{"Subpath":"a,source=/etc"}}]`), "HostConfig.Mounts.ImageOptions.Subpath asks for a,source=/etc (--mount): Podman would read options after the comma"},
 		{"GUARD_IMAGE=golang", host(`"Mounts":[{"Type":"image","Source":"secret"}]`), "Image asks for x: add x to GUARD_IMAGE; HostConfig.Mounts asks for secret: add secret to GUARD_IMAGE"},
 
 		// Namespaces.

@@ -152,7 +152,7 @@ var mountRules = rules{
 		"Subpath":      mountWord,
 		"DriverConfig": in(rules{"Name": oneOf("--mount", noPlugin, "local"), "Options": zero("--mount", noPlugin)}),
 	}),
-	"ImageOptions":   in(rules{"Subpath": ok}),
+	"ImageOptions":   in(rules{"Subpath": mountWord}),
 	"TmpfsOptions":   in(rules{"SizeBytes": ok, "Mode": ok, "Options": ok}),
 	"ClusterOptions": zero("--mount", ""),
 }
