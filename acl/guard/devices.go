@@ -66,6 +66,9 @@ var deviceRequests = each(func(j *judge, field string, value any) {
 	r := objectOf(value)
 	j.object(r, field, rules{"Driver": ok, "Count": ok, "DeviceIDs": ok, "Capabilities": ok, "Options": zero("--gpus", "")})
 	if driver := r.String("Driver"); driver == "cdi" {
+		if len(r.Strings("DeviceIDs")) == 0 {
+			j.never(field, "driver cdi without a device", "--device", "")
+		}
 		for _, id := range r.Strings("DeviceIDs") {
 			if !j.matches("GUARD_DEVICE", "cdi:"+id) {
 				j.wants(field, id, "--device", "GUARD_DEVICE", "cdi:"+id)

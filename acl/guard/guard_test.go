@@ -93,6 +93,10 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Mounts":[{"Type":"volume","Target":"/t","VolumeOptions":{"Subpath":"a,source=/etc"},"Consistency":"x\ny"}]`), "HostConfig.Mounts.VolumeOptions.Subpath asks for a,source=/etc (--mount): Podman would read options after the comma; HostConfig.Mounts.Consistency asks for x?y (--mount): Podman would read options after the comma"},
 		{"", host(`"Tmpfs":{"/t":"rw,exec,size=1m"},"OomScoreAdj":500`), ""},
 		{"", host(`"Tmpfs":{"/t":"rw,rbind"}`), "HostConfig.Tmpfs asks for the option rbind (--tmpfs): nothing permits it"},
+		{"", host(`"Tmpfs":{"/t":"defaults,nosuid,size=1m,mode=1777,uid=1","/u":""}`), ""},
+		{"", host(`"Tmpfs":{"/sys/":"remount,rw"}`), "HostConfig.Tmpfs asks for the option remount (--tmpfs): nothing permits it"},
+		{"", host(`"Tmpfs":{"/t":"rw, BIND=1,rshared"}`), "HostConfig.Tmpfs asks for the option  BIND=1 (--tmpfs): nothing permits it; HostConfig.Tmpfs asks for the option rshared (--tmpfs): nothing permits it"},
+		{"", host(`"Tmpfs":{"/t:rbind":""}`), "HostConfig.Tmpfs asks for /t:rbind (--tmpfs): it is no path: Podman would read options after the colon"},
 		{"", host(`"OomScoreAdj":-1000`), "HostConfig.OomScoreAdj asks for -1000 (--oom-score-adj): others would be killed first"},
 		{"", host(`"LogConfig":{"Type":"local","Config":{"tag":"{{.ImageName}}/{{ .Name }}/x","max-size":"1m","max-buffer-size":"4MB"}}`), ""},
 		{"", host(`"LogConfig":{"Config":{"mode":"non-blocking","max-buffer-size":"100g"}}`), "HostConfig.LogConfig.Config asks for max-buffer-size 100g (--log-opt): the most is 99m"},
@@ -145,6 +149,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"Mounts":[{"Type":"volume","Source":"/etc"}]`), "HostConfig.Mounts asks for /etc (--mount): it is neither an absolute path nor the name of a volume"},
 		{"", host(`"Mounts":[{"Type":"volume","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"proc"}}}}]`), `HostConfig.Mounts.VolumeOptions.DriverConfig.Options asks for {"type":"proc"} (--mount): make the volume outside, and list its name in GUARD_VOLUME`},
 		{"", host(`"Mounts":[{"Type":"cluster","Source":"x","ClusterOptions":{}}]`), "HostConfig.Mounts asks for type cluster (--mount): only bind, volume, tmpfs and image are allowed"},
+		{"", host(`"Mounts":[{"Type":"image","Source":"x","ImageOptions":{"Subpath":"a,source=/etc"}}]`), "HostConfig.Mounts.ImageOptions.Subpath asks for a,source=/etc (--mount): Podman would read options after the comma"},
 		{"GUARD_IMAGE=golang", host(`"Mounts":[{"Type":"image","Source":"secret"}]`), "Image asks for x: add x to GUARD_IMAGE; HostConfig.Mounts asks for secret: add secret to GUARD_IMAGE"},
 
 		// Namespaces.
@@ -192,6 +197,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"DeviceRequests":[{"Count":-1,"Capabilities":[["gpu"]]}]`), "HostConfig.DeviceRequests asks for gpu (--gpus): set GUARD_DEVICE=gpu"},
 		{"GUARD_DEVICE=gpu", host(`"DeviceRequests":[{"Driver":"nvidia","Count":-1,"Capabilities":[["gpu","utility"]]}]`), ""},
 		{"GUARD_DEVICE=gpu", host(`"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["v.com/c=x"]}]`), "HostConfig.DeviceRequests asks for v.com/c=x (--device): add cdi:v.com/c=x to GUARD_DEVICE"},
+		{"GUARD_DEVICE=gpu", host(`"DeviceRequests":[{"Driver":"cdi","Capabilities":[["gpu"]]}]`), "HostConfig.DeviceRequests asks for driver cdi without a device (--device): nothing permits it"},
 		{"GUARD_DEVICE=cdi:v.com/c=*", host(`"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["v.com/c=x"]}]`), ""},
 		{"", host(`"BlkioDeviceReadBps":[{"Path":"/dev/sda","Rate":1}]`), "HostConfig.BlkioDeviceReadBps asks for /dev/sda:r (--device-read-bps): set GUARD_DEVICE=/dev/sda:r"},
 

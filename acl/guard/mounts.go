@@ -109,12 +109,22 @@ var mounts = each(func(j *judge, field string, value any) {
 	}
 })
 
-// tmpfs judges HostConfig.Tmpfs. The engine hands the words to the runtime, for which
-// bind makes a mount of the host's path tmpfs of it, below the container's own files.
+// tmpfsOptions make a tmpfs larger or stricter. Of the others, which the engine hands to
+// the runtime, bind is a mount of a path of the host, and remount on /sys/, which the
+// engine does not take for /sys, makes the host's /sys writable.
+var tmpfsOptions = strings.Fields(`
+	defaults rw ro exec noexec suid nosuid dev nodev sync async dirsync atime noatime diratime nodiratime relatime norelatime
+	strictatime nostrictatime private rprivate tmpcopyup notmpcopyup size mode uid gid nr_inodes nr_blocks mpol
+`)
+
+// tmpfs judges HostConfig.Tmpfs: path to options.
 func tmpfs(j *judge, field string, value any) {
-	for _, options := range objectOf(value).All() {
+	for path, options := range objectOf(value).All() {
+		if strings.Contains(path, ":") {
+			j.never(field, path, "--tmpfs", "it is no path: Podman would read options after the colon")
+		}
 		for word := range strings.SplitSeq(show(options), ",") {
-			if word == "bind" || word == "rbind" {
+			if name, _, _ := strings.Cut(word, "="); word != "" && !slices.Contains(tmpfsOptions, name) {
 				j.never(field, "the option "+word, "--tmpfs", "")
 			}
 		}
@@ -142,7 +152,7 @@ var mountRules = rules{
 		"Subpath":      mountWord,
 		"DriverConfig": in(rules{"Name": oneOf("--mount", noPlugin, "local"), "Options": zero("--mount", noPlugin)}),
 	}),
-	"ImageOptions":   in(rules{"Subpath": ok}),
+	"ImageOptions":   in(rules{"Subpath": mountWord}),
 	"TmpfsOptions":   in(rules{"SizeBytes": ok, "Mode": ok, "Options": ok}),
 	"ClusterOptions": zero("--mount", ""),
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -111,7 +112,7 @@ func (c *check) createContainer() *Refusal {
 			return refusal
 		}
 	}
-	if refusal := c.project(); refusal != nil {
+	if refusal := c.projects(); refusal != nil {
 		return refusal
 	}
 	for _, step := range []func(*body.Object) *Refusal{c.networksOf, c.volumesOf} {
@@ -122,13 +123,31 @@ func (c *check) createContainer() *Refusal {
 	return nil
 }
 
-// projectLabel says to which project of compose a container belongs.
+// projectLabel says to which project of compose an object belongs.
 const projectLabel = "com.docker.compose.project"
 
-// project keeps a client that sees what it made out of another's project: the next
-// docker compose up or exec there would take the container for one of its own.
-func (c *check) project() *Refusal {
-	name := c.body.String("Labels", projectLabel)
+// projects keeps a client that sees what it made out of another's project: the next
+// docker compose up or exec there would take what it makes for a part of its own, and
+// put its containers into that network and its data into that volume.
+func (c *check) projects() *Refusal {
+	names := []string{c.body.String("Labels", projectLabel)}
+	for _, mount := range c.body.Object("HostConfig").List("Mounts") {
+		if m, isObject := mount.(*body.Object); isObject {
+			names = append(names, m.String("VolumeOptions", "Labels", projectLabel))
+		}
+	}
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			continue
+		}
+		if refusal := c.project(name); refusal != nil {
+			return refusal
+		}
+	}
+	return nil
+}
+
+func (c *check) project(name string) *Refusal {
 	if name == "" || c.Scope == nil || c.Scope.Mine == "" || c.Scope.HasTerms() {
 		return nil
 	}

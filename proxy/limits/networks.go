@@ -22,6 +22,9 @@ func (c *check) createNetwork() *Refusal {
 		}
 		c.body.Set(id, "ConfigFrom", "Network")
 	}
+	if refusal := c.projects(); refusal != nil {
+		return refusal
+	}
 	c.passed.Then(func(res *http.Response) error {
 		if res.StatusCode != http.StatusCreated {
 			return nil

@@ -143,6 +143,9 @@ type newVolume struct {
 // createVolume holds a new volume to the scope. The engine answers with the volume of
 // that name if there is one, and so with another client's.
 func (c *check) createVolume(name string) *Refusal {
+	if refusal := c.projects(); refusal != nil {
+		return refusal
+	}
 	if name == "" {
 		return nil // the engine makes up a name
 	}

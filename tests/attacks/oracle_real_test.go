@@ -61,7 +61,10 @@ func send(t *testing.T, to harness.Endpoint, method, target, body string, header
 // inspected is the part of the engine's inspect that shows power.
 type inspected struct {
 	ID     string `json:"Id"`
-	Config struct{ Labels map[string]string }
+	Config struct {
+		Labels     map[string]string
+		MacAddress string
+	}
 	Mounts []struct {
 		Type, Name, Source, Driver string
 		RW                         bool
@@ -82,8 +85,9 @@ type inspected struct {
 		Cgroup, CgroupParent, Runtime, VolumeDriver                      string
 		OomScoreAdj                                                      int
 		Devices, DeviceRequests, BlkioWeightDevice, BlkioDeviceReadBps   []any
+		BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps   []any
 		Mounts                                                           []any
-		Sysctls, StorageOpt, Annotations                                 map[string]string
+		Sysctls, StorageOpt, Annotations, Tmpfs                          map[string]string
 		LogConfig                                                        struct {
 			Type   string
 			Config map[string]string
@@ -161,14 +165,17 @@ func (s *site) powers(t *testing.T, c inspected) (all []string) {
 		has(!slices.Contains(h.ReadonlyPaths, path), "%s is writable", path)
 	}
 	has(len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules) > 0, "devices")
-	has(len(h.BlkioWeightDevice)+len(h.BlkioDeviceReadBps) > 0, "a host path that is looked at")
+	has(len(h.BlkioWeightDevice)+len(h.BlkioDeviceReadBps)+len(h.BlkioDeviceWriteBps)+len(h.BlkioDeviceReadIOps)+len(h.BlkioDeviceWriteIOps) > 0, "a host path that is looked at")
 	has(h.OomScoreAdj < 0, "OomScoreAdj %d", h.OomScoreAdj)
 	has(len(h.VolumesFrom) > 0, "VolumesFrom %v", h.VolumesFrom)
 	has(len(h.Links) > 0, "Links %v", h.Links)
 	has(h.VolumeDriver != "" && h.VolumeDriver != "local", "VolumeDriver %s", h.VolumeDriver)
 	has(len(h.Annotations)+len(h.StorageOpt) > 0, "annotations or storage options")
 	for name := range h.Sysctls {
-		has(!strings.HasPrefix(name, "net.") && !strings.HasPrefix(name, "fs.mqueue.") && !strings.HasPrefix(name, "kernel.msg") && !strings.HasPrefix(name, "kernel.sem") && !strings.HasPrefix(name, "kernel.shm"), "sysctl %s", name)
+		has(strings.Contains(name, "/") || !strings.HasPrefix(name, "net.") && !strings.HasPrefix(name, "fs.mqueue.") && !strings.HasPrefix(name, "kernel.msg") && !strings.HasPrefix(name, "kernel.sem") && !strings.HasPrefix(name, "kernel.shm"), "sysctl %s", name)
+	}
+	for path, options := range h.Tmpfs {
+		has(strings.Contains(options, "bind") || strings.Contains(options, "remount"), "tmpfs on %s with %s", path, options)
 	}
 	has(!slices.Contains([]string{"json-file", "local", "none", "journald"}, h.LogConfig.Type), "log driver %s", h.LogConfig.Type)
 	for option := range maps.Keys(h.LogConfig.Config) {
@@ -185,6 +192,7 @@ func (s *site) powers(t *testing.T, c inspected) (all []string) {
 		has(len(endpoint.Links)+len(endpoint.DriverOpts) > 0, "links or options on network %s", name)
 		has(endpoint.IPAMConfig != nil && endpoint.IPAMConfig.IPv4Address != "", "an address on network %s", name)
 	}
+	has(c.Config.MacAddress != "", "the hardware address %s", c.Config.MacAddress)
 	for name, value := range c.Config.Labels {
 		has(name == "postern.client" && value != "-", "the stamp of client %s", value)
 		has(strings.HasPrefix(name, "traefik.") || strings.HasPrefix(name, "ofelia.") || strings.HasPrefix(name, "com.centurylinklabs.watchtower.lifecycle"), "label %s", name)
