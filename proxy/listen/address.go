@@ -87,6 +87,9 @@ func parseTCP(scheme, s string) (Address, error) {
 	if isNumber(host) {
 		return Address{}, fmt.Errorf("the host %s is a number; did you mean %s://:%d? %s", host, scheme, number, wanted)
 	}
+	if host == "tcp" || host == "tls" {
+		return Address{}, fmt.Errorf("did you mean %s://:%d? %s", host, number, wanted)
+	}
 	if strings.ContainsAny(host, "/?#@ ") {
 		return Address{}, fmt.Errorf("bad host %q: %s", host, wanted)
 	}
