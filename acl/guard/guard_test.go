@@ -106,7 +106,7 @@ func TestCreate(t *testing.T) {
 		{"GUARD_VOLUME=/srv:ro", host(`"Mounts":[{"Type":"bind","Source":"/srv","Target":"/h,U=true","ReadOnly":true}]`), "HostConfig.Mounts.Target asks for /h,U=true (--mount): Podman would read options after the comma"},
 
 		// Binds.
-		{"", host(`"Binds":["/:/host"]`), "HostConfig.Binds asks for / (-v): what is postern's own is out of reach"},
+		{"", host(`"Binds":["/:/host"]`), "HostConfig.Binds asks for / (-v): the engine's socket or a file of postern's own is there, out of reach"},
 		{"", host(`"Binds":["/etc:/h:ro"]`), "HostConfig.Binds asks for /etc (-v): set GUARD_VOLUME=/etc:ro"},
 		{"GUARD_VOLUME=/srv", host(`"Binds":["/srv/ci:/h","/srv:/s:rw,z,rprivate","/data"]`), ""},
 		{"GUARD_VOLUME=/srv", host(`"Binds":["/srvx:/h"]`), "HostConfig.Binds asks for /srvx (-v): add /srvx to GUARD_VOLUME"},
@@ -118,9 +118,9 @@ func TestCreate(t *testing.T) {
 		{"GUARD_VOLUME=/srv:ro,/srv/ci", host(`"Binds":["/srv:/a:ro","/srv/ci/x:/b"]`), ""},
 		{"GUARD_VOLUME=/srv:ro,/srv/ci", host(`"Binds":["/srv/other:/a"]`), "HostConfig.Binds asks for /srv/other writable (-v): mount it read-only, or list /srv without :ro in GUARD_VOLUME"},
 		{"GUARD_VOLUME=/srv:ro", host(`"Binds":["/srv:/a:ro,Z"]`), "HostConfig.Binds asks for /srv with a new SELinux label (-v): a read-only path keeps its label"},
-		{"GUARD_VOLUME=/run", host(`"Binds":["/run/docker.sock:/s"]`), "HostConfig.Binds asks for /run/docker.sock (-v): what is postern's own is out of reach"},
-		{"GUARD_VOLUME=/var/run", host(`"Binds":["/var/run:/s"]`), "HostConfig.Binds asks for /var/run (-v): what is postern's own is out of reach"},
-		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/other.sock:/s"]`), "HostConfig.Binds asks for /run/postern/other.sock (-v): what is postern's own is out of reach"},
+		{"GUARD_VOLUME=/run", host(`"Binds":["/run/docker.sock:/s"]`), "HostConfig.Binds asks for /run/docker.sock (-v): the engine's socket or a file of postern's own is there, out of reach"},
+		{"GUARD_VOLUME=/var/run", host(`"Binds":["/var/run:/s"]`), "HostConfig.Binds asks for /var/run (-v): the engine's socket or a file of postern's own is there, out of reach"},
+		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/other.sock:/s"]`), "HostConfig.Binds asks for /run/postern/other.sock (-v): the engine's socket or a file of postern's own is there, out of reach"},
 		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/ci.sock:/s"]`), "HostConfig.Binds asks for /run/postern/ci.sock (-v): add /run/postern/ci.sock to GUARD_VOLUME"},
 		{"GUARD_VOLUME=/run/postern/ci.sock", host(`"Binds":["/run/postern/ci.sock:/s"]`), ""},
 
