@@ -84,7 +84,7 @@ func (p *parser) patterns(name string) (patterns []string) {
 func checkItem(list, item string) error {
 	id, name, isNamed := strings.Cut(item, ":")
 	matches := func(op Operation) bool { return pattern.Match(id, op.ID) }
-	several := spelling.Separator(item)
+	several := spelling.Separator(id)
 	switch {
 	case several != nil:
 		return several

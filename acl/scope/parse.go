@@ -59,6 +59,10 @@ func unknown(item string) error {
 	// NAME and names are name, and Mine is mine.
 	near := spelling.Nearest(strings.ToLower(key), []string{"mine", "name", "label"})
 	switch {
+	case slices.Contains([]string{"all", "any", "everything"}, strings.ToLower(item)):
+		hint = "; did you mean *?"
+	case slices.Contains([]string{"1", "0", "true", "false", "yes", "no", "none", "-"}, strings.ToLower(item)):
+		// A container could have this name. Whoever writes it alone does not mean one.
 	case !hasValue && near == "mine":
 		hint = "; did you mean mine?"
 	case hasValue && value != "" && near != "" && near != "mine":

@@ -22,6 +22,7 @@ func TestParseRefusesWhatHasNoMeaning(t *testing.T) {
 		"label=a=1,label=a=2": "stands there twice",
 		"name=web,label=a,db": `"db": want mine`,
 		"Mine":                `or *; did you mean mine?`,
+		"all":                 `or *; did you mean *?`,
 		"NAME=web":            `did you mean name=web?`,
 		"name:web":            `did you mean name=web?`,
 		"labels=a=b":          `did you mean label=a=b?`,

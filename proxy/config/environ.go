@@ -63,12 +63,17 @@ func withoutServices(environ map[string]string) map[string]string {
 const quotes = "\"'`“”„‘’«»"
 
 // unquoted returns a comma-separated value without the quotes around it and around
-// its items.
+// its items. An item that ends with one loses all: label="team=a".
 func unquoted(value string) string {
-	items := strings.Split(strings.Trim(value, quotes), ",")
+	items := strings.Split(value, ",")
 	for i, item := range items {
-		if inner := strings.Trim(strings.TrimSpace(item), quotes); inner != strings.TrimSpace(item) {
-			items[i] = inner
+		if item = strings.TrimSpace(item); strings.Trim(item, quotes) != item {
+			items[i] = strings.Map(func(r rune) rune {
+				if strings.ContainsRune(quotes, r) {
+					return -1
+				}
+				return r
+			}, item)
 		}
 	}
 	return strings.Join(items, ",")

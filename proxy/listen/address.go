@@ -180,7 +180,7 @@ func (as *Addresses) UnmarshalText(text []byte) error {
 		s = strings.TrimSpace(s)
 		a, err := Parse(s)
 		switch {
-		case err != nil && strings.Contains(s, " "):
+		case err != nil && strings.ContainsAny(s, "; \t\n"):
 			return fmt.Errorf("a comma separates addresses: %w", err)
 		case err != nil:
 			return err
