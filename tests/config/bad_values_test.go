@@ -102,7 +102,7 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"LISTEN=" + inUse, []string{`cannot listen on ` + inUse + `: the port is in use by another process`}},
 		{"LISTEN=unix://" + file, []string{`cannot listen on unix://` + file + `: the path exists and is not a socket`}},
 		{"LISTEN=unix://" + socket, []string{`cannot listen on unix://` + socket + `: another process answers on it`}},
-		{"LISTEN=unix://" + dir + "/none/x", []string{`cannot listen on unix://` + dir + `/none/x: no such file or directory`}},
+		{"LISTEN=unix://" + dir + "/none/x", []string{`cannot listen on unix://` + dir + `/none/x: no such file or directory: want a directory ` + dir + `/none, such as a volume that is mounted there`}},
 		{"SOCKET_PATH=docker.sock", []string{`invalid SOCKET_PATH="docker.sock": want an absolute path, which begins with /`}},
 		{"SOCKET_PATH=unix:///var/run/docker.sock", []string{`invalid SOCKET_PATH="unix:///var/run/docker.sock": want the path alone, /var/run/docker.sock`}},
 		{"SOCKET_PATH=/none/x.sock", []string{`no socket at SOCKET_PATH="/none/x.sock": mount the engine's with -v /var/run/docker.sock:/none/x.sock`}},
