@@ -56,6 +56,7 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"REDACT=env REDACT_KEP=A", []string{`REDACT_KEP is not a variable of postern's: did you mean REDACT_KEEP?`}},
 		{"REDACT_SECRETS=1 redact=env", []string{`REDACT_SECRETS is not a variable of postern's: want REDACT or REDACT_KEEP`, `redact is not a variable of postern's: did you mean REDACT?`}},
 		{"REDACT_KEEP=A", []string{`REDACT_KEEP="A" keeps nothing: set REDACT=env`}},
+		{"REDACT=env REDACT_KEEP=*", []string{`REDACT_KEEP="*" keeps every value, against REDACT=env: want names such as VIRTUAL_*`}},
 		{"REDACT=args REDACT_KEEP=A", []string{`REDACT_KEEP="A" keeps nothing: set REDACT=env`}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_REDACT_KEEP=B", []string{`CLIENT_A_REDACT_KEEP="B" keeps nothing: set CLIENT_A_REDACT=env`}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_REDACT=all", []string{`invalid CLIENT_A_REDACT="all": want env, args or env,args; or none`}},
