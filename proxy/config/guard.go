@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -47,7 +46,7 @@ func parseGuard(prefix string, environ map[string]string) (guard.Settings, []err
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot read %s_FILE=%q: %w", name, file, errors.Unwrap(err)))
+			errs = append(errs, unreadable(name, file, err))
 		}
 		for line := range strings.Lines(string(text)) {
 			item, _, _ := strings.Cut(line, "#")
@@ -55,6 +54,9 @@ func parseGuard(prefix string, environ map[string]string) (guard.Settings, []err
 		}
 	}
 	settings, bad := guard.Parse(prefix, all)
+	for _, v := range guard.Variables {
+		bad = namingFile(bad, prefix+v.Name, environ)
+	}
 	return settings, append(errs, bad...)
 }
 

@@ -28,6 +28,10 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	misspelt := filepath.Join(dir, "misspelt")
+	if err := os.WriteFile(misspelt, []byte("ContainerLst\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 
 	const (
 		boolean = "want 1, true, yes or on; or 0, false, no or off"
@@ -64,6 +68,8 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"CLIENT_A_REDACT=env", []string{`CLIENT_A_REDACT belongs to a client that nothing identifies: `}},
 		{"LEARN=maybe", []string{`invalid LEARN="maybe": want 0, 1 or deny`}},
 		{"DENY_FILE=/none/deny", []string{`cannot read DENY_FILE="/none/deny": no such file or directory`}},
+		{"ALLOW_FILE=" + dir, []string{`cannot read ALLOW_FILE="` + dir + `": is a directory: Docker makes one where the file of a bind mount does not exist`}},
+		{"ALLOW_FILE=" + misspelt, []string{`invalid ALLOW="ContainerLst": no operation has this id; want one such as ContainerList, ContainersStatsAllLibpod, ContainerTop (ALLOW_FILE=` + misspelt + ` adds items to it)`}},
 		{"ALLOW_FILE=deny", []string{`invalid ALLOW_FILE="deny": want an absolute path`}},
 		{"LIBPOD_PODS=many", []string{`invalid LIBPOD_PODS="many": ` + boolean}},
 		{"DISABLE_IPV6=never", []string{`invalid DISABLE_IPV6="never": ` + boolean}},
