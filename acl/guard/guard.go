@@ -196,7 +196,12 @@ func (g *Guard) Target(id string, config, host *body.Object, mounts []Mounted, u
 }
 
 func (j *judge) refuse(v Violation) {
-	if !slices.Contains(j.violations, v) {
+	// A client sends some settings twice, as docker does a network's name.
+	same := func(o Violation) bool {
+		o.Field = v.Field
+		return o == v && v.Variable != "" && v.Flag != ""
+	}
+	if !slices.Contains(j.violations, v) && !slices.ContainsFunc(j.violations, same) {
 		j.violations = append(j.violations, v)
 	}
 }

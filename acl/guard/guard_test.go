@@ -199,6 +199,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"NetworkMode":"default"`), ""},
 		{"", host(`"NetworkMode":"own-net"`), ""},
 		{"", host(`"NetworkMode":"none"`), ""},
+		{"", `{"Image":"x","HostConfig":{"NetworkMode":"other"},"NetworkingConfig":{"EndpointsConfig":{"other":{}}}}`, "HostConfig.NetworkMode asks for other (--network): set GUARD_NETWORK=bridge,other"},
 		{"", host(`"NetworkMode":"host"`), "HostConfig.NetworkMode asks for host (--network): set GUARD_NETWORK=bridge,host"},
 		{"GUARD_NETWORK=*", host(`"NetworkMode":"host"`), "HostConfig.NetworkMode asks for host (--network): add host to GUARD_NETWORK"},
 		{"GUARD_NETWORK=*", host(`"NetworkMode":"f00000000000"`), "HostConfig.NetworkMode asks for host (--network): add host to GUARD_NETWORK"},
@@ -333,7 +334,7 @@ func TestOperations(t *testing.T) {
 
 		{"GUARD_TAG=app", "ImageBuild", "", "t=app&t=app:v2&networkmode=default&version=1&labels=%7B%7D", "", ""},
 		{"", "ImageBuild", "", "t=app&remote=http://x/&networkmode=host&cgroupparent=/", "", "query parameter cgroupparent asks for / (--cgroup-parent): nothing permits it; query parameter networkmode asks for host (--network): set GUARD_NETWORK=bridge,host; query parameter remote asks for http://x/ (the build context's URL): send the context; query parameter t asks for app (-t): set GUARD_TAG=app, or new if nothing has the name"},
-		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs; query parameter version asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
+		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"GUARD_BUILDKIT=1", "ImageBuild", "", "version=2&session=x&remote=client-session", "", ""},
 		{"", "ImageBuild", "", "dockerfile=docker/Dockerfile..ci", "", ""},
 		{"", "ImageBuild", "", "dockerfile=../../etc/shadow", "", "query parameter dockerfile asks for ../../etc/shadow (-f): Podman would read files of the host"},
