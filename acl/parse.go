@@ -84,7 +84,10 @@ func (p *parser) patterns(name string) (patterns []string) {
 func checkItem(list, item string) error {
 	id, name, isNamed := strings.Cut(item, ":")
 	matches := func(op Operation) bool { return pattern.Match(id, op.ID) }
+	several := spelling.Separator(id)
 	switch {
+	case several != nil:
+		return several
 	case !slices.ContainsFunc(Operations, matches):
 		return errors.New("no operation has this id; want one such as " + strings.Join(nearestIDs(id), ", "))
 	case !isNamed:
@@ -109,6 +112,9 @@ func nearestIDs(pattern string) []string {
 func (p *parser) presets() (all []preset.Preset) {
 	for _, name := range p.list("PRESET") {
 		found, err := preset.Find(name)
+		if several := spelling.Separator(name); several != nil {
+			err = several
+		}
 		if err != nil {
 			p.invalid("PRESET", name, err)
 			continue

@@ -133,7 +133,12 @@ func (g *Guard) Target(id string, config, host *body.Object, mounts []Mounted, u
 }
 
 func (j *judge) refuse(v Violation) {
-	if !slices.Contains(j.violations, v) {
+	// A client sends some settings twice, as docker does a network's name.
+	same := func(o Violation) bool {
+		o.Field = v.Field
+		return o == v && v.Variable != "" && v.Flag != ""
+	}
+	if !slices.Contains(j.violations, v) && !slices.ContainsFunc(j.violations, same) {
 		j.violations = append(j.violations, v)
 	}
 }
@@ -159,7 +164,11 @@ func (j *judge) never(field, asks, flag, hint string) {
 
 // own refuses what would touch postern itself.
 func (j *judge) own(field, asks, flag string) {
-	j.refuse(Violation{Field: field, Asks: printable(asks), Flag: flag, Hint: "what is postern's own is out of reach", Own: true})
+	hint := "what is postern's own is out of reach"
+	if strings.HasPrefix(asks, "/") { // / or /run is nobody's own
+		hint = "the engine's socket or a file of postern's own is there, out of reach"
+	}
+	j.refuse(Violation{Field: field, Asks: printable(asks), Flag: flag, Hint: hint, Own: true})
 }
 
 // Unlisted is what a client lacks that names a network or a volume of others: a list

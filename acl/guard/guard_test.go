@@ -110,7 +110,7 @@ func TestCreate(t *testing.T) {
 		{"GUARD_VOLUME=/srv:ro", host(`"Mounts":[{"Type":"bind","Source":"/srv","Target":"/h,U=true","ReadOnly":true}]`), "HostConfig.Mounts.Target asks for /h,U=true (--mount): Podman would read options after the comma"},
 
 		// Binds.
-		{"", host(`"Binds":["/:/host"]`), "HostConfig.Binds asks for / (-v): what is postern's own is out of reach"},
+		{"", host(`"Binds":["/:/host"]`), "HostConfig.Binds asks for / (-v): the engine's socket or a file of postern's own is there, out of reach"},
 		{"", host(`"Binds":["/etc:/h:ro"]`), "HostConfig.Binds asks for /etc (-v): set GUARD_VOLUME=/etc:ro"},
 		{"GUARD_VOLUME=/srv", host(`"Binds":["/srv/ci:/h","/srv:/s:rw,z,rprivate","/data"]`), ""},
 		{"GUARD_VOLUME=/srv", host(`"Binds":["/srvx:/h"]`), "HostConfig.Binds asks for /srvx (-v): add /srvx to GUARD_VOLUME"},
@@ -122,9 +122,9 @@ func TestCreate(t *testing.T) {
 		{"GUARD_VOLUME=/srv:ro,/srv/ci", host(`"Binds":["/srv:/a:ro","/srv/ci/x:/b"]`), ""},
 		{"GUARD_VOLUME=/srv:ro,/srv/ci", host(`"Binds":["/srv/other:/a"]`), "HostConfig.Binds asks for /srv/other writable (-v): mount it read-only, or list /srv without :ro in GUARD_VOLUME"},
 		{"GUARD_VOLUME=/srv:ro", host(`"Binds":["/srv:/a:ro,Z"]`), "HostConfig.Binds asks for /srv with a new SELinux label (-v): a read-only path keeps its label"},
-		{"GUARD_VOLUME=/run", host(`"Binds":["/run/docker.sock:/s"]`), "HostConfig.Binds asks for /run/docker.sock (-v): what is postern's own is out of reach"},
-		{"GUARD_VOLUME=/var/run", host(`"Binds":["/var/run:/s"]`), "HostConfig.Binds asks for /var/run (-v): what is postern's own is out of reach"},
-		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/other.sock:/s"]`), "HostConfig.Binds asks for /run/postern/other.sock (-v): what is postern's own is out of reach"},
+		{"GUARD_VOLUME=/run", host(`"Binds":["/run/docker.sock:/s"]`), "HostConfig.Binds asks for /run/docker.sock (-v): the engine's socket or a file of postern's own is there, out of reach"},
+		{"GUARD_VOLUME=/var/run", host(`"Binds":["/var/run:/s"]`), "HostConfig.Binds asks for /var/run (-v): the engine's socket or a file of postern's own is there, out of reach"},
+		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/other.sock:/s"]`), "HostConfig.Binds asks for /run/postern/other.sock (-v): the engine's socket or a file of postern's own is there, out of reach"},
 		{"GUARD_VOLUME=/run/postern", host(`"Binds":["/run/postern/ci.sock:/s"]`), "HostConfig.Binds asks for /run/postern/ci.sock (-v): add /run/postern/ci.sock to GUARD_VOLUME"},
 		{"GUARD_VOLUME=/run/postern/ci.sock", host(`"Binds":["/run/postern/ci.sock:/s"]`), ""},
 
@@ -205,6 +205,7 @@ func TestCreate(t *testing.T) {
 		{"", host(`"NetworkMode":"default"`), ""},
 		{"", host(`"NetworkMode":"own-net"`), ""},
 		{"", host(`"NetworkMode":"none"`), ""},
+		{"", `{"Image":"x","HostConfig":{"NetworkMode":"other"},"NetworkingConfig":{"EndpointsConfig":{"other":{}}}}`, "HostConfig.NetworkMode asks for other (--network): set GUARD_NETWORK=bridge,other"},
 		{"", host(`"NetworkMode":"host"`), "HostConfig.NetworkMode asks for host (--network): set GUARD_NETWORK=bridge,host"},
 		{"GUARD_NETWORK=*", host(`"NetworkMode":"host"`), "HostConfig.NetworkMode asks for host (--network): add host to GUARD_NETWORK"},
 		{"GUARD_NETWORK=*", host(`"NetworkMode":"f00000000000"`), "HostConfig.NetworkMode asks for host (--network): add host to GUARD_NETWORK"},
@@ -339,7 +340,7 @@ func TestOperations(t *testing.T) {
 
 		{"GUARD_TAG=app", "ImageBuild", "", "t=app&t=app:v2&networkmode=default&version=1&labels=%7B%7D", "", ""},
 		{"", "ImageBuild", "", "t=app&remote=http://x/&networkmode=host&cgroupparent=/", "", "query parameter cgroupparent asks for / (--cgroup-parent): nothing permits it; query parameter networkmode asks for host (--network): set GUARD_NETWORK=bridge,host; query parameter remote asks for http://x/ (the build context's URL): send the context; query parameter t asks for app (-t): set GUARD_TAG=app, or new if nothing has the name"},
-		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs; query parameter version asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
+		{"", "ImageBuild", "", "version=2&session=x", "", "query parameter session asks for BuildKit (docker build): set GUARD_BUILDKIT=1, or DOCKER_BUILDKIT=0 where docker runs"},
 		{"GUARD_BUILDKIT=1", "ImageBuild", "", "version=2&session=x&remote=client-session", "", ""},
 		{"", "ImageBuild", "", "dockerfile=docker/Dockerfile..ci", "", ""},
 		{"", "ImageBuild", "", "dockerfile=../../etc/shadow", "", "query parameter dockerfile asks for ../../etc/shadow (-f): Podman would read files of the host"},

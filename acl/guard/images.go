@@ -11,7 +11,7 @@ func (s *Settings) parseImages(l list) error {
 	for i, item := range l.items {
 		l.items[i] = imagePattern(item)
 	}
-	return l.each(func(item string) bool { return !strings.ContainsAny(item, " \t") }, "an image such as golang:1.* or ghcr.io/team/*")
+	return l.each(isImagePattern, "an image such as golang:1.* or ghcr.io/team/*, in small letters, with a comma between two")
 }
 
 func (s *Settings) parseTags(l list) error {
@@ -20,7 +20,16 @@ func (s *Settings) parseTags(l list) error {
 			l.items[i] = imagePattern(item)
 		}
 	}
-	return l.each(func(item string) bool { return !strings.ContainsAny(item, " \t") }, "an image such as team/app:*, or new")
+	return l.each(func(item string) bool { return item == "new" || isImagePattern(item) }, "new, or an image such as team/app:*, in small letters, with a comma between two")
+}
+
+// isImagePattern reports whether some image can have a name that matches. Registries and
+// tags may have capital letters, the rest of a name has none.
+func isImagePattern(pattern string) bool {
+	name, _, _ := strings.Cut(pattern, "@")
+	repo, _ := splitTag(name)
+	path := repo[strings.IndexByte(repo, '/')+1:]
+	return isName(pattern, "*/:@") && !strings.Contains(pattern, "//") && path == strings.ToLower(path)
 }
 
 // Reference returns an image's name as the engine writes it in full: golang is

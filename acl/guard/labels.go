@@ -61,7 +61,7 @@ func (s *Settings) parseLabels(l list) error {
 	for i, item := range l.items {
 		l.items[i] = strings.ToLower(item)
 	}
-	return l.each(func(item string) bool { return !strings.ContainsAny(item, "= ") && !isStamp(item) }, "the name of a label but postern's own, in which * is any run of characters")
+	return l.each(func(item string) bool { return !strings.ContainsAny(item, "= ") && !isStamp(item) }, "the name of a label without its value, in which * is any run of characters; those of postern's own are never a client's")
 }
 
 // labels judges the labels of a new object.

@@ -27,11 +27,11 @@ func (s *Settings) parseVolumes(l list) error {
 		if strings.HasPrefix(name, "/") {
 			p, err := cleanPath(name)
 			s.paths = append(s.paths, pathItem{p, mode})
-			return err == nil && !strings.ContainsAny(p, ":*")
+			return err == nil && !strings.ContainsAny(p, ":*") && !strings.Contains(p, " /") && !strings.Contains(p, ";/")
 		}
 		s.volumes = append(s.volumes, volumeItem{name, mode == "ro"})
 		return isName(name, "*")
-	}, "/host/path[:ro] without .. and *, or volume-name[:ro] in which * is any run of characters")
+	}, "/host/path[:ro] without .. and *, or volume-name[:ro] in which * is any run of characters; a comma stands between two")
 }
 
 // ListsVolume reports whether GUARD_VOLUME has a volume, and whether it may be mounted

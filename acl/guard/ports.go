@@ -32,7 +32,7 @@ func (s *Settings) parsePublish(l list) error {
 		first, last, isRange := portRange(ports)
 		s.publish = append(s.publish, portItem{ip, first, last})
 		return isRange
-	}, "[ip:]port[-port], or *")
+	}, "[ip:]port[-port] of the host alone, or *")
 }
 
 // portRange reads "80" or "80-90".

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"postern/acl/spelling"
 )
 
 // Parse reads the value of SCOPE. client is the name of the client, or [Everybody].
@@ -50,13 +52,27 @@ func Parse(value, client string) (*Scope, error) {
 
 func unknown(item string) error {
 	hint := ""
-	switch key, _, hasValue := strings.Cut(item, "="); {
-	case !hasValue && CheckPattern(item) == nil:
+	key, value, hasValue := strings.Cut(item, "=")
+	if !hasValue {
+		key, value, hasValue = strings.Cut(item, ":")
+	}
+	// NAME and names are name, and Mine is mine.
+	near := spelling.Nearest(strings.ToLower(key), []string{"mine", "name", "label"})
+	switch {
+	case slices.Contains([]string{"all", "any", "everything"}, strings.ToLower(item)):
+		hint = "; did you mean *?"
+	case slices.Contains([]string{"1", "0", "true", "false", "yes", "no", "none", "-"}, strings.ToLower(item)):
+		// A container could have this name. Whoever writes it alone does not mean one.
+	case !hasValue && near == "mine":
+		hint = "; did you mean mine?"
+	case hasValue && value != "" && near != "" && near != "mine":
+		hint = "; did you mean " + near + "=" + value + "?"
+	case !strings.Contains(item, "=") && CheckPattern(item) == nil:
 		hint = ", such as name=" + item
-	case hasValue && checkKey(key) == nil:
+	case strings.Contains(item, "=") && checkKey(key) == nil:
 		hint = ", such as label=" + item
 	}
-	return fmt.Errorf("%q is no term: want mine, name=PATTERN, label=KEY=VALUE or *%s", item, hint)
+	return fmt.Errorf("%q: want mine, name=PATTERN, label=KEY=VALUE or *%s", item, hint)
 }
 
 // split splits a list at its commas, drops empty items, and takes \, for a comma.
@@ -100,6 +116,9 @@ func checkKey(key string) error {
 func CheckPattern(p string) error {
 	if bare := strings.TrimPrefix(p, "/"); bare != p {
 		return fmt.Errorf("%q: want the name without /, as docker ps shows it: %s", p, bare)
+	}
+	if err := spelling.Separator(p); err != nil {
+		return fmt.Errorf("%q: %w", p, err)
 	}
 	if p == "" || strings.Trim(p, letters+"0123456789_.-*") != "" {
 		return fmt.Errorf("%q can match no container: a name has letters, digits and _ . -, and * stands for any of them", p)

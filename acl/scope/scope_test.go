@@ -9,19 +9,24 @@ import (
 func TestParseRefusesWhatHasNoMeaning(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
-		"web":                 `"web" is no term: want mine, name=PATTERN, label=KEY=VALUE or *, such as name=web`,
+		"web":                 `"web": want mine, name=PATTERN, label=KEY=VALUE or *, such as name=web`,
 		"mine,web":            `such as name=web`,
 		"team=a":              `such as label=team=a`,
 		"*,mine":              "* is everything",
 		"name=":               `"" can match no container`,
 		"name=/web":           `want the name without /, as docker ps shows it: web`,
-		"name=we b":           `"we b" can match no container`,
+		"name=we b":           `"we b": want a comma between two: we,b`,
 		"label=":              "has no key",
 		"label==x":            "has no key",
 		"label=a=x*":          "has a *",
 		"label=a=1,label=a=2": "stands there twice",
-		"name=web,label=a,db": `"db" is no term`,
-		"Mine":                `"Mine" is no term`,
+		"name=web,label=a,db": `"db": want mine`,
+		"Mine":                `or *; did you mean mine?`,
+		"all":                 `or *; did you mean *?`,
+		"NAME=web":            `did you mean name=web?`,
+		"name:web":            `did you mean name=web?`,
+		"labels=a=b":          `did you mean label=a=b?`,
+		"name=w;b":            `"w;b": want a comma between two: w,b`,
 	} {
 		if _, err := Parse(value, "ci"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("SCOPE=%s: %v, want %q", value, err, want)

@@ -2,6 +2,7 @@
 package spelling
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -47,6 +48,15 @@ func Resembling(wanted string, names []string) []string {
 		}
 	}
 	return best
+}
+
+// Separator returns an error for an item of a list that has another separator in it
+// than a comma, and else nil. It is for items in which no blank and no semicolon can be.
+func Separator(item string) error {
+	if parts := strings.FieldsFunc(item, func(r rune) bool { return strings.ContainsRune("; \t\r\n|", r) }); len(parts) > 1 {
+		return fmt.Errorf("want a comma between two: %s", strings.Join(parts, ","))
+	}
+	return nil
 }
 
 // editDistance counts the letters to insert, delete, replace or swap with

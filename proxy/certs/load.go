@@ -45,8 +45,12 @@ func Load(dir string, verify bool, as privilege.Identity) (*Server, []error) {
 	var problems []error
 	for _, key := range []string{"ca-key.pem", "ca/key.pem"} {
 		if _, err := os.Lstat(filepath.Join(dir, key)); err == nil {
-			problems = append(problems, fmt.Errorf("%s is a CA's key, with which postern's container could make clients' certificates: mount a directory with %s, %s and %s alone",
-				filepath.Join(dir, key), caFile, certFile, keyFile))
+			hint := ""
+			if _, err := os.Stat(filepath.Join(dir, serverDir)); err == nil {
+				hint = ", which its folder " + serverDir + " is"
+			}
+			problems = append(problems, fmt.Errorf("%s is a CA's key, with which postern's container could make clients' certificates: mount a directory with %s, %s and %s alone%s",
+				filepath.Join(dir, key), caFile, certFile, keyFile, hint))
 		}
 	}
 	read := func(name, purpose string) []byte {

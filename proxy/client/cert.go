@@ -67,6 +67,10 @@ func (c *Cert) add(item string) error {
 		}
 		return nil
 	}
+	// What openssl prints begins with "sha256 Fingerprint=".
+	if _, digits, ok := strings.Cut(item, "Fingerprint="); ok {
+		return fmt.Errorf("%q: want %s", item, fingerprintPrefix+digits)
+	}
 	name, isPattern := strings.CutPrefix(item, "*.")
 	switch {
 	case strings.Contains(name, "*") || isPattern && !isHostName(name):

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"postern/acl/spelling"
 )
 
 // From is a list of addresses, subnets and host names, the value of
@@ -62,8 +64,11 @@ func (f *From) UnmarshalText(text []byte) error {
 }
 
 func (f *From) add(item string) error {
+	if err := spelling.Separator(item); err != nil {
+		return fmt.Errorf("%q: %w", item, err)
+	}
 	if host, port, ok := strings.Cut(item, ":"); ok && isHostName(host) && (strings.HasPrefix(port, "//") || isNumber(port)) {
-		return fmt.Errorf("%q has a port; want only the address or the host name that the client connects from", item)
+		return fmt.Errorf("%q has a port or a scheme; want only the address or the host name that the client connects from", item)
 	}
 	if strings.ContainsAny(item, "/:") || endsInDigits(item) {
 		prefix, err := parsePrefix(item)

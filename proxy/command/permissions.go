@@ -2,6 +2,7 @@ package command
 
 import (
 	"slices"
+	"strings"
 
 	"postern/acl"
 	"postern/acl/advise"
@@ -51,8 +52,15 @@ func (p Permissions) dangers() []advise.Danger {
 		return all
 	}
 	refused := func(id string) bool { return scope.RuleFor(id).Does == scope.Refused }
-	return slices.DeleteFunc(all, func(d advise.Danger) bool { return slices.ContainsFunc(d.All, refused) })
+	all = slices.DeleteFunc(all, func(d advise.Danger) bool { return slices.ContainsFunc(d.All, refused) })
+	for i := range all {
+		all[i].Why = withinScope.Replace(all[i].Why)
+	}
+	return all
 }
+
+// withinScope makes the words about all containers true of a client with a scope.
+var withinScope = strings.NewReplacer("every container's", "every visible container's", ", and of others on the host", "")
 
 // permissionsOf are those of a declared client, or with "" of the others.
 func permissionsOf(c config.Config, name string, policy *acl.Policy) Permissions {

@@ -103,7 +103,7 @@ func (s *Start) logPolicy(log zerolog.Logger, line *zerolog.Event, name string, 
 	addStrs(line, "DENY", rules.Deny)
 	addStrs(line, "PRESET", rules.PresetNames())
 	if g := s.Config.GuardOf(name); g.On {
-		line.Str("GUARD", s.Config.GuardRule(name))
+		line.Bool("GUARD", true)
 		addStrs(line, "permits", g.Names())
 	}
 	within := s.Config.ScopeOf(name)

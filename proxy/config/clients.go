@@ -57,7 +57,7 @@ func declaredClients(environ map[string]string) (names []string) {
 func parseClient(name string, environ map[string]string, learn Learn) (c Client, errs []error) {
 	prefix := clientPrefix + name + "_"
 	if !clientName.MatchString(name) {
-		errs = append(errs, fmt.Errorf("invalid client name in %sFROM: want capital letters, digits and _ between them, as in CLIENT_PORTAINER_FROM", prefix))
+		errs = append(errs, fmt.Errorf("invalid client name in %sFROM: want capital letters, digits and _ between them, as in CLIENT_%s_FROM", prefix, nearestName(name)))
 	}
 	errs = append(errs, parseFields(&c, prefix, environ)...)
 	c.Name = strings.ToLower(name)
@@ -69,7 +69,7 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 	g, badGuard := parseGuard(prefix, environ)
 	c.Guard, c.guardIsSet = g, environ[prefix+guardPrefix] != ""
 	errs = append(errs, badGuard...)
-	if len(bad) == 0 && rules.AllowsNothing() && !learn.On() {
+	if len(bad) == 0 && clientName.MatchString(name) && rules.AllowsNothing() && !learn.On() {
 		hint := ""
 		if strings.HasSuffix("_"+name, "_ALLOW") {
 			hint = "; ALLOW_FROM is for all clients and has no prefix"
@@ -77,4 +77,13 @@ func parseClient(name string, environ map[string]string, learn Learn) (c Client,
 		errs = append(errs, fmt.Errorf("client %s may do nothing: set what it needs, as in %sCONTAINERS=1%s", c.Name, prefix, hint))
 	}
 	return c, append(errs, bad...)
+}
+
+// nearestName returns the valid name of a client that is nearest to an invalid one.
+func nearestName(name string) string {
+	words := strings.FieldsFunc(strings.ToUpper(name), func(r rune) bool { return !clientName.MatchString(string(r)) })
+	if len(words) == 0 {
+		return "PORTAINER"
+	}
+	return strings.Join(words, "_")
 }

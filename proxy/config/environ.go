@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"postern/acl"
 )
@@ -63,12 +64,17 @@ func withoutServices(environ map[string]string) map[string]string {
 const quotes = "\"'`“”„‘’«»"
 
 // unquoted returns a comma-separated value without the quotes around it and around
-// its items.
+// its items. An item that ends with one loses all: label="team=a".
 func unquoted(value string) string {
-	items := strings.Split(strings.Trim(value, quotes), ",")
+	items := strings.Split(value, ",")
 	for i, item := range items {
-		if inner := strings.Trim(strings.TrimSpace(item), quotes); inner != strings.TrimSpace(item) {
-			items[i] = inner
+		if item = strings.TrimSpace(item); strings.Trim(item, quotes) != item {
+			items[i] = strings.Map(func(r rune) rune {
+				if strings.ContainsRune(quotes, r) {
+					return -1
+				}
+				return r
+			}, item)
 		}
 	}
 	return strings.Join(items, ",")
@@ -106,7 +112,7 @@ func parseRules(prefix string, environ map[string]string, learn Learn) (acl.Rule
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot read %s_FILE=%q: %w", list, file, errors.Unwrap(err)))
+			errs = append(errs, unreadable(list, file, err))
 		}
 		for line := range strings.Lines(string(text)) {
 			pattern, _, _ := strings.Cut(line, "#")
@@ -114,6 +120,28 @@ func parseRules(prefix string, environ map[string]string, learn Learn) (acl.Rule
 		}
 	}
 	rules, bad := acl.ParseRules(prefix, all)
+	bad = namingFile(bad, prefix+"ALLOW", environ)
+	bad = namingFile(bad, prefix+"DENY", environ)
 	rules.Learn = learn.Forwards()
 	return rules, append(errs, bad...)
+}
+
+// unreadable is the error about the file of a list.
+func unreadable(list, file string, err error) error {
+	err = errors.Unwrap(err)
+	if errors.Is(err, syscall.EISDIR) {
+		err = fmt.Errorf("%w: Docker makes one where the file of a bind mount does not exist", err)
+	}
+	return fmt.Errorf("cannot read %s_FILE=%q: %w", list, file, err)
+}
+
+// namingFile adds the list's file to the errors about the list: the item can be from
+// there.
+func namingFile(errs []error, list string, environ map[string]string) []error {
+	for i, err := range errs {
+		if file := environ[list+"_FILE"]; file != "" && strings.HasPrefix(err.Error(), "invalid "+list+"=") {
+			errs[i] = fmt.Errorf("%w (%s_FILE=%s adds items to it)", err, list, file)
+		}
+	}
+	return errs
 }

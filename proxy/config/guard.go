@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -47,7 +46,7 @@ func parseGuard(prefix string, environ map[string]string) (guard.Settings, []err
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot read %s_FILE=%q: %w", name, file, errors.Unwrap(err)))
+			errs = append(errs, unreadable(name, file, err))
 		}
 		for line := range strings.Lines(string(text)) {
 			item, _, _ := strings.Cut(line, "#")
@@ -55,6 +54,9 @@ func parseGuard(prefix string, environ map[string]string) (guard.Settings, []err
 		}
 	}
 	settings, bad := guard.Parse(prefix, all)
+	for _, v := range guard.Variables {
+		bad = namingFile(bad, prefix+v.Name, environ)
+	}
 	return settings, append(errs, bad...)
 }
 
@@ -98,7 +100,7 @@ func (c Config) GuardRule(name string) string {
 }
 
 // kubernetesVar matches what Kubernetes sets for a service called guard.
-var kubernetesVar = regexp.MustCompile(`^GUARD_(PORT|SERVICE_)`)
+var kubernetesVar = regexp.MustCompile(`^GUARD_(PORT$|PORT_|SERVICE_)`)
 
 // guardErrors finds misspelt names of GUARD's variables. One that is not in force is no
 // warning but an error: it would permit less than the user wrote, or guard nobody.
@@ -106,12 +108,22 @@ func guardErrors(environ map[string]string) (errs []error) {
 	known := guardVars()
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
 		upper := strings.ToUpper(name)
-		isGuards := upper == guardPrefix || strings.HasPrefix(upper, guardPrefix+"_")
+		isGuards := strings.HasPrefix(upper, guardPrefix+"_") || spelling.Nearest(upper, []string{guardPrefix}) != ""
 		if !isGuards || slices.Contains(known, name) || kubernetesVar.MatchString(name) {
 			continue
 		}
-		hint := "want one of " + strings.Join(known, " ")
-		if near := spelling.Nearest(upper, known); near != "" {
+		var names []string
+		for _, v := range guard.Variables {
+			names = append(names, v.Name)
+		}
+		hint := "want one of " + strings.Join(names, " ")
+		// GUARD_CAPS is GUARD_CAP_ADD, though GUARD_CPUS is nearer.
+		begins := func(known string) bool {
+			return upper != guardPrefix && strings.HasPrefix(known, strings.TrimSuffix(upper, "S"))
+		}
+		if i := slices.IndexFunc(names, begins); i >= 0 {
+			hint = "did you mean " + names[i] + "?"
+		} else if near := spelling.Nearest(upper, known); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		errs = append(errs, fmt.Errorf("%s is no setting: %s", name, hint))

@@ -79,6 +79,8 @@ func (c Config) redactions(environ map[string]string) (errs []error) {
 	keepless := func(prefix string, keep RedactKeep, r limits.Redaction) {
 		if len(keep) > 0 && r.Kinds&redact.Env == 0 {
 			errs = append(errs, fmt.Errorf("%sREDACT_KEEP=%q keeps nothing: set %[1]sREDACT=env", prefix, strings.Join(keep, ",")))
+		} else if slices.Contains(keep, "*") {
+			errs = append(errs, fmt.Errorf("%sREDACT_KEEP=%q keeps every value, against %s: want names such as VIRTUAL_*", prefix, strings.Join(keep, ","), r.Rule))
 		}
 	}
 	keepless("", c.RedactKeep, c.Redaction())

@@ -117,9 +117,12 @@ func (c Config) emptyScopes() (warnings []string) {
 	for i, rules := range c.AllRules() {
 		s := c.ScopeOf(names[i])
 		if s.Of != nil && s.Of.Mine != "" && !s.Of.HasTerms() && !rules.Learn && !rules.AllowsNothing() && !creates(rules) {
-			who := "everybody else"
-			if names[i] != "" {
-				who = "client " + names[i]
+			who := "client " + names[i]
+			switch {
+			case len(c.Clients) == 0:
+				who = "a client"
+			case names[i] == "":
+				who = "any other client"
 			}
 			warnings = append(warnings, fmt.Sprintf("%s: %s sees nothing, since it may make neither containers nor networks nor volumes; %sSCOPE=* shows all", s.Rule, who, rules.Prefix))
 		}
@@ -138,9 +141,9 @@ func (c Config) scopeErrors(environ map[string]string) (errs []error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(environ)) {
-		if strings.HasPrefix(name, "SCOPE") && name != "SCOPE" {
+		if strings.HasPrefix(strings.ToUpper(name), "SCOPE") && name != "SCOPE" {
 			hint := "want SCOPE"
-			if near := spelling.Nearest(name, varsOf[Config]()); near != "" {
+			if near := spelling.Nearest(strings.ToUpper(name), varsOf[Config]()); near != "" {
 				hint = "did you mean " + near + "?"
 			}
 			errs = append(errs, fmt.Errorf("%s is no setting, and a scope that is misspelt would limit nobody: %s", name, hint))

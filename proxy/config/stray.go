@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,9 +19,9 @@ func strayVars(environ map[string]string, names []string) (errs []error) {
 	for _, variable := range slices.Sorted(maps.Keys(environ)) {
 		var err error
 		if rest, ours := strings.CutPrefix(variable, clientPrefix); ours {
-			err = strayVar(rest, environ[variable], names, vars)
+			err = strayVar(rest, environ, names, vars)
 		} else {
-			err = lowerCaseVar(variable, names)
+			err = cmp.Or(lowerCaseVar(variable, names), unprefixedLimit(variable, names))
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -30,9 +31,9 @@ func strayVars(environ map[string]string, names []string) (errs []error) {
 }
 
 // strayVar is about the variable CLIENT_<rest>.
-func strayVar(rest, value string, names, vars []string) error {
+func strayVar(rest string, environ map[string]string, names, vars []string) error {
 	if rest == "FROM" || rest == "CERT" || rest == "LISTEN" {
-		return fmt.Errorf("CLIENT_%s names no client: want a name in the middle, as in CLIENT_PORTAINER_%[1]s", rest)
+		return namelessVar(rest)
 	}
 	// CLIENT_A_LIBPOD_INFO is LIBPOD_INFO of client a and INFO of client a_libpod.
 	var owners []string
@@ -43,7 +44,7 @@ func strayVar(rest, value string, names, vars []string) error {
 		case under && slices.Contains(vars, own):
 			owners = append(owners, strings.ToLower(name))
 		case under:
-			unknown = unknownVar(clientPrefix+name+"_", own, value, vars)
+			unknown = unknownVar(clientPrefix+name+"_", own, environ[clientPrefix+rest], vars)
 		}
 	}
 	switch {
@@ -53,8 +54,31 @@ func strayVar(rest, value string, names, vars []string) error {
 		return nil
 	case unknown != nil:
 		return unknown
+	case isLimit(rest):
+		return namelessVar(rest)
 	}
-	return undeclaredVar(rest, vars)
+	return undeclaredVar(rest, environ, vars)
+}
+
+func namelessVar(own string) error {
+	return fmt.Errorf("CLIENT_%s names no client: want a name in the middle, as in CLIENT_PORTAINER_%[1]s", own)
+}
+
+// isLimit reports whether a variable, without its prefix, limits a client. A permission
+// whose name is wrong is missed at the first refusal. A limit is not missed by anybody.
+func isLimit(own string) bool {
+	return own == "SCOPE" || own == "REDACT" || own == "REDACT_KEEP" || slices.Contains(guardVars(), own)
+}
+
+// unprefixedLimit reports CI_SCOPE, which would be CLIENT_CI_SCOPE of the declared client
+// ci.
+func unprefixedLimit(variable string, names []string) error {
+	for _, name := range names {
+		if own, found := strings.CutPrefix(strings.ToUpper(variable), name+"_"); found && isLimit(own) {
+			return fmt.Errorf("%s has no effect: did you mean %s%s_%s?", variable, clientPrefix, name, own)
+		}
+	}
+	return nil
 }
 
 // lowerCaseVar reports variables that would be a client's in capital letters:
@@ -69,8 +93,8 @@ func lowerCaseVar(variable string, names []string) error {
 }
 
 func unknownVar(prefix, own, value string, vars []string) error {
-	hint := "want a toggle, ALLOW, DENY, PRESET, FROM, CERT or LISTEN behind " + prefix
-	if near := spelling.Nearest(own, vars); near != "" {
+	hint := "want a toggle, ALLOW, DENY, PRESET, SCOPE, REDACT, GUARD, FROM, CERT or LISTEN behind " + prefix
+	if near := spelling.Nearest(strings.ToUpper(own), vars); near != "" {
 		hint = "did you mean " + prefix + near + "?"
 	}
 	return fmt.Errorf("%s%s=%q is not a client variable: %s", prefix, own, value, hint)
@@ -80,7 +104,7 @@ func unknownVar(prefix, own, value string, vars []string) error {
 // ignores other variables that begin with CLIENT_, such as CLIENT_SECRET: they are
 // another program's. The longest ending that is a client's variable counts:
 // CLIENT_WEB_ALLOW_START is ALLOW_START of client web.
-func undeclaredVar(rest string, vars []string) error {
+func undeclaredVar(rest string, environ map[string]string, vars []string) error {
 	client := ""
 	for _, v := range vars {
 		name, ok := strings.CutSuffix(rest, "_"+v)
@@ -91,5 +115,13 @@ func undeclaredVar(rest string, vars []string) error {
 	if client == "" {
 		return nil
 	}
-	return fmt.Errorf("CLIENT_%s belongs to a client that nothing identifies: set CLIENT_%s_FROM to its addresses or host names, CLIENT_%[2]s_CERT or CLIENT_%[2]s_LISTEN", rest, client)
+	prefix := clientPrefix + client + "_"
+	hint := fmt.Sprintf("set %[1]sFROM to its addresses or host names, %[1]sCERT or %[1]sLISTEN", prefix)
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		near := spelling.Nearest(name, []string{prefix + "FROM", prefix + "CERT", prefix + "LISTEN"})
+		if near != "" && !identity.MatchString(name) {
+			hint = fmt.Sprintf("did you mean %s by %s?", near, name)
+		}
+	}
+	return fmt.Errorf("CLIENT_%s belongs to a client that nothing identifies: %s", rest, hint)
 }

@@ -130,7 +130,7 @@ func tlsHint(name string) string {
 		return ""
 	case slices.Contains([]string{"DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS_CERTDIR", "DOCKER_TLS"}, upper):
 		return "it is for Docker's own programs: " + use
-	case strings.HasPrefix(upper, "TLS_"):
+	case upper == "TLS" || strings.HasPrefix(upper, "TLS_"):
 		return use
 	}
 	return ""

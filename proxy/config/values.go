@@ -85,7 +85,7 @@ func (p *Path) UnmarshalText(text []byte) error {
 		return fmt.Errorf("want the path alone, %s", path)
 	}
 	if !filepath.IsAbs(string(text)) {
-		return errors.New("want an absolute path such as /var/run/docker.sock")
+		return errors.New("want an absolute path, which begins with /")
 	}
 	*p = Path(text)
 	return nil

@@ -87,6 +87,9 @@ func parseTCP(scheme, s string) (Address, error) {
 	if isNumber(host) {
 		return Address{}, fmt.Errorf("the host %s is a number; did you mean %s://:%d? %s", host, scheme, number, wanted)
 	}
+	if host == "tcp" || host == "tls" {
+		return Address{}, fmt.Errorf("did you mean %s://:%d? %s", host, number, wanted)
+	}
 	if strings.ContainsAny(host, "/?#@ ") {
 		return Address{}, fmt.Errorf("bad host %q: %s", host, wanted)
 	}
@@ -177,7 +180,7 @@ func (as *Addresses) UnmarshalText(text []byte) error {
 		s = strings.TrimSpace(s)
 		a, err := Parse(s)
 		switch {
-		case err != nil && strings.Contains(s, " "):
+		case err != nil && strings.ContainsAny(s, "; \t\n"):
 			return fmt.Errorf("a comma separates addresses: %w", err)
 		case err != nil:
 			return err

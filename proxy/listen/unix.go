@@ -43,6 +43,9 @@ func (l unixListener) Close() error {
 // dead socket of its name is removed.
 func (a Address) listenUnix(owner Owner) (net.Listener, error) {
 	file, err := openDir(filepath.Dir(a.Addr), filepath.Base(a.Addr))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot listen on %s: %w: want a directory %s, such as a volume that is mounted there", a, err, filepath.Dir(a.Addr))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", a, err)
 	}

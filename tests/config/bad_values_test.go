@@ -28,6 +28,10 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	misspelt := filepath.Join(dir, "misspelt")
+	if err := os.WriteFile(misspelt, []byte("ContainerLst\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 
 	const (
 		boolean = "want 1, true, yes or on; or 0, false, no or off"
@@ -44,6 +48,8 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"PING=0x1", []string{`invalid PING="0x1": ` + boolean}},
 		{"ALLOW=containerlist", []string{`invalid ALLOW="containerlist": no operation has this id; want one such as ContainerList, `}},
 		{"ALLOW=ContainerList,ContainerLst", []string{`invalid ALLOW="ContainerLst": no operation has this id; want one such as ContainerList, `}},
+		{"ALLOW=ContainerList;ImageList", []string{`invalid ALLOW="ContainerList;ImageList": want a comma between two: ContainerList,ImageList`}},
+		{"PRESET=traefik;dozzle", []string{`invalid PRESET="traefik;dozzle": want a comma between two: traefik,dozzle`}},
 		{"DENY=*prune", []string{`invalid DENY="*prune": no operation has this id; want one such as ImagePrune, BuildPrune, VolumePrune`}},
 		{"DENY=*Prunes", []string{`invalid DENY="*Prunes": no operation has this id; want one such as `}},
 		{"PRESET=traefic", []string{`invalid PRESET="traefic": no preset has this name; the nearest are traefik and `}},
@@ -54,6 +60,7 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"REDACT=env REDACT_KEP=A", []string{`REDACT_KEP is not a variable of postern's: did you mean REDACT_KEEP?`}},
 		{"REDACT_SECRETS=1 redact=env", []string{`REDACT_SECRETS is not a variable of postern's: want REDACT or REDACT_KEEP`, `redact is not a variable of postern's: did you mean REDACT?`}},
 		{"REDACT_KEEP=A", []string{`REDACT_KEEP="A" keeps nothing: set REDACT=env`}},
+		{"REDACT=env REDACT_KEEP=*", []string{`REDACT_KEEP="*" keeps every value, against REDACT=env: want names such as VIRTUAL_*`}},
 		{"REDACT=args REDACT_KEEP=A", []string{`REDACT_KEEP="A" keeps nothing: set REDACT=env`}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_REDACT_KEEP=B", []string{`CLIENT_A_REDACT_KEEP="B" keeps nothing: set CLIENT_A_REDACT=env`}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_REDACT=all", []string{`invalid CLIENT_A_REDACT="all": want env, args or env,args; or none`}},
@@ -61,6 +68,8 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"CLIENT_A_REDACT=env", []string{`CLIENT_A_REDACT belongs to a client that nothing identifies: `}},
 		{"LEARN=maybe", []string{`invalid LEARN="maybe": want 0, 1 or deny`}},
 		{"DENY_FILE=/none/deny", []string{`cannot read DENY_FILE="/none/deny": no such file or directory`}},
+		{"ALLOW_FILE=" + dir, []string{`cannot read ALLOW_FILE="` + dir + `": is a directory: Docker makes one where the file of a bind mount does not exist`}},
+		{"ALLOW_FILE=" + misspelt, []string{`invalid ALLOW="ContainerLst": no operation has this id; want one such as ContainerList, ContainersStatsAllLibpod, ContainerTop (ALLOW_FILE=` + misspelt + ` adds items to it)`}},
 		{"ALLOW_FILE=deny", []string{`invalid ALLOW_FILE="deny": want an absolute path`}},
 		{"LIBPOD_PODS=many", []string{`invalid LIBPOD_PODS="many": ` + boolean}},
 		{"DISABLE_IPV6=never", []string{`invalid DISABLE_IPV6="never": ` + boolean}},
@@ -100,8 +109,8 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"LISTEN=" + inUse, []string{`cannot listen on ` + inUse + `: the port is in use by another process`}},
 		{"LISTEN=unix://" + file, []string{`cannot listen on unix://` + file + `: the path exists and is not a socket`}},
 		{"LISTEN=unix://" + socket, []string{`cannot listen on unix://` + socket + `: another process answers on it`}},
-		{"LISTEN=unix://" + dir + "/none/x", []string{`cannot listen on unix://` + dir + `/none/x: no such file or directory`}},
-		{"SOCKET_PATH=docker.sock", []string{`invalid SOCKET_PATH="docker.sock": want an absolute path such as /var/run/docker.sock`}},
+		{"LISTEN=unix://" + dir + "/none/x", []string{`cannot listen on unix://` + dir + `/none/x: no such file or directory: want a directory ` + dir + `/none, such as a volume that is mounted there`}},
+		{"SOCKET_PATH=docker.sock", []string{`invalid SOCKET_PATH="docker.sock": want an absolute path, which begins with /`}},
 		{"SOCKET_PATH=unix:///var/run/docker.sock", []string{`invalid SOCKET_PATH="unix:///var/run/docker.sock": want the path alone, /var/run/docker.sock`}},
 		{"SOCKET_PATH=/none/x.sock", []string{`no socket at SOCKET_PATH="/none/x.sock": mount the engine's with -v /var/run/docker.sock:/none/x.sock`}},
 		{"SOCKET_PATH=" + dir, []string{`SOCKET_PATH="` + dir + `" is a directory: Docker makes one where the source of a bind mount does not exist; check its spelling, and remove the directory that was made there`}},
@@ -112,7 +121,7 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"CLIENT_A_FROM=web CLIENT_A_DENY=Nothing", []string{`invalid CLIENT_A_DENY="Nothing": no operation has this id; `}},
 		{"CLIENT_A_FROM=web CLIENT_A_ALLOW_FILE=/none/allow CLIENT_A_INFO=1", []string{`cannot read CLIENT_A_ALLOW_FILE="/none/allow": no such file`}},
 		{"CLIENT_A_FROM=web CLIENT_A_ALLOW_FILE=allow CLIENT_A_INFO=1", []string{`invalid CLIENT_A_ALLOW_FILE="allow": want an absolute path`}},
-		{"SCOPE=web", []string{`invalid SCOPE="web": "web" is no term: want mine, name=PATTERN, label=KEY=VALUE or *, such as name=web`}},
+		{"SCOPE=web", []string{`invalid SCOPE="web": "web": want mine, name=PATTERN, label=KEY=VALUE or *, such as name=web`}},
 		{"SCOPE=name=/web", []string{`invalid SCOPE="name=/web": "/web": want the name without /, as docker ps shows it: web`}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_SCOPE=label=", []string{`invalid CLIENT_A_SCOPE="label=": label= has no key`}},
 		{"SCOPES=mine SCOPE_CI=mine", []string{`SCOPES is no setting, and a scope that is misspelt would limit nobody: did you mean SCOPE?`, `SCOPE_CI is no setting`}},
@@ -123,12 +132,19 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{"CLIENT_A_FROM= CLIENT_A_INFO=1", []string{`nothing identifies client a: CLIENT_A_FROM, CLIENT_A_CERT and CLIENT_A_LISTEN are empty`}},
 		{"CLIENT_A_INFO=1", []string{`CLIENT_A_INFO belongs to a client that nothing identifies: set CLIENT_A_FROM to its addresses or host names, CLIENT_A_CERT or CLIENT_A_LISTEN`}},
 		{"CLIENT_A_FROM=web CLIENT_A_NETWORK=1 CLIENT_A_INFO=1", []string{`CLIENT_A_NETWORK="1" is not a client variable: did you mean CLIENT_A_NETWORKS?`}},
-		{"CLIENT_A_FROM=web CLIENT_A_LOG_LEVEL=debug CLIENT_A_INFO=1", []string{`CLIENT_A_LOG_LEVEL="debug" is not a client variable: want a toggle, ALLOW, DENY, PRESET, FROM, CERT or LISTEN behind CLIENT_A_`}},
+		{"CLIENT_A_FROM=web CLIENT_A_LOG_LEVEL=debug CLIENT_A_INFO=1", []string{`CLIENT_A_LOG_LEVEL="debug" is not a client variable: want a toggle, ALLOW, DENY, PRESET, SCOPE, REDACT, GUARD, FROM, CERT or LISTEN behind CLIENT_A_`}},
 		{"CLIENT_a_FROM=web CLIENT_a_INFO=1", []string{`invalid client name in CLIENT_a_FROM: want capital letters, digits and _`}},
 		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 client_a_info=1", []string{`client_a_info has no effect: want capital letters, CLIENT_A_INFO`}},
 		{"client_a_from=web", []string{`client_a_from has no effect: want capital letters, CLIENT_A_FROM`}},
 		{"Client_A_Listen=tcp://:0", []string{`Client_A_Listen has no effect: want capital letters, CLIENT_A_LISTEN`}},
 		{"CLIENT_FROM=web", []string{`CLIENT_FROM names no client: want a name in the middle, as in CLIENT_PORTAINER_FROM`}},
+		{"CLIENT_MY-APP_FROM=web", []string{`invalid client name in CLIENT_MY-APP_FROM: want capital letters, digits and _ between them, as in CLIENT_MY_APP_FROM`}},
+		{"CLIENT_A_FORM=web CLIENT_A_INFO=1", []string{`CLIENT_A_INFO belongs to a client that nothing identifies: did you mean CLIENT_A_FROM by CLIENT_A_FORM?`}},
+		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 A_SCOPE=mine A_INFO=1", []string{`A_SCOPE has no effect: did you mean CLIENT_A_SCOPE?`}},
+		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_GUARD=1 CLIENT_SECRET=x", []string{`CLIENT_GUARD names no client: want a name in the middle, as in CLIENT_PORTAINER_GUARD`}},
+		{"CLIENT_A_FROM=web CLIENT_A_INFO=1 CLIENT_A_redact=env", []string{`CLIENT_A_redact="env" is not a client variable: did you mean CLIENT_A_REDACT?`}},
+		{"scope=mine", []string{`scope is no setting, and a scope that is misspelt would limit nobody: did you mean SCOPE?`}},
+		{"GAURD=1", []string{`GAURD is no setting: did you mean GUARD?`}},
 		{"CLIENT__FROM=web CLIENT__INFO=1", []string{`invalid client name in CLIENT__FROM: `}},
 		{"CLIENT_A__FROM=web CLIENT_A__INFO=1", []string{`invalid client name in CLIENT_A__FROM: `}},
 		{"CLIENT_A_FROM=web CLIENT_A__POST=1 CLIENT_A_INFO=1", []string{`CLIENT_A__POST="1" is not a client variable: `}},
@@ -154,6 +170,7 @@ func TestEveryMistakeStopsTheStart(t *testing.T) {
 		{`CONTAINERS=“1”`, []string{`invalid CONTAINERS="“1”": want 1 without the quotes`}},
 		{`LISTEN="tcp://127.0.0.1:0"`, []string{`invalid LISTEN="\"tcp://127.0.0.1:0\"": want tcp://127.0.0.1:0 without the quotes`}},
 		{`ALLOW="ContainerList","ImageList"`, []string{`invalid ALLOW="\"ContainerList\",\"ImageList\"": want ContainerList,ImageList without the quotes`}},
+		{`SCOPE=label="team=a"`, []string{`invalid SCOPE="label=\"team=a\"": want label=team=a without the quotes`}},
 		{`PRESET='traefik'`, []string{`invalid PRESET="'traefik'": want traefik without the quotes`}},
 		{`LOG_LEVEL="debug"`, []string{`invalid LOG_LEVEL="\"debug\"": want debug without the quotes`}},
 		{`SHUTDOWN_GRACE='5s'`, []string{`invalid SHUTDOWN_GRACE="'5s'": want 5s without the quotes`}},

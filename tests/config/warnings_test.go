@@ -27,7 +27,7 @@ func TestToggleThatOpensNothingIsAWarning(t *testing.T) {
 		{"TZ='Europe/Berlin'", []string{`unknown TZ="'Europe/Berlin'": times are in UTC; want Europe/Berlin without the quotes`}},
 		{"CONTAINERS=1 POST=1 ALLOW=ContainerRestart:web", []string{"ALLOW=ContainerRestart:web limits nothing: CONTAINERS=1 allows ContainerRestart on all"}},
 		{"CONTAINERS=1 ALLOW=ContainerRestart:web", nil},
-		{"CONTAINERS=1 SCOPE=mine", []string{"SCOPE=mine: everybody else sees nothing, since it may make neither containers nor networks nor volumes; SCOPE=* shows all"}},
+		{"CONTAINERS=1 SCOPE=mine", []string{"SCOPE=mine: a client sees nothing, since it may make neither containers nor networks nor volumes; SCOPE=* shows all"}},
 		{"CONTAINERS=1 POST=1 SCOPE=mine CLIENT_A_FROM=192.0.2.1 CLIENT_A_INFO=1", []string{"SCOPE=mine: client a sees nothing, since it may make neither containers nor networks nor volumes; CLIENT_A_SCOPE=* shows all"}},
 		{"CONTAINERS=1 POST=1 SCOPE=mine", nil},
 		{"POST=1 NETWORKS=1", nil},

@@ -17,7 +17,7 @@ import (
 )
 
 // mistakes are settings that the pages show as wrong: postern stops or warns.
-var mistakes = []string{"CONTAINERS=ture", "CONTAINER=1", "ALLOW_RESTART=1", "DELETE=0", "PORT=2376"}
+var mistakes = []string{"CONTAINERS=ture", "CONTAINER=1", "ALLOW_RESTART=1", "DELETE=0", "PORT=2376", "SCOPES=mine", "CLIENT_CI_SCOP=mine", "CI_SCOPE=mine"}
 
 var (
 	setting = regexp.MustCompile(`(?:^|[\s,;(])([A-Z][A-Z0-9_]*)=(\S*)`)

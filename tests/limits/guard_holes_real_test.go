@@ -65,7 +65,7 @@ func TestGuardProtectsPostern(t *testing.T) {
 		"--env=GUARD_VOLUME=/,"+volume+",/run/"+other+".sock", "--env=GUARD_ARCHIVE=1", "--env=GUARD_TAG=*", "--env=CONTAINERS=1", "--env=EXEC=1", "--env=POST=1",
 		"--env=IMAGES=1", "--env=VOLUMES=1", "--env=NETWORKS=1", "--env=COMMIT=1", "--env=ALLOW_EXPORT=1")
 	host := harness.TCP(strings.TrimPrefix(p.Host(), "tcp://"))
-	const own = "what is postern's own is out of reach"
+	const own = "out of reach"
 	for _, line := range []string{
 		"exec " + p.Name + " true", "stop " + p.Name, "rm -f " + p.Name, "rename " + p.Name + " " + other, "kill " + p.Name, "pause " + p.Name, "restart " + p.Name, "update --memory 64m " + p.Name, "network disconnect -f bridge " + p.Name, "network connect bridge " + p.Name,
 		"export " + p.Name, "cp " + p.Name + ":/postern -",

@@ -176,7 +176,7 @@ func TestGuardMistakes(t *testing.T) {
 	r := harness.Run(t, map[string]string{"GUARD": "1", "GUARD_VOLUMES": "/srv", "GUARD_CAPS": "x", "GUARD_PORT_2375": "1", "GUARD_MEMORY": "lots"})
 	for _, want := range []string{
 		"GUARD_VOLUMES is no setting: did you mean GUARD_VOLUME?",
-		"GUARD_CAPS is no setting: ",
+		"GUARD_CAPS is no setting: did you mean GUARD_CAP_ADD?",
 		`invalid GUARD_MEMORY="lots": want an amount of memory such as 512m or 2g, at least 6m`,
 	} {
 		if !strings.Contains(r.Stderr, want) {

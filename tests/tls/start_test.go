@@ -63,6 +63,7 @@ func TestCannotStart(t *testing.T) {
 		{"", files(remove("key.pem")), `{dir}/key.pem is missing: it is the key of cert.pem; postern certs makes one`},
 		{"", files(write("ca-key.pem", "")), `{dir}/ca-key.pem is a CA's key, with which postern's container could make clients' certificates: mount a directory with ca.pem, cert.pem and key.pem alone`},
 		{"", files(write("ca/key.pem", "")), `{dir}/ca/key.pem is a CA's key`},
+		{"", files(func(dir string) { write("ca/key.pem", "")(dir); write("server/key.pem", "")(dir) }), `{dir}/ca/key.pem is a CA's key, with which postern's container could make clients' certificates: mount a directory with ca.pem, cert.pem and key.pem alone, which its folder server is`},
 		{"", files(from("key.pem", other.Files(other.Server()))), `cannot use {dir}/cert.pem and key.pem: the key is not the certificate's`},
 		{"", files(write("key.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n")), `cannot use {dir}/cert.pem and key.pem: the key has a passphrase, and nobody can type it: openssl pkey`},
 		{"", files(write("key.pem", "x")), `cannot use {dir}/cert.pem and key.pem: key.pem has no private key in PEM`},
