@@ -55,8 +55,8 @@ func TestHijackRequestLeavesInOneWrite(t *testing.T) {
 	}
 }
 
-// TestHijackUpgradeAlone asserts that Upgrade counts whatever Connection says, as
-// it does for the engine.
+// TestHijackUpgradeAlone asserts that Upgrade counts whatever Connection says, and
+// without a value, as it does for the engine.
 func TestHijackUpgradeAlone(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
@@ -64,11 +64,13 @@ func TestHijackUpgradeAlone(t *testing.T) {
 		io.Copy(c, r)
 	})
 	for _, connection := range []string{"", "Connection: close\r\n", "Connection: keep-alive\r\n", "Connection: tcp\r\n", "Connection: Upgrade\r\n"} {
-		c := s.dial("tcp")
-		s.send(c, "POST /exec/x/start HTTP/1.1\r\nHost: x\r\n"+connection+"Upgrade: tcp\r\nContent-Length: 2\r\n\r\n{}")
-		s.receive(c, upgraded)
-		s.send(c, "hello")
-		s.receive(c, "hello")
+		for _, upgrade := range []string{"Upgrade: tcp\r\n", "Upgrade:\r\n"} {
+			c := s.dial("tcp")
+			s.send(c, "POST /exec/x/start HTTP/1.1\r\nHost: x\r\n"+connection+upgrade+"Content-Length: 2\r\n\r\n{}")
+			s.receive(c, upgraded)
+			s.send(c, "hello")
+			s.receive(c, "hello")
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func hijackRequest(c *net.UnixConn, r *bufio.Reader) (input io.Reader) {
 	}
 	io.Copy(io.Discard, req.Body)
 	head := raw
-	if req.Header.Get("Upgrade") != "" {
+	if req.Header["Upgrade"] != nil {
 		head = upgraded
 	}
 	io.WriteString(c, head)

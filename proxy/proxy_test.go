@@ -288,24 +288,49 @@ func TestResponseDuringTheRequest(t *testing.T) {
 	s.receiveEnd(r)
 }
 
+// TestBehindABrokenBodyThereIsNoRequest asserts that what comes behind a malformed
+// chunk is not taken for a request.
+func TestBehindABrokenBodyThereIsNoRequest(t *testing.T) {
+	t.Parallel()
+	s := play(t, report)
+	for _, body := range []string{"zz\r\n", "-1\r\n", "fffffffffffffffff\r\n", "2\r\n{}XX", "2\n{}\n0\n\n", "2\r\n{}\r\n0\r\nno colon\r\n\r\n"} {
+		for _, network := range networks {
+			c := s.dial(network)
+			s.send(c, "POST /containers/create HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"+body+"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+			r := bufio.NewReader(c)
+			res, err := http.ReadResponse(r, nil)
+			if err != nil || res.StatusCode != http.StatusBadRequest || !res.Close {
+				t.Fatalf("%s %q: got %v, %v, want 400 and Connection: close", network, body, res, err)
+			}
+			io.Copy(io.Discard, res.Body)
+			s.receiveEnd(r)
+		}
+	}
+}
+
 // TestTruncatedResponseLooksTruncated asserts that the client can tell that the engine
 // broke a response off.
 func TestTruncatedResponseLooksTruncated(t *testing.T) {
 	t.Parallel()
-	for _, response := range []string{
-		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+	for _, test := range []struct{ response, want string }{
+		{"Content-Length: 9\r\n\r\nabc", "200 abc broken"},
+		{"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "200 abc broken"},
+		{"Content-Length: 9\r\n\r\n", "200  broken"},
+		{"Transfer-Encoding: chunked\r\n\r\n", "200  broken"},
+		{"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "200  broken"},
 	} {
 		s := play(t, func(c *net.UnixConn, r *bufio.Reader) {
 			http.ReadRequest(r)
-			io.WriteString(c, response)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n"+test.response)
 		})
-		c := s.dial("tcp")
-		s.send(c, "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
-		if got, want := responses(t, c, "GET"), "200 abc broken"; got != want {
-			t.Errorf("got %s, want %s", got, want)
+		for range 20 {
+			c := s.dial("tcp")
+			s.send(c, "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+			if got := responses(t, c, "GET"); got != test.want {
+				t.Errorf("%q: got %s, want %s", test.response, got, test.want)
+			}
+			s.awaitLog("cut off by the engine")
 		}
-		s.awaitLog("cut off by the engine")
 	}
 }
 

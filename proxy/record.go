@@ -183,8 +183,13 @@ func (rec *recorder) end() {
 			o.End(e)
 		}
 	}
-	// A connection that package hijack took may serve another request by now.
-	if rec.hijack == nil && rec.body != nil && !rec.body.ended.Load() {
+	switch {
+	case rec.hijack != nil: // the connection may serve another request by now
+	case !rec.complete && e.Status != 0:
+		// What came before a response broke off is for the client. Without a byte
+		// of it, many clients send the request again.
+		http.NewResponseController(rec.ResponseWriter).Flush()
+	case rec.body != nil && !rec.body.ended.Load():
 		rec.drain()
 	}
 }
@@ -234,17 +239,18 @@ func (rec *recorder) drain() {
 type requestBody struct {
 	io.ReadCloser
 	n      atomic.Int64
-	ended  atomic.Bool // read to its end, or broken
-	broken atomic.Bool
+	ended  atomic.Bool // read to its end
+	broken atomic.Bool // nobody can say where it ends
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.n.Add(int64(n))
-	if err != nil {
+	switch err {
+	case nil:
+	case io.EOF:
 		b.ended.Store(true)
-	}
-	if err != nil && err != io.EOF {
+	default:
 		b.broken.Store(true)
 	}
 	return n, err

@@ -60,6 +60,7 @@ func TestResponses(t *testing.T) {
 		{"only 100", "GET", "HTTP/1.1 100 Continue\r\n\r\n", `error: it closed the connection`, ended},
 		{"switched unasked", "GET", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", `error: it switched protocols without being asked to`, dropped},
 		{"not HTTP", "GET", "+OK ready\r\n\r\n", `error: its response is not valid HTTP`, dropped},
+		{"status below 100", "GET", "HTTP/1.1 099 OK\r\nContent-Length: 2\r\n\r\nok", `error: its response is not valid HTTP`, dropped},
 		{"a header without a colon", "GET", "HTTP/1.1 200 OK\r\npassword\r\n\r\n", `error: its response is not valid HTTP`, dropped},
 		{"two lengths", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: password\r\n\r\n", `error: its response is not valid HTTP`, dropped},
 	}

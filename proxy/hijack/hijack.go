@@ -257,7 +257,8 @@ func (x *exchange) isHijack(response *http.Response) bool {
 		slices.Contains(rawTypes, response.Header.Get("Content-Type"))
 }
 
-// wantsUpgrade reports whether a request asks for another protocol. The engine
-// looks at Upgrade alone, whatever Connection says, and so must postern: some
-// releases of Docker.DotNet send Connection: close beside it (issue 25 there).
-func wantsUpgrade(r *http.Request) bool { return r.Header.Get("Upgrade") != "" }
+// wantsUpgrade reports whether a request asks for another protocol. The engine looks
+// at Upgrade alone, whether it has a value or not, whatever Connection says, and so must
+// postern: some releases of Docker.DotNet send Connection: close beside it (issue 25
+// there).
+func wantsUpgrade(r *http.Request) bool { return r.Header["Upgrade"] != nil }

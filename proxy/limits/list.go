@@ -120,13 +120,22 @@ func (c *check) filterArray(res *http.Response, limit int, keep keeper) error {
 	}
 	return filter(res, false, func(v *values) iter.Seq2[[]byte, error] {
 		return func(yield func([]byte, error) bool) {
-			if err := v.array(limit, keep, yield); err != nil {
-				yield(nil, err)
-				return
-			}
-			yield([]byte("\n"), nil)
+			yieldEnd(v, v.array(limit, keep, yield), yield)
 		}
 	})
+}
+
+// yieldEnd ends a list that was passed on up to an error, or to its own end. The list of a
+// response that then breaks off must not look complete.
+func yieldEnd(v *values, err error, yield func([]byte, error) bool) {
+	if err == nil {
+		err = v.end()
+	}
+	if err != nil {
+		yield(nil, err)
+		return
+	}
+	yield([]byte("\n"), nil)
 }
 
 // errStopped ends a filter whose reader is gone.
@@ -196,9 +205,7 @@ func (c *check) filterObject(res *http.Response, keys map[string]keeper) error {
 	}
 	return filter(res, false, func(v *values) iter.Seq2[[]byte, error] {
 		return func(yield func([]byte, error) bool) {
-			if err := v.object(keys, yield); err != nil {
-				yield(nil, err)
-			}
+			yieldEnd(v, v.object(keys, yield), yield)
 		}
 	})
 }
@@ -252,10 +259,13 @@ func (v *values) object(keys map[string]keeper, yield func([]byte, error) bool) 
 			return err
 		}
 	}
+	if err := v.skip('}'); err != nil {
+		return err
+	}
 	if separator == "{" && !yield([]byte("{"), nil) {
 		return errStopped
 	}
-	if !yield([]byte("}\n"), nil) {
+	if !yield([]byte("}"), nil) {
 		return errStopped
 	}
 	return nil

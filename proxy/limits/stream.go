@@ -116,6 +116,18 @@ func (v *values) skip(c byte) error {
 	return inside(err)
 }
 
+// end returns nil if the stream ends here.
+func (v *values) end() error {
+	switch _, err := v.peek(); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return errJSON
+	default:
+		return err
+	}
+}
+
 // inside is the error of a stream that may not end here.
 func inside(err error) error {
 	if err == io.EOF {

@@ -141,20 +141,43 @@ func TestDiskUsage(t *testing.T) {
 	}
 }
 
-// TestBrokenListIsCut asserts that a list that ends too early does not look complete.
+// TestBrokenListIsCut asserts that a list that ends too early does not look complete,
+// nor does one that is followed by something or whose response breaks off.
 func TestBrokenListIsCut(t *testing.T) {
 	t.Parallel()
-	for _, list := range []string{`[{"Names":["/web"]}`, `[{"Names":["/web"]},`, `[{"Names":["/w`, `{"message":"no"}`, ``, `[{"Names":["/web"]} {}]`, `[{"Names":"/web"}]`} {
+	const cut = "CUT"
+	for _, test := range []struct{ target, list string }{
+		{"/containers/json", `[{"Names":["/web"]}`},
+		{"/containers/json", `[{"Names":["/web"]},`},
+		{"/containers/json", `[{"Names":["/w`},
+		{"/containers/json", `{"message":"no"}`},
+		{"/containers/json", ``},
+		{"/containers/json", `[{"Names":["/web"]} {}]`},
+		{"/containers/json", `[{"Names":"/web"}]`},
+		{"/containers/json", `[{"Names":["/web"]}]{}`},
+		{"/containers/json", `[{"Names":["/web"]}]` + cut},
+		{"/containers/json", `[]` + cut},
+		{"/volumes", `{"Volumes":[{"Name":"web"}]`},
+		{"/volumes", `{"Volumes":[{"Name":"web"}]}]`},
+		{"/volumes", `{"Volumes":[{"Name":"web"}]}` + cut},
+	} {
 		e, p := start(t, map[string]string{"SCOPE": "name=web"})
-		e.Handle("GET /containers/json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, list) }))
+		e.Handle("GET "+test.target, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			list, isCut := strings.CutSuffix(test.list, cut)
+			io.WriteString(w, list)
+			if isCut {
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			}
+		}))
 		conn := p.Dial()
-		io.WriteString(conn, harness.Head("GET", "/containers/json"))
+		io.WriteString(conn, harness.Head("GET", test.target))
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if body, err := io.ReadAll(response.Body); err == nil && response.StatusCode < 500 {
-			t.Errorf("%s: the client got a complete response: %d %s", list, response.StatusCode, body)
+			t.Errorf("%s: the client got a complete response: %d %s", test.list, response.StatusCode, body)
 		}
 	}
 }
