@@ -120,6 +120,15 @@ func TestErrorsNameNothingHidden(t *testing.T) {
 			t.Errorf("%s: %d %s", request, r.Status, r.Body)
 		}
 	}
+	// How many hidden ones use something is not told either.
+	e.Handle("POST /containers/{id}/unpause", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answers(409, `{"message":"in use - [`+r.URL.Query().Get("by")+`]"}`).ServeHTTP(w, r)
+	}))
+	for list, want := range map[string]string{web + ", " + db: web, db + ", " + web + ", " + db: web, db + ", " + db: "(hidden)"} {
+		if r := post(t, p, "/containers/web/unpause?by="+url.QueryEscape(list)); r.Message() != "in use - ["+want+"]" {
+			t.Errorf("in use by %s: %d %s", list, r.Status, r.Body)
+		}
+	}
 	// The engine quotes what the client wrote, which must not tell whether it exists.
 	e.Handle("POST /containers/{id}/kill", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answers(400, `{"message":"Invalid signal: `+r.URL.Query().Get("signal")+`"}`).ServeHTTP(w, r)
