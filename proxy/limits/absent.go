@@ -151,6 +151,9 @@ func (c *check) onError() {
 	})
 }
 
+// hiddenID is in place of an id.
+const hiddenID = "(hidden)"
+
 // blank replaces the ids of what the client cannot see in a text. The error may quote an
 // id that the client chose, so hidden and absent ones are replaced alike.
 func (c *check) blank(text []byte) ([]byte, error) {
@@ -161,9 +164,11 @@ func (c *check) blank(text []byte) ([]byte, error) {
 		if seen {
 			return id
 		}
-		return []byte("(hidden)")
+		return []byte(hiddenID)
 	})
-	return text, failed
+	// A list of what uses something would tell how many are hidden.
+	text = bytes.ReplaceAll(text, []byte(", "+hiddenID), nil)
+	return bytes.ReplaceAll(text, []byte(hiddenID+", "), nil), failed
 }
 
 // seesID reports whether the client may see the object of an id. Images are everybody's.

@@ -120,6 +120,15 @@ func TestErrorsNameNothingHidden(t *testing.T) {
 			t.Errorf("%s: %d %s", request, r.Status, r.Body)
 		}
 	}
+	// How many hidden ones use something is not told either.
+	e.Handle("POST /containers/{id}/unpause", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answers(409, `{"message":"in use - [`+r.URL.Query().Get("by")+`]"}`).ServeHTTP(w, r)
+	}))
+	for list, want := range map[string]string{web + ", " + db: web, db + ", " + web + ", " + db: web, db + ", " + db: "(hidden)"} {
+		if r := post(t, p, "/containers/web/unpause?by="+url.QueryEscape(list)); r.Message() != "in use - ["+want+"]" {
+			t.Errorf("in use by %s: %d %s", list, r.Status, r.Body)
+		}
+	}
 	// The engine quotes what the client wrote, which must not tell whether it exists.
 	e.Handle("POST /containers/{id}/kill", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answers(400, `{"message":"Invalid signal: `+r.URL.Query().Get("signal")+`"}`).ServeHTTP(w, r)
@@ -215,8 +224,8 @@ func TestVolumesThatPodmanMounts(t *testing.T) {
 	}
 }
 
-// TestCountsOfTheScope asserts that neither an info of Podman's own nor an image says how
-// many or which containers are hidden.
+// TestCountsOfTheScope asserts that neither an info, Docker's or Podman's own, nor an image
+// says how many or which containers are hidden.
 func TestCountsOfTheScope(t *testing.T) {
 	t.Parallel()
 	e, p := start(t, map[string]string{"SCOPE": "name=web"})
@@ -228,6 +237,8 @@ func TestCountsOfTheScope(t *testing.T) {
 	for target, body := range map[string][2]string{
 		"/libpod/info": {`{"host":{},"store":{"a":1,"containerStore":{"number":9,"paused":1,"running":5,"stopped":3}}}`,
 			`{"host":{},"store":{"a":1,"containerStore":{"number":1,"paused":0,"running":1,"stopped":0}}}`},
+		"/info": {`{"ID":"x","Containers":9,"ContainersRunning":5,"ContainersPaused":1,"ContainersStopped":3,"NFd":107,"NGoroutines":112,"NEventsListener":2}`,
+			`{"ID":"x","Containers":1,"ContainersRunning":1,"ContainersPaused":0,"ContainersStopped":0,"NFd":0,"NGoroutines":0,"NEventsListener":0}`},
 		"/images/json":        {"[" + all + `,{"Id":"2","Containers":-1}]` + "\n", "[" + seen + `,{"Id":"2","Containers":-1}]` + "\n"},
 		"/images/nginx/json":  {all, seen},
 		"/images/alpine/json": {`{"Id":"sha256:2","Manifests":null}`, `{"Id":"sha256:2","Manifests":null}`},
