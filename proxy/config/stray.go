@@ -54,7 +54,7 @@ func strayVar(rest string, environ map[string]string, names, vars []string) erro
 		return nil
 	case unknown != nil:
 		return unknown
-	case isLimit(rest):
+	case len(names) > 0 && isLimit(rest): // without clients it is another program's
 		return namelessVar(rest)
 	}
 	return undeclaredVar(rest, environ, vars)

@@ -37,6 +37,8 @@ func TestToggleThatOpensNothingIsAWarning(t *testing.T) {
 		{"BUILD=0", nil},
 		{"ALLOW_LOGS=1 CONTAINERS=1", nil},
 		{"PING=1 PRESET=traefik", nil},
+		// Those of another program, in a file of variables for all.
+		{"CLIENT_ID=a CLIENT_SECRET=b CLIENT_SCOPE=openid OAUTH_SCOPE=openid CI_SCOPE=x", nil},
 		{"LEARN=1 POST=1", nil},
 	} {
 		environ := map[string]string{"SOCKET_PATH": socket}
