@@ -48,10 +48,10 @@ func New(e engine.Engine, clients *client.Set, log zerolog.Logger, observers ...
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:   rewrite,
 		Transport: transport,
-		// FlushInterval is 0, because a negative one starts a goroutine for each
-		// response, a quarter of the cost of a short one. ReverseProxy passes on each
-		// piece of a response without a length as it comes all the same, and the
-		// transport names no length while part of the body is still to come.
+		// FlushInterval stays 0. With a negative one ReverseProxy starts a goroutine for
+		// each response, which is a quarter of the cost of a short one. Pieces of
+		// streams are sent at once nevertheless: ReverseProxy does that for every
+		// response whose ContentLength is -1, see engine.Transport.
 		BufferPool:   &bufferPool{sync.Pool{New: func() any { return new([copyBuffer]byte) }}},
 		ErrorHandler: p.fail,
 		ErrorLog:     errorLog,

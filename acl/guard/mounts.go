@@ -109,9 +109,10 @@ var mounts = each(func(j *judge, field string, value any) {
 	}
 })
 
-// tmpfsOptions make a tmpfs larger or stricter. Of the others, which the engine hands to
-// the runtime, bind is a mount of a path of the host, and remount on /sys/, which the
-// engine does not take for /sys, makes the host's /sys writable.
+// tmpfsOptions only size a tmpfs or restrict it. The engine hands all options to the
+// runtime, and two others reach the host. With bind the runtime mounts a path of the host.
+// With remount on /sys/ it makes the host's /sys writable; the engine checks for /sys
+// without the slash.
 var tmpfsOptions = strings.Fields(`
 	defaults rw ro exec noexec suid nosuid dev nodev sync async dirsync atime noatime diratime nodiratime relatime norelatime
 	strictatime nostrictatime private rprivate tmpcopyup notmpcopyup size mode uid gid nr_inodes nr_blocks mpol

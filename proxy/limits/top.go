@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// ownRows matches arguments for which ps lists processes, each with its id in the column
-// PID. The engine runs the host's ps and keeps the rows whose cell in the first column of
-// that name is the id of one of the container's processes: it splits rows at blanks, and
-// another column can have the name PID. With "-eouid=PID,args f" it shows the processes of
-// the users whose ids are the container's process ids, with "-eo args,pid f" it quotes
-// words of command lines in an error.
+// ownRows matches the arguments of ps for which the column PID holds process ids. The
+// engine runs the host's ps, splits each row at blanks, and keeps a row if its cell in the
+// first column called PID is the id of a process of the container. A client can give
+// another column that name: "-eouid=PID,args f" shows the processes of users whose ids are
+// process ids of the container. It can also move the column: with "-eo args,pid f" the
+// engine's error quotes words of command lines.
 var ownRows = regexp.MustCompile(`^-?[AaFHTcdefjlmruvwx]*( ?-?o ?pid(,[a-z_%]+)*)?$`)
 
 // top keeps the host's other processes out of a container's. Podman reads the parameter's
